@@ -1,0 +1,53 @@
+"""Names that a shell completes: experiments, stages, parameters. Reads what it can and never complains."""
+
+import os
+
+from offbranch.base.environ import Environment
+from offbranch.base.paths import PIPELINE_FILE, AbsPath, relative_to
+from offbranch.base.plugins import load
+from offbranch.project import open_project
+
+
+def experiment_names(start: AbsPath, environment: Environment) -> tuple[str, ...]:
+    """Returns the names of all experiments, each once."""
+    project = open_project(start, environment)
+    if project.repo is None:
+        return ()
+    return tuple(dict.fromkeys(each.name for each in load("offbranch.experiments.refs:list_experiments")(project.repo)))
+
+
+def stage_names(start: AbsPath, environment: Environment) -> tuple[str, ...]:
+    """Returns how the stages and .dvc files of the project are addressed from the user's directory."""
+    project = open_project(start, environment)
+    pipelines = load("offbranch.experiments.loading:load")(project)
+    here = relative_to(start, project.root) or ""
+    return tuple(dict.fromkeys(_as_seen_from(here, stage.file, stage.name) for stage in pipelines.stages))
+
+
+def parameter_keys(start: AbsPath, environment: Environment, file: str) -> tuple[str, ...]:
+    """Returns the dotted keys of a parameter file."""
+    project = open_project(start, environment)
+    path = os.path.join(project.root if file == "params.yaml" else start, file)
+    try:
+        with open(path, "rb") as opened:
+            data = load("offbranch.params.files:parse_params")(opened.read(), file)
+    except OSError:
+        return ()
+    return tuple(key for key, _ in load("offbranch.params.lookup:flatten")(data) if key)
+
+
+def parameter_files(start: AbsPath, environment: Environment) -> tuple[str, ...]:
+    """Returns the parameter files that the stages name, as seen from the user's directory."""
+    project = open_project(start, environment)
+    pipelines = load("offbranch.experiments.loading:load")(project)
+    named = (group.path for stage in pipelines.stages for group in stage.params if group.path is not None)
+    found = dict.fromkeys((*pipelines.top_params, *named))
+    return tuple(os.path.relpath(os.path.join(project.root, path), start) for path in found)
+
+
+def _as_seen_from(here: str, file: str, name: str | None) -> str:
+    directory, _, base = file.rpartition("/")
+    if name is not None and base == PIPELINE_FILE and directory == here:
+        return name
+    seen = os.path.relpath(file, here or ".") if here else file
+    return seen if name is None else f"{seen}:{name}"

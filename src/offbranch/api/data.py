@@ -1,0 +1,300 @@
+"""Data under version control by .dvc files: add, check out, commit."""
+
+import os
+from collections.abc import Iterator, Sequence
+
+from offbranch.api.session import Session, held, working_directory
+from offbranch.base.errors import ConflictError, MissingDataError, NotFoundError, UsageError
+from offbranch.base.files import write_if_changed
+from offbranch.base.paths import DATA_SUFFIX, AbsPath, RepoPath, absolute, join, overlap, relative_to
+from offbranch.base.plugins import load as load_by_name
+from offbranch.base.records import record, replace
+from offbranch.experiments.checkout_data import CheckedOut, check_out_data
+from offbranch.experiments.commit_data import commit_stages
+from offbranch.experiments.loading import load
+from offbranch.experiments.preview import RefusingRunner
+from offbranch.experiments.workbench import make_workbench, source_control
+from offbranch.pipeline.datafile import render_data_file, update_datafile_text
+from offbranch.pipeline.plan import content_of, locked_item
+from offbranch.pipeline.select import SelectOptions, select_stages
+from offbranch.pipeline.stage import LockedItem, Output, Pipelines, Stage
+from offbranch.project import Project
+from offbranch.storage.hashing import hash_text_normalised
+from offbranch.storage.objects import Content
+from offbranch.storage.part import save_part
+from offbranch.storage.save import save
+from offbranch.storage.workspace import observe
+
+
+@record
+class Added:
+    """Attributes:
+    path: What was added, relative to the project.
+    data_file: The .dvc file that records it.
+    content: What it is.
+    is_new: Whether the .dvc file is new.
+    touched: Files that belong into version control.
+    """
+
+    path: RepoPath
+    data_file: RepoPath
+    content: Content
+    is_new: bool
+    touched: tuple[RepoPath, ...]
+
+
+def add(
+    targets: Sequence[str],
+    session: Session,
+    *,
+    commit: bool = True,
+    glob: bool = False,
+    out: str | None = None,
+    force: bool = False,
+    relink: bool = True,
+    desc: str | None = None,
+) -> tuple[Added, ...]:
+    """Puts files or directories into the cache and records each in a .dvc file.
+
+    Args:
+        targets: Paths; one inside a tracked directory updates that directory.
+        session: Where.
+        commit: Store the content; otherwise only its hash is recorded.
+        glob: Targets are shell patterns.
+        out: Where in the project the data shall be, for a single target from elsewhere; it is copied there.
+        force: Replaces what is at `out`.
+        relink: Replace the files by links to the cache where it is configured so.
+        desc: What the data is, for people.
+
+    Returns:
+        What was added, in the order of the targets.
+
+    Raises:
+        NotFoundError: A target does not exist.
+        ConflictError: A target is tracked by Git, or is an output of a stage.
+    """
+    with held(session) as (project, _):
+        loaded = load(project)
+        paths = [_bring_in(project, session, targets, out, force=force)] if out else None
+        paths = paths or list(dict.fromkeys(_expand(project, session, targets, glob=glob)))
+        owners = {path: _owner(loaded, path) for path in paths}
+        _refuse_tracked(project, [path for path in paths if owners[path] is None])
+        return tuple(
+            _add_one(project, session, path, owners[path], commit=commit, relink=relink, desc=desc) for path in paths
+        )
+
+
+def checkout(
+    targets: Sequence[str],
+    session: Session,
+    *,
+    force: bool = False,
+    relink: bool = False,
+    with_deps: bool = False,
+    recursive: bool = False,
+    allow_missing: bool = False,
+) -> CheckedOut:
+    """Makes data and cached outputs in the workspace equal to what .dvc files and dvc.lock record.
+
+    Raises:
+        ConflictError: Content that is in no cache would be lost and `force` is not given; nothing has been changed.
+        MissingDataError: Recorded content is not in the cache; the rest has been checked out.
+    """
+    with held(session) as (project, _):
+        loaded = load(project)
+        options = SelectOptions(
+            cwd=working_directory(project, session),
+            all_pipelines=not targets,
+            single_item=bool(targets) and not with_deps,
+            recursive=recursive,
+        )
+        selection = select_stages(loaded, targets, options)
+        done = check_out_data(project, loaded, selection.stages, session.reporter, force=force, relink=relink)
+        if done.missing and not allow_missing:
+            names = ", ".join(f"'{path}'" for path in done.missing[:5])
+            raise MissingDataError(
+                f"not in the cache: {names}" + (f" and {len(done.missing) - 5} more" if len(done.missing) > 5 else ""),
+                hint="make them again with 'ob repro', or get them from a data remote",
+            )
+        return done
+
+
+def commit(
+    targets: Sequence[str],
+    session: Session,
+    *,
+    force: bool = False,
+    with_deps: bool = False,
+    recursive: bool = False,
+    relink: bool = True,
+) -> tuple[RepoPath, ...]:
+    """Records the present content of outputs (and of what stages read) without running anything.
+
+    Returns:
+        The dvc.lock and .dvc files that were written.
+
+    Raises:
+        UsageError: Dependencies or commands changed, so that the outputs may not belong to them, without `force`.
+    """
+    with held(session) as (project, _):
+        loaded = load(project)
+        options = SelectOptions(
+            cwd=working_directory(project, session),
+            all_pipelines=not targets,
+            single_item=bool(targets) and not with_deps,
+            recursive=recursive,
+        )
+        selection = select_stages(loaded, targets, options)
+        bench = make_workbench(project, runner=RefusingRunner(), reporter=session.reporter)
+        return commit_stages(loaded, selection.stages, bench, force=force, relink=relink)
+
+
+def _expand(project: Project, session: Session, targets: Sequence[str], *, glob: bool) -> Iterator[RepoPath]:
+    for target in targets:
+        path = absolute(target, base=session.start)
+        if glob and any(char in target for char in "*?["):
+            matches = sorted(load_by_name("glob:glob")(path, recursive=True))
+            if not matches:
+                raise NotFoundError(f"no file matches '{target}'")
+            yield from (_in_project(project, AbsPath(match)) for match in matches if not match.endswith(DATA_SUFFIX))
+            continue
+        if not os.path.lexists(path):
+            raise NotFoundError(f"'{target}' does not exist", hint="give the path of a file or directory")
+        yield _in_project(project, path)
+
+
+def _in_project(project: Project, path: AbsPath) -> RepoPath:
+    inside = relative_to(path, project.root)
+    if not inside:
+        raise UsageError(
+            f"'{path}' is outside of the project" if inside is None else "the project itself cannot be added to itself",
+            hint="'ob add PATH -o NAME' copies data from elsewhere into the project",
+        )
+    if inside == ".dvc" or inside.startswith((".dvc/", ".git/")) or inside == ".git":
+        raise UsageError(f"'{inside}' is private to the project and cannot be added")
+    if project.ignore.ignores(inside, os.path.isdir(path)):
+        raise UsageError(f"'{inside}' is left out by .dvcignore", hint="remove the pattern, or add another path")
+    return inside
+
+
+def _owner(loaded: Pipelines, path: RepoPath) -> Stage | None:
+    """Returns the .dvc stage whose output a path is, or lies in.
+
+    Raises:
+        ConflictError: The path overlaps with another output.
+    """
+    for stage in loaded.stages:
+        for out in stage.outs:
+            if out.path is None or not overlap(out.path, path):
+                continue
+            if stage.command is None and (path == out.path or path.startswith(f"{out.path}/")):
+                return stage
+            raise ConflictError(
+                f"'{path}' overlaps with '{out.path}', an output of '{stage.address}'",
+                hint="an output of a stage is recorded by 'ob repro' or 'ob commit'",
+            )
+    return None
+
+
+def _refuse_tracked(project: Project, paths: Sequence[RepoPath]) -> None:
+    tracked = source_control(project).tracked(paths)
+    for path in paths:
+        if path in tracked:
+            raise ConflictError(
+                f"'{path}' is tracked by Git, so it cannot be kept in the cache as well",
+                hint=f"git rm -r --cached '{path}' && git commit -m 'stop tracking {path}', then add it",
+            )
+
+
+def _add_one(
+    project: Project,
+    session: Session,
+    path: RepoPath,
+    owner: Stage | None,
+    *,
+    commit: bool,
+    relink: bool,
+    desc: str | None,
+) -> Added:
+    top = next((out.path for out in owner.outs if out.path and overlap(out.path, path)), path) if owner else path
+    disk = join(project.root, top)
+    if owner is not None and _is_unchanged_since_dvc2(project, owner, top, disk):
+        seen = observe(disk, state=project.state, ignore=project.ignore, rel=top)
+        assert seen is not None
+        return Added(path=top, data_file=owner.file, content=seen, is_new=False, touched=())
+    content = _take_in(project, session, path, top, owner, relink=relink) if commit else None
+    if not commit:
+        content = observe(disk, state=project.state, ignore=project.ignore, rel=top)
+    if content is None:
+        raise NotFoundError(f"'{top}' does not exist")
+    data_file = owner.file if owner else RepoPath(top + DATA_SUFFIX)
+    text = _data_file_text(project, data_file, owner, top, content, desc=desc)
+    is_new = not project.reader.is_file(data_file)
+    written = write_if_changed(join(project.root, data_file), text.encode())
+    control = source_control(project)
+    ignored = control.ignore([top]) if control.unignored([top]) else ()
+    touched = ((data_file,) if written else ()) + ignored
+    return Added(path=top, data_file=data_file, content=content, is_new=is_new, touched=touched)
+
+
+def _take_in(
+    project: Project, session: Session, path: RepoPath, top: RepoPath, owner: Stage | None, *, relink: bool
+) -> Content:
+    """Puts what was named into the cache; returns what the whole output is then."""
+    disk = join(project.root, top)
+    cache, state, ignore, reporter = project.cache, project.state, project.ignore, session.reporter
+    recorded = _recorded(project, owner, top) if owner is not None and path != top else None
+    known = content_of(recorded) if recorded is not None else None
+    if known is not None:
+        inner = RepoPath(path[len(top) + 1 :])
+        content = save_part(
+            disk, inner, known, cache=cache, state=state, ignore=ignore, rel=top, relink=relink, reporter=reporter
+        )
+        if content is not None:
+            return content
+    return save(disk, cache=cache, state=state, ignore=ignore, rel=top, relink=relink, reporter=reporter)
+
+
+def _recorded(project: Project, owner: Stage, top: RepoPath) -> LockedItem | None:
+    written = next(out.written for out in owner.outs if out.path == top)
+    return next((item for item in load(project).locks[owner.address].outs if item.written == written), None)
+
+
+def _is_unchanged_since_dvc2(project: Project, owner: Stage, top: RepoPath, disk: AbsPath) -> bool:
+    """Tells whether a file is what DVC 2 recorded of it; such a record stays as long as the content does."""
+    item = _recorded(project, owner, top)
+    if item is None or item.md5 is None or item.hash_name is not None:
+        return False
+    return os.path.isfile(disk) and hash_text_normalised(disk) == item.md5
+
+
+def _data_file_text(
+    project: Project, data_file: RepoPath, owner: Stage | None, top: RepoPath, content: Content, *, desc: str | None
+) -> str:
+    name = top.rpartition("/")[2]
+    if owner is None:
+        out = Output(written=name, path=top)
+        return render_data_file(
+            [(replace(out, annotations={"desc": desc} if desc else {}), locked_item(name, content))]
+        )
+    written = next(out.written for out in owner.outs if out.path == top)
+    before = project.reader.read_bytes(data_file).decode()
+    recorded = _recorded(project, owner, top)
+    if recorded is not None and recorded.md5 == content.id:
+        return before
+    return update_datafile_text(before, data_file, {written: locked_item(written, content)})
+
+
+def _bring_in(project: Project, session: Session, targets: Sequence[str], out: str, *, force: bool) -> RepoPath:
+    if len(targets) != 1:
+        raise UsageError("-o/--out needs exactly one target")
+    source, target = absolute(targets[0], base=session.start), absolute(out, base=session.start)
+    if not os.path.lexists(source):
+        raise NotFoundError(f"'{targets[0]}' does not exist")
+    if out.endswith(("/", os.sep)) or os.path.isdir(target):
+        target = AbsPath(os.path.join(target, os.path.basename(source)))
+    path = _in_project(project, target)
+    if os.path.lexists(target) and not force:
+        raise ConflictError(f"'{path}' exists already", hint="-f replaces it")
+    load_by_name("offbranch.storage.copying:copy_tree")(source, target)
+    return path

@@ -1,0 +1,233 @@
+"""Experiments: run, save, apply, branch, rename, remove. Showing them is in `show.py`."""
+
+import os
+import random
+import time
+from collections.abc import Callable
+
+from offbranch.api.running import open_runner
+from offbranch.api.session import Session, held, need_git, refuse_during_operation, working_directory
+from offbranch.base.errors import UsageError
+from offbranch.base.paths import AbsPath, RepoPath, absolute, relative_to
+from offbranch.base.records import field, record, replace
+from offbranch.experiments.apply import Applied, apply_experiment
+from offbranch.experiments.branch import make_branch
+from offbranch.experiments.experiment import Experiment, ExperimentSpec
+from offbranch.experiments.names import Chooser
+from offbranch.experiments.naming import choose_name
+from offbranch.experiments.preview import preview_run
+from offbranch.experiments.remove import Removal, Removed, remove_experiments
+from offbranch.experiments.rename import rename_experiment
+from offbranch.experiments.run import RunOptions
+from offbranch.experiments.save import SaveRequest, save_experiment
+from offbranch.experiments.temporary_run import run_temporary
+from offbranch.experiments.workspace_run import Launch, run_workspace
+from offbranch.git.repository import GitRepo, head_commit
+from offbranch.params.overrides import parse_override
+from offbranch.params.sweep import trials
+from offbranch.pipeline.execute import ExecuteOptions
+from offbranch.pipeline.plan import Plan
+from offbranch.pipeline.select import SelectOptions
+from offbranch.project import Project
+
+
+@record
+class RunRequest:
+    """What `ob exp run` is asked to do.
+
+    Attributes:
+        overrides: Texts of `-S`, in order.
+        name: Name of the experiment; None for an automatic one.
+        message: Commit message; None for the standard one.
+        force: Replaces an experiment of this name and runs every stage.
+        targets: Stages; empty means the pipeline file of the directory.
+        temporary: Runs in a temporary copy.
+        copy_paths: For a temporary run: untracked paths it shall have too.
+        dry: Only plans.
+        use_hydra: Composes the parameters with Hydra where the project is configured for it.
+        select: How the stages are chosen.
+        execute: How they are carried out.
+    """
+
+    overrides: tuple[str, ...] = ()
+    name: str | None = None
+    message: str | None = None
+    force: bool = False
+    targets: tuple[str, ...] = ()
+    temporary: bool = False
+    copy_paths: tuple[str, ...] = ()
+    dry: bool = False
+    use_hydra: bool = True
+    select: SelectOptions = field(default_factory=SelectOptions)
+    execute: ExecuteOptions = field(default_factory=ExecuteOptions)
+
+
+@record
+class RunReport:
+    """What came of it.
+
+    Attributes:
+        experiment: The new experiment; None for a dry run.
+        plan: For a dry run, the steps and their reasons.
+        in_workspace: Whether its results are in the workspace now.
+    """
+
+    experiment: Experiment | None
+    plan: Plan | None
+    in_workspace: bool
+
+
+def run(
+    request: RunRequest,
+    session: Session,
+    *,
+    rng: Chooser | None = None,
+    clock: Callable[[], float] = time.time,
+) -> RunReport:
+    """Runs one experiment.
+
+    Args:
+        request: What to run.
+        session: Where.
+        rng: Chooses an automatic name; by default an own generator, so seeding `random` changes nothing.
+        clock: Seconds since the epoch.
+
+    Returns:
+        The experiment: a commit below refs/exps. The ref is written last: interrupted before, there is no experiment but a
+        record of the attempt.
+
+    Raises:
+        StageFailedError: A stage failed; the attempt is recorded and the workspace is as it was.
+        ConflictError: The name is taken for this baseline.
+        OffbranchError: Something is wrong with the input; nothing has been changed.
+    """
+    with held(session, runs_commands=True) as (project, descriptors):
+        repo = need_git(project)
+        refuse_during_operation(repo)
+        _refuse_sweep(request)
+        _refuse_hydra(request, project)
+        spec = _make_spec(request, repo, rng or random.Random())
+        cwd = working_directory(project, session)
+        options = RunOptions(select=replace(request.select, cwd=cwd), execute=request.execute)
+        if request.dry:
+            return RunReport(experiment=None, plan=preview_run(project, spec, options), in_workspace=False)
+        launch = Launch(
+            attempt_id=_attempt_id(clock()),
+            open_runner=lambda log: open_runner(session, log=log, keep_open=descriptors, root=project.root),
+            reporter=session.reporter,
+            clock=clock,
+        )
+        if request.temporary:
+            copies = tuple(absolute(path, base=session.start) for path in request.copy_paths)
+            ran = run_temporary(project, repo, spec, options, launch, copy_paths=copies)
+        else:
+            ran = run_workspace(project, repo, spec, options, launch)
+        return RunReport(experiment=ran.experiment, plan=None, in_workspace=not request.temporary)
+
+
+def save(request: SaveRequest, session: Session, *, rng: Chooser | None = None) -> Experiment:
+    """Saves the workspace as an experiment without running anything.
+
+    Raises:
+        ConflictError: The name is taken for this baseline.
+    """
+    with held(session) as (project, _):
+        repo = need_git(project)
+        refuse_during_operation(repo)
+        cwd = working_directory(project, session)
+        include = tuple(_inside(project, absolute(path, base=session.start)) for path in request.include)
+        request = replace(request, cwd=cwd, include=include)
+        return save_experiment(project, repo, request, rng or random.Random(), session.reporter)
+
+
+def apply(name: str, session: Session, *, strict_baseline: bool | None = None) -> Applied:
+    """Makes the workspace equal to an experiment; HEAD and index stay.
+
+    Args:
+        name: Name, commit id, or id of a failed attempt.
+        session: Where.
+        strict_baseline: Refuses an experiment of another baseline; by default as configured (`exp.strict_baseline`).
+
+    Returns:
+        What was written, and where the work that it replaced is kept.
+
+    Raises:
+        BaselineMismatchError: It belongs to another baseline and that is refused.
+        NotFoundError: There is no such experiment.
+    """
+    with held(session) as (project, _):
+        repo = need_git(project)
+        strict = project.config.get_bool("exp", "strict_baseline") if strict_baseline is None else strict_baseline
+        return apply_experiment(project, repo, name, session.reporter, strict_baseline=strict)
+
+
+def branch(name: str, session: Session, *, branch_name: str | None = None) -> str:
+    """Makes a Git branch of an experiment; returns its name. Does not switch to it.
+
+    Raises:
+        ConflictError: The branch exists.
+        NotFoundError: There is no such experiment.
+    """
+    with held(session) as (project, _):
+        return make_branch(need_git(project), name, branch_name or f"{name}-branch")
+
+
+def rename(old: str, new: str, session: Session, *, force: bool = False) -> Experiment | None:
+    """Gives an experiment another name; returns None when both names are the same.
+
+    Raises:
+        ConflictError: The new name is taken for this baseline and `force` is not given.
+        NotFoundError: There is no such experiment.
+    """
+    with held(session) as (project, _):
+        return rename_experiment(need_git(project), old, new, force=force)
+
+
+def remove(removal: Removal, session: Session) -> Removed:
+    """Removes experiments, and attempts that failed; all names are checked before anything is removed.
+
+    Raises:
+        NotFoundError: A name is not known; nothing has been removed.
+    """
+    with held(session) as (project, _):
+        return remove_experiments(project, need_git(project), removal)
+
+
+def _inside(project: Project, path: AbsPath) -> RepoPath:
+    inside = relative_to(path, project.root)
+    if not inside:
+        raise UsageError(f"cannot include '{path}': it is not below the project", hint="give a path of the project")
+    return inside
+
+
+def _refuse_sweep(request: RunRequest) -> None:
+    count = len(trials([parse_override(text) for text in request.overrides]))
+    if count > 1:
+        raise UsageError(
+            f"these overrides make {count} trials, and a sweep can only be queued",
+            hint="run one value at a time: ob exp run -S KEY=VALUE",
+        )
+
+
+def _refuse_hydra(request: RunRequest, project: Project) -> None:
+    if request.use_hydra and project.config.get_bool("hydra", "enabled"):
+        raise UsageError(
+            "this project composes its parameters with Hydra (hydra.enabled), which this version cannot do yet",
+            hint="--no-hydra runs with the parameter files as they are",
+        )
+
+
+def _make_spec(request: RunRequest, repo: GitRepo, rng: Chooser) -> ExperimentSpec:
+    baseline = head_commit(repo)
+    return ExperimentSpec(
+        name=choose_name(request.name, repo, baseline, rng, force=request.force),
+        baseline=baseline,
+        overrides=request.overrides,
+        targets=request.targets,
+        message=request.message,
+        force=request.force,
+    )
+
+
+def _attempt_id(now_utc: float) -> str:
+    return time.strftime("%Y%m%d-%H%M%S", time.gmtime(now_utc)) + f"-{os.urandom(3).hex()}"

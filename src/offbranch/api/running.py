@@ -1,0 +1,30 @@
+"""The runner that commands of a project are run with: chosen here, handed down."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from offbranch.api.session import Session
+from offbranch.base.paths import AbsPath
+from offbranch.pipeline.runner import CommandRunner, SubprocessRunner
+
+
+@contextmanager
+def open_runner(
+    session: Session, *, log: AbsPath | None, keep_open: tuple[int, ...], root: AbsPath
+) -> Iterator[CommandRunner]:
+    """Gives the runner for commands of a project.
+
+    Args:
+        session: Whose environment and shell the commands get.
+        log: A file that their output is appended to; None keeps no copy.
+        keep_open: Descriptors they inherit, so that a lock lives as long as they do.
+        root: The project that is held while they run.
+    """
+    env = {**session.environment.all, "OFFBRANCH_RUN_ROOT": root}
+    if log is None:
+        yield SubprocessRunner(env=env, shell=session.environment.shell, keep_open=keep_open)
+        return
+    os.makedirs(os.path.dirname(log), exist_ok=True)
+    with open(log, "ab") as file:
+        yield SubprocessRunner(env=env, shell=session.environment.shell, log=file, keep_open=keep_open)

@@ -1,0 +1,149 @@
+"""Opening a project, and holding it for one action. The only place that takes project locks.
+
+Two locks, each dying with its holder: ours (`.dvc/tmp/ob/lock`), held for the whole action, says who works here; DVC's own
+(`.dvc/tmp/lock`) is held too for actions that run no commands, while a pipeline holds it only between its commands. An `ob`
+that a stage command starts shares our lock with the `ob` outside.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from offbranch.base.environ import Environment, read_environment
+from offbranch.base.errors import NoProjectError, OffbranchError, UsageError
+from offbranch.base.events import NullReporter, Reporter, Warned
+from offbranch.base.locks import hold_lock, holder_as_pid
+from offbranch.base.paths import OB_DIR, ROOT, AbsPath, RepoPath, join, relative_to
+from offbranch.base.plugins import load
+from offbranch.base.processes import ProcessInfo
+from offbranch.base.records import record
+from offbranch.git.repository import GitRepo, operation_in_progress
+from offbranch.project import Project, open_project
+
+LOCK = f"{OB_DIR}/lock"
+
+
+@record
+class Session:
+    """Where an action takes place.
+
+    Attributes:
+        start: Directory the user is in.
+        environment: Variables of the process.
+        reporter: Takes progress.
+    """
+
+    start: AbsPath
+    environment: Environment
+    reporter: Reporter
+
+
+def make_session(
+    start: str | None = None, *, environment: Environment | None = None, reporter: Reporter | None = None
+) -> Session:
+    """Returns a session for a directory, by default the current one with the environment of the process."""
+    return Session(
+        start=AbsPath(os.path.realpath(start or os.getcwd())),
+        environment=environment or read_environment(),
+        reporter=reporter or NullReporter(),
+    )
+
+
+@contextmanager
+def opened(session: Session) -> Iterator[Project]:
+    """Opens the project of a session for reading.
+
+    Raises:
+        NoProjectError: There is none.
+    """
+    project = open_project(session.start, session.environment)
+    try:
+        yield project
+    finally:
+        project.state.close()
+
+
+@contextmanager
+def held(session: Session, *, runs_commands: bool = False) -> Iterator[tuple[Project, tuple[int, ...]]]:
+    """Opens the project of a session and holds it against every other writer.
+
+    Args:
+        session: Where.
+        runs_commands: Leaves DVC's lock to the pipeline, which takes it between its commands.
+
+    Yields:
+        The project, and the descriptors that a command must inherit so that the lock lives as long as it does.
+
+    Raises:
+        LockedError: Another process holds it, and did not let go in time.
+    """
+    with opened(session) as project, ExitStack() as stack:
+        wait_s = session.environment.lock_wait_s
+        descriptors: tuple[int, ...] = ()
+        if not _is_inside_run(session, project):
+            lock = hold_lock(
+                join(project.root, LOCK),
+                wait_s=wait_s,
+                on_wait=lambda who: _tell(session, who),
+                on_abandoned=lambda who: load("offbranch.base.litter:sweep_litter")(project.root, who.pid),
+            )
+            descriptors = (stack.enter_context(lock).descriptor,)
+        elif runs_commands:
+            raise UsageError(
+                "a command of a running experiment or pipeline cannot start another one in the same project",
+                hint="use 'ob exp run --temp' in another clone, or make it a stage of its own",
+            )
+        if not runs_commands:
+            peer = join(project.tmp_dir, "lock")
+            stack.enter_context(hold_lock(AbsPath(peer), content=holder_as_pid, wait_s=wait_s))
+        if descriptors and project.repo is not None:
+            _recover(project, session)
+        yield project, descriptors
+
+
+def need_git(project: Project) -> GitRepo:
+    """Returns the Git repository of a project, ready for experiments.
+
+    Raises:
+        NoProjectError: There is none.
+        OffbranchError: A rebase, merge or the like is in progress.
+    """
+    if project.repo is None:
+        raise NoProjectError(
+            "experiments need a Git repository around the project", hint="git init && git add -A && git commit -m start"
+        )
+    return project.repo
+
+
+def refuse_during_operation(repo: GitRepo) -> None:
+    """Makes sure that Git is not in the middle of something.
+
+    Raises:
+        OffbranchError: It is; the message names it.
+    """
+    operation = operation_in_progress(repo)
+    if operation is not None:
+        raise OffbranchError(
+            f"a Git {operation} is in progress", hint=f"finish it or undo it first: git {operation} --abort"
+        )
+
+
+def _recover(project: Project, session: Session) -> None:
+    """Clears up after killed attempts; the code for it is only loaded where there ever was one."""
+    if os.path.isdir(join(project.root, f"{OB_DIR}/runs")):
+        load("offbranch.experiments.recover:recover_attempts")(project, project.repo, session.reporter)
+
+
+def _is_inside_run(session: Session, project: Project) -> bool:
+    outer = session.environment.outer_root
+    return outer is not None and os.path.realpath(outer) == os.path.realpath(project.root)
+
+
+def _tell(session: Session, who: ProcessInfo | None) -> None:
+    name = f"process {who.pid} ({who.command})" if who else "another process"
+    session.reporter.emit(Warned(text=f"waiting for {name}, which holds the project"))
+
+
+def working_directory(project: Project, session: Session) -> RepoPath:
+    """Returns the directory of the project the user is in."""
+    return relative_to(session.start, project.root) or ROOT

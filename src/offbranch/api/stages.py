@@ -1,0 +1,118 @@
+"""Reading pipelines: what has changed, which stages there are, and how they hang together. Changes nothing."""
+
+from collections.abc import Sequence
+
+from offbranch.api.session import Session, opened, working_directory
+from offbranch.base.paths import RepoPath
+from offbranch.base.records import record
+from offbranch.experiments.loading import load
+from offbranch.pipeline.facts import gather_facts
+from offbranch.pipeline.graph import Graph, build_graph, upstream
+from offbranch.pipeline.select import SelectOptions, select_stages
+from offbranch.pipeline.stage import Pipelines, Stage
+from offbranch.pipeline.status import Reason, StageStatus, examine, reasons
+
+
+@record
+class StageReport:
+    """Attributes:
+    stage: The stage.
+    status: What differs.
+    cwd: Directory of the project that the user is in, which paths are shown from.
+    reasons: The same in sentences, the most telling first.
+    """
+
+    stage: Stage
+    status: StageStatus
+    cwd: RepoPath
+    reasons: tuple[Reason, ...]
+
+
+@record
+class Dag:
+    """The stages asked for and the graph they are part of.
+
+    Attributes:
+        graph: Of the whole project.
+        addresses: Those to show, dependencies first.
+    """
+
+    graph: Graph
+    addresses: tuple[str, ...]
+
+
+def status(
+    targets: Sequence[str], session: Session, *, with_deps: bool = False, recursive: bool = False
+) -> tuple[StageReport, ...]:
+    """Returns the stages that are not up to date, in execution order.
+
+    Args:
+        targets: Which stages; empty means all of the project.
+        session: Where.
+        with_deps: Also what the targets need.
+        recursive: A directory stands for all stages below it.
+    """
+    with opened(session) as project:
+        pipelines = load(project)
+        options = SelectOptions(
+            cwd=working_directory(project, session),
+            all_pipelines=not targets,
+            single_item=bool(targets) and not with_deps,
+            recursive=recursive,
+        )
+        selection = select_stages(pipelines, targets, options)
+        facts = gather_facts(
+            selection.stages,
+            root=project.root,
+            reader=project.reader,
+            state=project.state,
+            ignore=project.ignore,
+            is_cached=project.cache.has_all,
+        )
+        found = []
+        for stage in selection.stages:
+            changes = examine(stage, pipelines.locks.get(stage.address), facts)
+            if changes.is_changed:
+                found.append(
+                    StageReport(stage=stage, status=changes, cwd=options.cwd, reasons=tuple(reasons(stage, changes)))
+                )
+        return tuple(found)
+
+
+def dag(targets: Sequence[str], session: Session) -> Dag:
+    """Returns the graph of the project; with targets, only what they need is to be shown."""
+    with opened(session) as project:
+        pipelines = load(project)
+        if not targets:
+            _raise_broken(pipelines)
+            graph = build_graph(pipelines.stages)
+            return Dag(graph=graph, addresses=upstream(graph, graph.stages))
+        options = SelectOptions(cwd=working_directory(project, session), single_item=True)
+        named = select_stages(pipelines, targets, options).targets
+        graph = build_graph(pipelines.stages)
+        return Dag(graph=graph, addresses=upstream(graph, named, cut_frozen=False))
+
+
+def stages(
+    session: Session, targets: Sequence[str] = (), *, all_stages: bool = False, recursive: bool = False
+) -> tuple[Stage, ...]:
+    """Returns stages in file order: those of the directory's pipeline file, of targets, or all of the project."""
+    with opened(session) as project:
+        pipelines = load(project)
+        if all_stages:
+            _raise_broken(pipelines)
+            return pipelines.stages
+        options = SelectOptions(cwd=working_directory(project, session), single_item=True, recursive=recursive)
+        named = set(select_stages(pipelines, targets, options).targets)
+        return tuple(stage for stage in pipelines.stages if stage.address in named)
+
+
+def pipelines(session: Session) -> Pipelines:
+    """Returns everything the pipeline files of the project say, also what is broken in them."""
+    with opened(session) as project:
+        return load(project)
+
+
+def _raise_broken(loaded: Pipelines) -> None:
+    for error in loaded.broken.values():
+        raise error

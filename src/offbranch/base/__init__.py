@@ -1,0 +1,1 @@
+"""The ground floor: errors, paths, files, locks, events, configuration. Imports nothing else of ours."""

@@ -1,0 +1,178 @@
+"""Configuration: the text of up to four files -> one frozen `Config`.
+
+The files are those of DVC (system, user, project, project-local; the later wins, key by key), an INI style with
+indented keys and sections such as `['remote "store"']`. Section and option names are case-insensitive. Reading only;
+nothing here opens a file.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from offbranch.base.errors import BadInputError, near_names
+from offbranch.base.records import record
+
+_ANY = None
+# Options per section, None where any is allowed: remotes have many per scheme, obsolete sections must only be accepted.
+KNOWN: Mapping[str, frozenset[str] | None] = {
+    "core": frozenset(
+        "remote checksum_jobs interactive analytics hardlink_lock no_scm autostage check_update site_cache_dir"
+        " experiments machine".split()
+    ),
+    "cache": frozenset("dir type shared slow_link_warning verify local s3 gs ssh azure hdfs webhdfs protected".split()),
+    "exp": frozenset("auto_push git_remote strict_baseline code datetime".split()),
+    "plots": frozenset("html_template auto_open out_dir".split()),
+    "parsing": frozenset("bool list".split()),
+    "hydra": frozenset("enabled config_dir config_module config_name plugins_path".split()),
+    "studio": frozenset("token url repo_url offline".split()),
+    "state": _ANY,
+    "index": _ANY,
+    "machine": _ANY,
+    "feature": _ANY,
+    "remote": _ANY,
+    "db": _ANY,
+}
+_BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+
+@record
+class Setting:
+    """One value and the file it comes from (`origin`, as the user knows it)."""
+
+    value: str
+    origin: str
+    line: int
+
+
+@record
+class Config:
+    """The merged configuration.
+
+    Attributes:
+        settings: (section, option) -> setting; a remote's section is `remote "name"`.
+    """
+
+    settings: Mapping[tuple[str, str], Setting]
+
+    def get(self, section: str, option: str, default: str | None = None) -> str | None:
+        """Returns a value as text."""
+        found = self.settings.get((section, option))
+        return default if found is None else found.value
+
+    def get_bool(self, section: str, option: str, default: bool = False) -> bool:
+        """Returns a value as a truth value.
+
+        Raises:
+            BadInputError: It is neither true nor false.
+        """
+        found = self.settings.get((section, option))
+        if found is None:
+            return default
+        if (value := _BOOLEANS.get(found.value.lower())) is None:
+            raise BadInputError(
+                f"expected true or false, found '{found.value}'",
+                path=found.origin,
+                line=found.line,
+                key=f"{section}.{option}",
+            )
+        return value
+
+    def choice(self, section: str, option: str, allowed: Iterable[str], default: str) -> str:
+        """Returns a value that must be one of a few.
+
+        Raises:
+            BadInputError: It is another one.
+        """
+        found = self.settings.get((section, option))
+        if found is None:
+            return default
+        names = tuple(allowed)
+        if found.value not in names:
+            raise BadInputError(
+                f"expected one of {', '.join(names)}, found '{found.value}'",
+                path=found.origin,
+                line=found.line,
+                key=f"{section}.{option}",
+            )
+        return found.value
+
+
+EMPTY = Config(settings={})
+
+
+def parse_config(text: str, *, origin: str) -> dict[tuple[str, str], Setting]:
+    """Returns the settings of one config file.
+
+    Raises:
+        BadInputError: A line is no section, option or comment; or a section or option is unknown.
+    """
+    settings: dict[tuple[str, str], Setting] = {}
+    section: str | None = None
+    for number, raw in enumerate(text.splitlines(), 1):
+        line = raw.strip()
+        if not line or line.startswith(("#", ";")):
+            continue
+        if line.startswith("["):
+            if not line.split("#")[0].rstrip().endswith("]"):
+                raise BadInputError("the section header has no closing ']'", path=origin, line=number)
+            section = _section_name(line[1 : line.rindex("]")])
+            _check_section(section, origin=origin, line=number)
+            continue
+        option, equals, value = line.partition("=")
+        option = option.strip().strip("'\"").lower()
+        if not equals or not option:
+            raise BadInputError(f"expected 'option = value', found '{line}'", path=origin, line=number)
+        if section is None:
+            raise BadInputError(f"option '{option}' stands before any [section]", path=origin, line=number, key=option)
+        _check_option(section, option, origin=origin, line=number)
+        settings[section, option] = Setting(value=_unquote(value.strip()), origin=origin, line=number)
+    return settings
+
+
+def merge_configs(levels: Iterable[Mapping[tuple[str, str], Setting]]) -> Config:
+    """Returns one configuration of several levels, the later winning key by key."""
+    merged: dict[tuple[str, str], Setting] = {}
+    for level in levels:
+        merged.update(level)
+    return Config(settings=merged)
+
+
+def _section_name(text: str) -> str:
+    name = text.strip()
+    if name[:1] in "'" and name.endswith("'"):
+        name = name[1:-1]
+    kind, _, rest = name.partition(" ")
+    label = rest.strip().strip('"')
+    return f'{kind.lower()} "{label.lower()}"' if label else kind.lower()
+
+
+def _check_section(section: str, *, origin: str, line: int) -> None:
+    kind = section.partition(" ")[0]
+    if kind not in KNOWN:
+        names = near_names(kind, KNOWN)
+        raise BadInputError(
+            f"unknown section '{section}'",
+            path=origin,
+            line=line,
+            key=section,
+            hint=f"did you mean '{names[0]}'?" if names else "known sections: " + ", ".join(sorted(KNOWN)),
+        )
+
+
+def _check_option(section: str, option: str, *, origin: str, line: int) -> None:
+    known = KNOWN[section.partition(" ")[0]]
+    if known is not None and option not in known:
+        names = near_names(option, known)
+        raise BadInputError(
+            "unknown option",
+            path=origin,
+            line=line,
+            key=f"{section}.{option}",
+            hint=f"did you mean '{names[0]}'?" if names else "known options: " + ", ".join(sorted(known)),
+        )
+
+
+def _unquote(value: str) -> str:
+    if len(value) >= 2 and value[0] in "'\"":
+        end = value.find(value[0], 1)
+        if end > 0:
+            return value[1:end]
+    return value.partition(" #")[0].rstrip()

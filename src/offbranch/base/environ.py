@@ -1,0 +1,93 @@
+"""The only reader of the process environment: every variable we know, named and described.
+
+`read_environment` is called once, at the edge (`api`, `cli`); below, the values travel as arguments.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+
+from offbranch.base.paths import AbsPath
+from offbranch.base.records import record
+
+VARIABLES: Mapping[str, str] = {
+    "OFFBRANCH_CACHE_DIR": "directory for derived data (hashes, tables); may be deleted at any time",
+    "OFFBRANCH_LOCK_WAIT": "seconds to wait for another process that holds the project lock (default 3)",
+    "OFFBRANCH_RUN_ROOT": "set by ob for commands it runs: the project it holds; an ob inside shares that lock",
+    "OFFBRANCH_TEST_DVC": "for the test suite: command of a real DVC to test interoperability with",
+    "OFFBRANCH_CI": "for the test suite: with 1, a program that tests need and that is missing is a failure, not a skip",
+    "OFFBRANCH_UPDATE_GOLDEN": "for the test suite: with 1, golden files are written anew",
+    "DVC_ROOT": "set by ob for commands it runs: root of the project",
+    "DVC_STAGE": "set by ob for commands it runs: address of the stage",
+    "DVC_EXP_NAME": "set by ob for commands of an experiment: its name",
+    "DVC_EXP_BASELINE_REV": "set by ob for commands of an experiment: commit id of its baseline",
+    "DVC_GLOBAL_CONFIG_DIR": "directory of the user's own config file",
+    "DVC_SYSTEM_CONFIG_DIR": "directory of the config file of this machine",
+    "NO_COLOR": "any value: no colour",
+    "PAGER": "program that long tables are shown with on a terminal",
+    "SHELL": "shell that stage commands run in (default /bin/sh)",
+    "TERM": "with `dumb`: no colour",
+    "HOME": "home of the user, where the directories for derived data and config are by default",
+    "XDG_CACHE_HOME": "on Linux: where the directory for derived data is (default ~/.cache)",
+    "XDG_CONFIG_HOME": "on Linux: where the user's own config file is (default ~/.config)",
+    "LOCALAPPDATA": "on Windows: where the user's own files are",
+    "PROGRAMDATA": "on Windows: where the config file of this machine is",
+}
+
+
+@record
+class Environment:
+    """What the environment says, read once.
+
+    Attributes:
+        all: Every variable, for handing on to child processes.
+        cache_dir: Where derived data of this user lives.
+        global_config_dir: Directory of the user's config file.
+        system_config_dir: Directory of the machine's config file.
+        lock_wait_s: Seconds to wait for the project lock.
+        outer_root: Root of the project held by the ob that started this process, None outside of one.
+    """
+
+    all: Mapping[str, str]
+    cache_dir: AbsPath
+    global_config_dir: AbsPath
+    system_config_dir: AbsPath
+    lock_wait_s: float
+    outer_root: str | None
+    no_color: bool
+    shell: str | None
+    pager: str | None
+
+
+def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
+    """Returns the environment as one record.
+
+    Args:
+        variables: Instead of the process's own.
+    """
+    env = dict(os.environ if variables is None else variables)
+    home = env.get("HOME") or os.path.expanduser("~")
+    if sys.platform == "darwin":
+        caches, configs = os.path.join(home, "Library/Caches"), os.path.join(home, "Library/Application Support")
+        system = "/Library/Application Support"
+    elif sys.platform == "win32":
+        caches = configs = env.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local")
+        system = env.get("PROGRAMDATA") or "C:\\ProgramData"
+    else:
+        caches = env.get("XDG_CACHE_HOME") or os.path.join(home, ".cache")
+        configs, system = env.get("XDG_CONFIG_HOME") or os.path.join(home, ".config"), "/etc/xdg"
+    try:
+        wait_s = float(env.get("OFFBRANCH_LOCK_WAIT", "3"))
+    except ValueError:
+        wait_s = 3.0
+    return Environment(
+        all=env,
+        cache_dir=AbsPath(env.get("OFFBRANCH_CACHE_DIR") or os.path.join(caches, "offbranch")),
+        global_config_dir=AbsPath(env.get("DVC_GLOBAL_CONFIG_DIR") or os.path.join(configs, "dvc")),
+        system_config_dir=AbsPath(env.get("DVC_SYSTEM_CONFIG_DIR") or os.path.join(system, "dvc")),
+        lock_wait_s=wait_s,
+        outer_root=env.get("OFFBRANCH_RUN_ROOT") or None,
+        no_color=bool(env.get("NO_COLOR")),
+        shell=env.get("SHELL") or None,
+        pager=env.get("PAGER") or None,
+    )

@@ -1,0 +1,162 @@
+"""A file lock that dies with its holder and tells who holds it.
+
+`flock(2)` on POSIX, a byte-range lock on Windows: the system drops it when the last process that has the file open is
+gone, also after SIGKILL. The file itself stays; its content names the holder, or one that was killed. A lock may be handed
+on to child processes on purpose, by its descriptor, so that an orphaned command goes on holding it.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from offbranch.base.errors import LockedError
+from offbranch.base.paths import AbsPath
+from offbranch.base.processes import ProcessInfo, command_of, is_alive, this_process
+from offbranch.base.records import as_dict
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def _unlock(descriptor: int) -> None:
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _unlock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
+def holder_as_json(process: ProcessInfo) -> str:
+    """Returns what our own lock files contain."""
+    return json.dumps(as_dict(process)) + "\n"
+
+
+def holder_as_pid(process: ProcessInfo) -> str:
+    """Returns what the lock file of DVC contains: a blank, the process id, a newline."""
+    return f" {process.pid}\n"
+
+
+def read_holder(path: AbsPath) -> ProcessInfo | None:
+    """Returns who wrote a lock file last, whichever of the two contents it has; None if that cannot be told."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            text = file.read(4096)
+    except OSError:
+        return None
+    if text.strip().isdigit():
+        pid = int(text)
+        return ProcessInfo(pid=pid, started="", host="", command=command_of(pid))
+    try:
+        return ProcessInfo(**json.loads(text))
+    except (ValueError, TypeError):
+        return None
+
+
+class LockFile:
+    """An open lock file; made by `hold_lock`."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+
+@contextmanager
+def hold_lock(
+    path: AbsPath,
+    *,
+    content: Callable[[ProcessInfo], str] = holder_as_json,
+    wait_s: float = 0.0,
+    on_wait: Callable[[ProcessInfo | None], None] | None = None,
+    on_abandoned: Callable[[ProcessInfo], None] | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[LockFile]:
+    """Holds an exclusive lock for the length of a `with`.
+
+    Args:
+        path: The lock file; its directory is made if needed.
+        content: Turns our process into what the file shall say.
+        wait_s: Seconds to keep trying.
+        on_wait: Called once, with the holder, before waiting.
+        on_abandoned: Called with the last holder, once we hold the lock, if that one was killed while it held it.
+        clock: Seconds, monotonic.
+        sleep: Waits.
+
+    Raises:
+        LockedError: Somebody else holds it; the message says who.
+    """
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        deadline, told = clock() + wait_s, False
+        while not _try_lock(descriptor):
+            if clock() >= deadline:
+                raise locked_error(path)
+            if on_wait and not told:
+                on_wait(read_holder(path))
+                told = True
+            sleep(0.05)
+        if on_abandoned is not None and (last := read_holder(path)) is not None:
+            # While the file still names the dead: if we are killed in here, the next one is called again.
+            on_abandoned(last)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, content(this_process()).encode(), 0)
+        try:
+            yield LockFile(descriptor)
+        finally:
+            os.ftruncate(descriptor, 0)  # an empty file says that the holder ended in order
+            # Explicitly, not by closing: a command that inherited the file must not keep the lock after us.
+            _unlock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def is_locked(path: AbsPath) -> bool:
+    """Tells whether a process holds the lock at this moment; nothing is created or changed."""
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        if not _try_lock(descriptor):
+            return True
+        _unlock(descriptor)
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def locked_error(path: AbsPath) -> LockedError:
+    """Returns the error that tells who holds a lock."""
+    holder = read_holder(path)
+    if holder is None:
+        who = "another process"
+    else:
+        where = f" on {holder.host}" if holder.host else ""
+        who = f"process {holder.pid}{where}" + (f" ({holder.command})" if holder.command else "")
+        if holder.host and not is_alive(holder):
+            return LockedError(
+                f"the project is locked by a command that {who} had started: that process is gone, its command still runs",
+                hint="wait until the command has finished, or end it",
+            )
+    return LockedError(
+        f"the project is locked by {who}",
+        hint="wait until it has finished, or end that process; the lock goes with it",
+    )

@@ -1,0 +1,34 @@
+"""Late loading by name: the only use of importlib.
+
+Commands, optional dependencies and adapters are named in tables of strings `module:attribute`, so that a start-up loads
+only what it needs; a test resolves every entry of every table.
+"""
+
+import sys
+from importlib import import_module
+from typing import Any
+
+from offbranch.base.errors import OffbranchError
+
+
+def load(target: str, *, extra: str | None = None) -> Any:
+    """Returns the object that `module:attribute` (or just `module`) names.
+
+    Args:
+        target: Where it is.
+        extra: The optional dependency set that brings it, named to the user when it is not installed.
+
+    Raises:
+        OffbranchError: The module of an optional dependency is not installed.
+    """
+    module, _, attribute = target.partition(":")
+    try:
+        loaded = sys.modules.get(module) or import_module(module)
+    except ModuleNotFoundError as error:
+        if extra is None or (error.name or "").startswith("offbranch"):
+            raise
+        raise OffbranchError(
+            f"this needs the optional dependency '{error.name}', which is not installed",
+            hint=f"pip install 'offbranch[{extra}]'",
+        ) from error
+    return getattr(loaded, attribute) if attribute else loaded

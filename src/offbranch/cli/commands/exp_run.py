@@ -1,0 +1,121 @@
+"""Runs an experiment: parameters are set, the pipeline is brought up to date, and the result is kept under a name.
+
+The experiment is a commit of its own beside your branch. Your branch, index and HEAD stay as they are; the
+results are in your workspace as ordinary changes (with --temp only in the experiment). If a stage fails, the
+workspace is put back as it was, and the attempt is recorded with its log: 'ob exp show' lists it.
+
+Values of -S follow Hydra: key=value replaces, +key=value adds, ++key=value does either, ~key deletes.
+"""
+
+import json
+from argparse import Namespace
+
+from offbranch.api.exp import RunReport, RunRequest
+from offbranch.api.exp import run as run_experiment
+from offbranch.api.session import Session
+from offbranch.base.errors import ExitCode, UsageError
+from offbranch.cli.console import Console
+from offbranch.cli.lines import Style
+from offbranch.cli.options import add_json, add_targets, refuse_later
+from offbranch.cli.parser import Parser, whole_number
+from offbranch.cli.pipeline_options import (
+    TARGETS_HELP,
+    add_pipeline_options,
+    execute_options,
+    reporter_of,
+    select_options,
+)
+from offbranch.cli.plan_text import plan_data, plan_lines
+
+EXAMPLES = (
+    ("ob exp run -S train.lr=0.1", "one parameter changed"),
+    ("ob exp run -n wide -S 'model.layers=[64, 64]'", "with a name of your own"),
+    ("ob exp run -S conf.json:seed=7 --temp", "another file; the workspace stays as it is"),
+    ("ob exp run --dry -S train.lr=0.1", "what would be run, and why"),
+)
+_OF_QUEUE = (("queue", "--queue"), ("run_all", "--run-all"), ("jobs", "--jobs"))
+
+
+def add_arguments(parser: Parser) -> None:
+    add_targets(parser, TARGETS_HELP)
+    parser.add_argument(
+        "-n", "--name", metavar="NAME", help="name of the experiment; a new one is made up if not given"
+    )
+    parser.add_argument(
+        "-S",
+        "--set-param",
+        action="append",
+        default=[],
+        metavar="[FILE:]KEY=VALUE",
+        help="set a parameter (of params.yaml if no FILE is named); may be repeated",
+    )
+    parser.add_flag("--temp", help="run in a temporary copy: the workspace stays as it is")
+    parser.add_argument(
+        "-C",
+        "--copy-paths",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="with --temp: an untracked or ignored path that the copy needs; may be repeated",
+    )
+    parser.add_argument("-m", "--message", metavar="TEXT", help="commit message of the experiment")
+    add_pipeline_options(parser, force_help="run every stage, changed or not, and replace an experiment of this name")
+    parser.add_flag("--no-hydra", help="do not compose params.yaml by Hydra, also if the project is set up for it")
+    parser.add_flag("--queue", help="keep it for later (comes in a later version)")
+    parser.add_flag("--run-all", help="run everything that is queued (comes in a later version)")
+    parser.add_argument(
+        "-j", "--jobs", type=whole_number, metavar="N", help="run N at a time (comes in a later version)"
+    )
+    add_json(parser, "name, commit and baseline of the experiment")
+
+
+def run(args: Namespace, console: Console) -> int:
+    refuse_later(args, _OF_QUEUE, hint="run them one after the other: ob exp run, once for each set of -S")
+    if args.copy_paths and not args.temp:
+        raise UsageError("-C copies paths into the temporary copy, and there is none", hint="add --temp")
+    session = Session(start=console.start, environment=console.environment, reporter=reporter_of(args, console))
+    request = RunRequest(
+        overrides=tuple(args.set_param),
+        name=args.name,
+        message=args.message,
+        force=args.force,
+        targets=tuple(args.targets),
+        temporary=args.temp,
+        copy_paths=tuple(args.copy_paths),
+        dry=args.dry,
+        use_hydra=not args.no_hydra,
+        select=select_options(args),
+        execute=execute_options(args, console),
+    )
+    with console.stdout_for_data(args.json):
+        report = run_experiment(request, session)
+        _say_result(report, console, show_plan=not args.json)
+    if args.json:
+        console.data(json.dumps(_data(report)))
+    return ExitCode.DONE
+
+
+def _say_result(report: RunReport, console: Console, *, show_plan: bool) -> None:
+    if report.plan is not None:
+        if show_plan:
+            console.data("\n".join(plan_lines(report.plan, console.verbosity.level)))
+        console.hint("nothing was run, and no experiment was made (--dry)")
+    if report.experiment is None:
+        return
+    console.message(f"\nRan experiment(s): {console.paint(report.experiment.name, Style.BOLD, console.messages)}")
+    if report.in_workspace:
+        console.message("Experiment results have been applied to your workspace.")
+        console.hint("compare it with the others: ob exp show")
+    else:
+        console.message(
+            f"To apply the results of an experiment to your workspace run:\n\n\tob exp apply {report.experiment.name}\n"
+        )
+
+
+def _data(report: RunReport) -> object:
+    if report.plan is not None:
+        return plan_data(report.plan)
+    if report.experiment is None:
+        return None
+    made = report.experiment
+    return {"name": made.name, "rev": made.commit, "baseline": made.baseline}

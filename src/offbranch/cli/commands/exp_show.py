@@ -1,0 +1,105 @@
+"""Shows the workspace, commits and their experiments as a table: parameters, metrics and what they depend on.
+
+Attempts that failed or were interrupted are listed too, with what they had measured before they ended. Without
+options, the experiments that started from HEAD are shown.
+"""
+
+import json
+import time
+from argparse import Namespace
+
+from offbranch.api.show import exp_show, exp_table
+from offbranch.base.errors import ExitCode
+from offbranch.base.plugins import load
+from offbranch.cli.console import Console
+from offbranch.cli.options import add_json, add_precision, add_revisions, add_sort_order, refuse_together
+from offbranch.cli.pager import show_in_pager
+from offbranch.cli.parser import Parser
+from offbranch.views.options import ShowOptions
+
+EXAMPLES = (
+    ("ob exp show", "experiments that started from HEAD"),
+    ("ob exp show -A --only-changed", "all, and only columns that differ"),
+    ("ob exp show --sort-by accuracy --sort-order desc", "the best first"),
+    ("ob exp show --csv > experiments.csv", "for a spreadsheet"),
+)
+_FLAGS = (
+    "all_branches",
+    "all_tags",
+    "all_commits",
+    "only_changed",
+    "param_deps",
+    "sha",
+    "hide_failed",
+    "hide_queued",
+    "hide_workspace",
+    "queued",
+    "force",
+)
+
+
+def add_arguments(parser: Parser) -> None:
+    add_revisions(parser, "show")
+    parser.add_flag("-a", "--all-branches", help="show the experiments of the tip of every branch")
+    parser.add_flag("-T", "--all-tags", help="show the experiments of every tag")
+    parser.add_flag("--no-pager", help="do not use a pager for a long table")
+    parser.add_flag("--only-changed", help="only columns that are not the same in every row")
+    _add_list(parser, "--drop", "REGEX", "leave out columns whose name begins like this; may be repeated")
+    _add_list(parser, "--keep", "REGEX", "keep such columns whatever else is said; may be repeated")
+    _add_list(parser, "--include-params", "NAMES", "only these parameters, separated by commas")
+    _add_list(parser, "--include-metrics", "NAMES", "only these metrics, separated by commas")
+    parser.add_flag("--param-deps", help="only parameters that a stage depends on")
+    parser.add_argument("--sort-by", metavar="COLUMN", help="sort experiments by a metric or parameter")
+    add_sort_order(parser)
+    parser.add_flag("--sha", help="commit ids instead of the names of branches and tags")
+    parser.add_flag("--hide-failed", help="leave out attempts that failed")
+    parser.add_flag("--hide-queued", help="leave out what is queued")
+    parser.add_flag("--hide-workspace", help="leave out the row of the workspace")
+    parser.add_flag("--queued", help="only what is queued")
+    add_json(parser, "everything, in the structure of DVC,")
+    parser.add_flag("--csv", help="print comma-separated values, numbers in full")
+    parser.add_flag("--md", help="print a Markdown table")
+    add_precision(parser)
+    parser.add_flag("-f", "--force", help="read every commit anew instead of using what was remembered")
+
+
+def run(args: Namespace, console: Console) -> int:
+    refuse_together(args, "json", "csv", "md")
+    flags = {name: getattr(args, name) for name in _FLAGS}
+    options = ShowOptions(
+        revs=tuple(args.rev),
+        num=args.num,
+        drop=tuple(args.drop),
+        keep=tuple(args.keep),
+        include_params=_names(args.include_params),
+        include_metrics=_names(args.include_metrics),
+        sort_by=args.sort_by,
+        sort_order=args.sort_order,
+        precision=args.precision,
+        **flags,
+    )
+    if args.json:
+        states = exp_show(options, start=console.start, environment=console.environment)
+        console.data(json.dumps(states, default=str))
+        return ExitCode.DONE
+    table = exp_table(options, start=console.start, environment=console.environment)
+    now_s = time.time()
+    if args.csv:
+        console.data(load("offbranch.views.csv:render_csv")(table))
+    elif args.md:
+        console.data(load("offbranch.views.markdown:render_markdown")(table, precision=args.precision, now_s=now_s))
+    elif console.is_interactive:
+        draw = load("offbranch.views.rich_text:render_rich")
+        text = draw(table, precision=args.precision, now_s=now_s, color=console.has_color(console.out))
+        show_in_pager(text, console, wanted=not args.no_pager)
+    else:
+        console.data(load("offbranch.views.text:render_text")(table, precision=args.precision, now_s=now_s))
+    return ExitCode.DONE
+
+
+def _add_list(parser: Parser, name: str, metavar: str, help: str) -> None:
+    parser.add_argument(name, action="append", default=[], metavar=metavar, help=help)
+
+
+def _names(texts: list[str]) -> tuple[str, ...]:
+    return tuple(name for text in texts for name in text.split(",") if name)

@@ -1,0 +1,144 @@
+"""Answers the scripts of `ob completion`: `ob __complete N WORD...` prints what word N may become, one a line.
+
+The options come from a table (`option_names.py`), because building a parser loads the whole command. `cli/main.py` sees
+to it that nothing is ever printed on stderr: a shell would show it in the middle of a command line.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from offbranch.api.complete import experiment_names, parameter_files, parameter_keys, stage_names
+from offbranch.base.environ import Environment
+from offbranch.base.paths import AbsPath
+from offbranch.cli.console import Console
+from offbranch.cli.option_names import OPTIONS
+from offbranch.cli.table import ALIASES, COMMANDS, GROUPS, Command
+
+_GLOBAL_OPTIONS = ("--quiet", "--verbose", "--cd", "--no-color", "--version", "--help")
+_SHELLS = ("bash", "zsh", "fish")
+
+
+class Place(NamedTuple):
+    """Where the user is, and the word that is completed."""
+
+    start: AbsPath
+    environment: Environment
+    word: str
+
+
+Source = Callable[[Place], Iterable[str]]
+
+
+def answer(words: Sequence[str], console: Console) -> int:
+    """Prints the answers to `ob __complete`."""
+    number = int(words[0])
+    place = Place(AbsPath(os.getcwd()), console.environment, "")
+    found = candidates(words[1 : number + 1], "".join(words[number + 1 : number + 2]), place)
+    console.data("".join(f"{candidate}\n" for candidate in found))
+    return 0
+
+
+def candidates(before: Sequence[str], word: str, place: Place) -> tuple[str, ...]:
+    """Returns what a word may become, in order; empty for file names.
+
+    Args:
+        before: The words before it, without the name of the program.
+        word: What is written of it.
+        place: Where the user is.
+    """
+    rest = list(before)
+    while rest and rest[0].startswith("-"):
+        if rest.pop(0) == "--cd" and rest:
+            place = place._replace(start=AbsPath(os.path.join(place.start, rest.pop(0))))
+    place = place._replace(word=word)
+    found = _candidates(rest, place)
+    return tuple(dict.fromkeys(answer for answer in found if answer.startswith(word)))
+
+
+def _candidates(before: list[str], place: Place) -> Iterable[str]:
+    if not before:
+        return _GLOBAL_OPTIONS if place.word.startswith("-") else dict.fromkeys(name.split(" ")[0] for name in COMMANDS)
+    name = ALIASES.get(before[0], before[0])
+    rest = before[1:]
+    if name in GROUPS:
+        if not rest:
+            return [known.partition(" ")[2] for known in COMMANDS if known.startswith(f"{name} ")]
+        name = f"{name} {rest.pop(0)}"
+        name = ALIASES.get(name, name)
+    if name == "help":
+        return _candidates(rest, place) if len(rest) < 2 else ()
+    command = COMMANDS.get(name)
+    return () if command is None else _of_command(command, rest, place)
+
+
+def _of_command(command: Command, before: Sequence[str], place: Place) -> Iterable[str]:
+    names = OPTIONS[command.name].split()
+    last = before[-1] if before else ""
+    if f"{last}=" in names:
+        return _values(last, place)
+    name, equals, value = place.word.partition("=")
+    if f"{name}{equals}" in names and equals:
+        return [f"{name}={answer}" for answer in _values(name, place._replace(word=value))]
+    if place.word.startswith("-"):
+        return (known.removesuffix("=") for known in names if known.startswith("--"))
+    source = _ARGUMENTS.get(command.name)
+    return source(place) if source else ()
+
+
+def _values(option: str, place: Place) -> Iterable[str]:
+    source = _VALUES.get(option)
+    return source(place) if source else ()
+
+
+def _experiments(place: Place) -> Iterable[str]:
+    return experiment_names(place.start, place.environment)
+
+
+def _stages(place: Place) -> Iterable[str]:
+    return stage_names(place.start, place.environment)
+
+
+def _parameters(place: Place) -> Iterable[str]:
+    """Yields `key=` and `file:key=` for `-S`, with the signs that Hydra puts in front of a key."""
+    sign = place.word[: len(place.word) - len(place.word.lstrip("+~"))]
+    word = place.word[len(sign) :]
+    file, colon, _ = word.partition(":")
+    if "=" in word.partition(":")[0] or ("=" in word and not colon):
+        return
+    if colon:
+        keys = parameter_keys(place.start, place.environment, file)
+        yield from (f"{sign}{file}:{key}=" for key in keys)
+        return
+    end = "" if sign == "~" else "="
+    found = [f"{sign}{key}{end}" for key in parameter_keys(place.start, place.environment, "params.yaml")]
+    yield from found
+    # The other files cost reading the pipeline, so they are offered only where no key fits.
+    if not any(key.startswith(place.word) for key in found):
+        files = parameter_files(place.start, place.environment)
+        yield from (f"{sign}{name}:" for name in files if name != "params.yaml")
+
+
+_ARGUMENTS: Mapping[str, Source] = {
+    "exp apply": _experiments,
+    "exp branch": _experiments,
+    "exp remove": _experiments,
+    "exp rename": _experiments,
+    "exp diff": _experiments,
+    "exp run": _stages,
+    "exp save": _stages,
+    "repro": _stages,
+    "status": _stages,
+    "commit": _stages,
+    "checkout": _stages,
+    "dag": _stages,
+    "stage list": _stages,
+    "completion": lambda _: _SHELLS,
+}
+_VALUES: Mapping[str, Source] = {
+    "-S": _parameters,
+    "--set-param": _parameters,
+    "--rev": _experiments,
+    "--sort-order": lambda _: ("asc", "desc"),
+    "--shell": lambda _: _SHELLS,
+}

@@ -1,0 +1,34 @@
+"""The options of every command, for completion; `=` marks one with a value. Short flags are left out.
+
+Written by `OFFBRANCH_UPDATE_GOLDEN=1 pytest tests/cli/test_complete.py`, which fails when it is not true any more.
+"""
+
+# ruff: noqa: E501
+
+from collections.abc import Mapping
+
+OPTIONS: Mapping[str, str] = {
+    "init": "--no-scm --force --subdir --quiet --verbose --help",
+    "demo": "--run --quiet --verbose --help",
+    "add": "--no-commit --glob -o= --out= --desc= --to-remote -r= --remote= --remote-jobs= --force --no-relink --json --quiet --verbose --help",
+    "stage add": "-n= --name= --force -d= --deps= -o= --outs= -O= --outs-no-cache= --outs-persist= --outs-persist-no-cache= -m= --metrics= -M= --metrics-no-cache= --plots= --plots-no-cache= -p= --params= -w= --wdir= --always-changed --desc= --run --quiet --verbose --help",
+    "stage list": "--all --fail --recursive --name-only --names-only --json --quiet --verbose --help",
+    "repro": "--force --interactive --single-item --pipeline --all-pipelines --recursive --downstream --force-downstream --pull --allow-missing --dry --keep-going --ignore-errors --glob --no-commit --no-run-cache --json --quiet --verbose --help",
+    "status": "-j= --jobs= --cloud -r= --remote= --all-branches --all-tags --all-commits --with-deps --recursive --json --no-updates --quiet --verbose --help",
+    "commit": "--force --with-deps --recursive --no-relink --json --quiet --verbose --help",
+    "checkout": "--summary --with-deps --recursive --force --relink --allow-missing --json --quiet --verbose --help",
+    "dag": "--dot --mermaid --md --collapse-foreach-matrix --full --outs --json --quiet --verbose --help",
+    "exp run": "-n= --name= -S= --set-param= --temp -C= --copy-paths= -m= --message= --force --interactive --single-item --pipeline --all-pipelines --recursive --downstream --force-downstream --pull --allow-missing --dry --keep-going --ignore-errors --no-hydra --queue --run-all -j= --jobs= --json --quiet --verbose --help",
+    "exp show": "--all-commits --all --rev= -n= --num= --all-branches --all-tags --no-pager --only-changed --drop= --keep= --include-params= --include-metrics= --param-deps --sort-by= --sort-order= --sha --hide-failed --hide-queued --hide-workspace --queued --json --csv --md --precision= --force --quiet --verbose --help",
+    "exp list": "--all-commits --all --rev= -n= --num= --name-only --names-only --sha-only --shas-only --json --quiet --verbose --help",
+    "exp diff": "--all --param-deps --json --md --no-path --precision= --quiet --verbose --help",
+    "exp apply": "--strict-baseline --no-force --json --quiet --verbose --help",
+    "exp branch": "--quiet --verbose --help",
+    "exp remove": "--all-commits --all --rev= -n= --num= --keep --dry --queue --queued -g= --git-remote= --json --quiet --verbose --help",
+    "exp rename": "--force -g= --git-remote= --quiet --verbose --help",
+    "exp save": "--recursive --force -n= --name= -I= --include-untracked= -m= --message= --json --quiet --verbose --help",
+    "root": "--quiet --verbose --help",
+    "completion": "-s= --shell= --quiet --verbose --help",
+    "version": "--short --json --quiet --verbose --help",
+    "help": "--quiet --verbose --help",
+}

@@ -1,0 +1,80 @@
+"""What has changed about a stage, in the words and the structure that DVC prints; pure."""
+
+import posixpath
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from offbranch.api.stages import StageReport
+from offbranch.base.paths import PIPELINE_FILE, RepoPath, is_external
+from offbranch.pipeline.stage import Stage
+from offbranch.pipeline.status import Change, ChangeKind, StageStatus
+
+
+def shown_address(stage: Stage, cwd: RepoPath) -> str:
+    """Returns how a stage is called in a directory: by its name alone in the one of its dvc.yaml."""
+    file = posixpath.relpath(stage.file, cwd or ".")
+    if stage.name is None:
+        return file
+    return stage.name if file == PIPELINE_FILE else f"{file}:{stage.name}"
+
+
+def status_data(report: StageReport) -> list[Any]:
+    """Returns the changes of one stage as `status --json` has them, paths as seen from the user's directory."""
+    stage, status = report.stage, report.status
+    found: list[Any] = []
+    if status.deps:
+        changes = _deps(stage, status).items()
+        found.append({"changed deps": {_shown(stage, item, report.cwd): change for item, change in changes}})
+    if status.outs:
+        found.append({"changed outs": {_shown(stage, one.item, report.cwd): _word(one) for one in status.outs}})
+    if status.always:
+        found.append("always changed")
+    if status.command:
+        found.append("changed command")
+    # DVC has no word for a stage without dependencies that never ran; it must not look up to date.
+    return found or (["changed command"] if status.never_ran else [])
+
+
+def status_lines(data: Sequence[Any]) -> Iterator[str]:
+    """Yields the same as indented text."""
+    for entry in data:
+        if isinstance(entry, str):
+            yield f"\t{entry}"
+            continue
+        for head, items in entry.items():
+            yield f"\t{head}:"
+            yield from _items(items, "\t\t")
+
+
+def _shown(stage: Stage, written: str, cwd: RepoPath) -> str:
+    return written if is_external(written) else posixpath.relpath(posixpath.join(stage.wdir, written), cwd or ".")
+
+
+def _deps(stage: Stage, status: StageStatus) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for change in status.deps:
+        if change.key is None:
+            found[change.item] = _word(change)
+        else:
+            found.setdefault(change.item, {})[change.key] = change.kind.value
+    for group in stage.params:
+        changes = found.get(group.written)
+        if not isinstance(changes, dict) or set(changes.values()) != {ChangeKind.NEW.value}:
+            continue
+        if status.never_ran or len(changes) == len(group.keys):
+            found[group.written] = ChangeKind.NEW.value
+    return found
+
+
+def _word(change: Change) -> str:
+    """Returns DVC's word for a path: one that was not recorded before counts as modified."""
+    return ChangeKind.MODIFIED.value if change.kind is ChangeKind.NEW else change.kind.value
+
+
+def _items(items: dict[str, Any], indent: str) -> Iterator[str]:
+    for name, value in items.items():
+        if isinstance(value, dict):
+            yield f"{indent}{name}:"
+            yield from _items(value, indent + "\t")
+        else:
+            yield f"{indent}{value + ':':<20}{name}"

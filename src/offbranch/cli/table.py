@@ -1,0 +1,98 @@
+"""The table of commands: name -> module and one line of help. Nothing of a command is loaded until it is asked for."""
+
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol, cast
+
+from offbranch.base.plugins import load
+from offbranch.cli.console import Console
+from offbranch.cli.parser import Parser
+
+
+class Command(NamedTuple):
+    """One line of the table.
+
+    Attributes:
+        name: What the user types, e.g. `exp run`.
+        module: Where it is.
+        summary: One line for lists of commands.
+    """
+
+    name: str
+    module: str
+    summary: str
+
+
+class CommandModule(Protocol):
+    """What a module of `cli/commands` has."""
+
+    __doc__: str | None
+    EXAMPLES: Sequence[tuple[str, str]]
+
+    def add_arguments(self, parser: Parser) -> None:
+        """Declares its options and arguments."""
+        ...
+
+    def run(self, args: Namespace, console: Console) -> int:
+        """Carries it out; returns the exit code."""
+        ...
+
+
+_HERE = "offbranch.cli.commands"
+COMMANDS: Mapping[str, Command] = {
+    name: Command(name, f"{_HERE}.{module}", summary)
+    for name, module, summary in (
+        ("init", "init", "make a project in a Git repository"),
+        ("demo", "demo", "make a small example project and run experiments in it"),
+        ("add", "add", "put data files or directories under control"),
+        ("stage add", "stage_add", "add a stage to dvc.yaml"),
+        ("stage list", "stage_list", "list the stages"),
+        ("repro", "repro", "bring the pipeline up to date"),
+        ("status", "status", "show what has changed since it last ran, and why"),
+        ("commit", "commit", "record the present content of data and outputs"),
+        ("checkout", "checkout", "put recorded data and outputs into the workspace"),
+        ("dag", "dag", "draw which stage needs which"),
+        ("exp run", "exp_run", "run an experiment"),
+        ("exp show", "exp_show", "show experiments as a table"),
+        ("exp list", "exp_list", "list experiments by name"),
+        ("exp diff", "exp_diff", "compare parameters and metrics of two experiments"),
+        ("exp apply", "exp_apply", "bring the files of an experiment into the workspace"),
+        ("exp branch", "exp_branch", "make a Git branch of an experiment"),
+        ("exp remove", "exp_remove", "remove experiments"),
+        ("exp rename", "exp_rename", "give an experiment another name"),
+        ("exp save", "exp_save", "save the workspace as an experiment without running"),
+        ("root", "root", "print where the project begins"),
+        ("completion", "completion", "print a completion script for a shell"),
+        ("version", "version", "print versions and where things are"),
+        ("help", "help", "explain a command"),
+    )
+}
+GROUPS: Mapping[str, str] = {
+    "exp": "run, compare and keep experiments",
+    "stage": "add and list the stages of a pipeline",
+}
+ALIASES: Mapping[str, str] = {
+    "experiments": "exp",
+    "exp ls": "exp list",
+    "exp rm": "exp remove",
+    "doctor": "version",
+}
+# Commands of DVC 3.67 that later versions bring; each gets one honest line instead of "unknown".
+LATER: frozenset[str] = frozenset(
+    "artifacts cache check-ignore config data pull push fetch destroy diff du freeze unfreeze gc get get-url import"
+    " import-db import-url install list ls list-url ls-url metrics move mv params plots queue remote remove rm studio"
+    " unprotect update".split()
+) | {"exp clean", "exp push", "exp pull"}
+
+
+def load_command(command: Command) -> CommandModule:
+    """Returns the module of a command."""
+    return cast(CommandModule, load(command.module))
+
+
+def build_parser(command: Command, module: CommandModule) -> Parser:
+    """Returns the parser of one command."""
+    parser = Parser(command.name)
+    module.add_arguments(parser)
+    parser.add_common_options()
+    return parser

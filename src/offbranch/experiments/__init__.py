@@ -1,0 +1,1 @@
+"""Experiments: commits under refs/exps that carry code, parameters, metrics and outputs. Does not know the queue."""

@@ -1,0 +1,97 @@
+"""How the parameters and metrics of two revisions differ; either may be a commit, an experiment, or the workspace."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from offbranch.base.errors import OffbranchError
+from offbranch.experiments.diff_record import Change, Changes, ExperimentDiff
+from offbranch.experiments.refs import resolve_any
+from offbranch.experiments.revision import RevisionData, read_directory
+from offbranch.experiments.revision_files import Entry
+from offbranch.experiments.revision_reader import RevisionReader
+from offbranch.git.objects import ObjectReader
+from offbranch.git.repository import GitRepo
+from offbranch.params.diff import diff_values
+from offbranch.params.lookup import MISSING, flatten
+from offbranch.project import Project
+
+WORKSPACE: Final = "workspace"
+
+
+def diff_experiments(
+    project: Project,
+    repo: GitRepo,
+    a: str | None,
+    b: str | None,
+    *,
+    all_values: bool = False,
+    param_deps: bool = False,
+) -> ExperimentDiff:
+    """Compares two revisions.
+
+    Args:
+        project: Whose workspace it is.
+        repo: Where commits are.
+        a: The old one; None for HEAD.
+        b: The new one; None for the workspace.
+        all_values: Lists what is the same, too.
+        param_deps: Only parameters that a stage depends on.
+
+    Raises:
+        NotFoundError: One of them does not exist.
+        OffbranchError: The pipelines of one cannot be understood.
+    """
+    names = (a or "HEAD", b or WORKSPACE)
+    with ObjectReader(repo) as objects:
+        reader = RevisionReader(objects, project.prefix, project.cache)
+        old, new = (_read(project, repo, reader, name, param_deps) for name in names)
+    return ExperimentDiff(
+        old_name=names[0],
+        new_name=names[1],
+        metrics=diff_entries(old.metrics, new.metrics, all_values=all_values),
+        params=diff_entries(old.params, new.params, all_values=all_values),
+    )
+
+
+def diff_entries(old: Mapping[str, Entry], new: Mapping[str, Entry], *, all_values: bool) -> Changes:
+    """Compares the files of two revisions; one that cannot be read counts as empty."""
+    found = {}
+    for path in dict.fromkeys((*old, *new)):
+        before, after = _data(old.get(path)), _data(new.get(path))
+        changes = {
+            each.key: Change(old=_shown(each.old), new=_shown(each.new), difference=each.difference)
+            for each in diff_values(before, after)
+        }
+        if all_values:
+            for name, value in flatten(after):
+                changes.setdefault(name, Change(old=_shown(value), new=_shown(value), difference=_no_difference(value)))
+        if shown := {name: changes[name] for name in sorted(changes) if name}:
+            found[path] = shown
+    return found
+
+
+def _read(project: Project, repo: GitRepo, reader: RevisionReader, name: str, param_deps: bool) -> RevisionData:
+    if name == WORKSPACE:
+        return read_directory(
+            project.reader, ignores=project.ignore.ignores, cache=project.cache, param_deps=param_deps
+        )
+    commit = resolve_any(repo, name)
+    data = reader.read((commit,), param_deps=param_deps)[commit]
+    if isinstance(data, OffbranchError):
+        raise data
+    return data
+
+
+def _data(entry: Entry | None) -> Mapping[str, Any]:
+    data = entry.get("data") if entry else None
+    return data if isinstance(data, Mapping) else {}
+
+
+def _shown(value: Any) -> Any:
+    if value is MISSING or value == {}:
+        return None
+    return str(value) if isinstance(value, list) else value
+
+
+def _no_difference(value: Any) -> float | None:
+    return value - value if isinstance(value, (int, float)) and value == value else None

@@ -1,0 +1,164 @@
+"""The records of an experiment: what was asked for, what came of it, and each attempt at it.
+
+All are JSON with a version field where they are stored (docs/formats/attempts.md); nothing here touches the world.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+from offbranch.base.processes import ProcessInfo, is_alive
+from offbranch.base.records import field, record
+from offbranch.git.objects import CommitId
+
+FORMAT_VERSION = 1
+
+
+class Where(Enum):
+    """Where an experiment runs; the values are the words DVC uses."""
+
+    WORKSPACE = "workspace"
+    TEMPORARY = "tempdir"
+
+
+class AttemptState(Enum):
+    """What became of an attempt. RUNNING holds only while its process lives."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+
+
+@record
+class ExperimentSpec:
+    """What was asked for.
+
+    Attributes:
+        name: Name of the experiment to make.
+        baseline: The commit it starts from.
+        overrides: Texts of `-S`, in order.
+        targets: Stages to reproduce; empty means the whole pipeline file.
+        message: Commit message instead of the standard one.
+        force: Replaces an experiment of the same name.
+    """
+
+    name: str
+    baseline: CommitId
+    overrides: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    message: str | None = None
+    force: bool = False
+
+
+@record
+class Experiment:
+    """An experiment that exists: a named commit below a baseline."""
+
+    name: str
+    baseline: CommitId
+    commit: CommitId
+    ref: str
+
+
+@record
+class Attempt:
+    """One attempt at an experiment, running or ended.
+
+    Attributes:
+        id: Identity; also the name of its directory and of its ref.
+        process: Who carries it out.
+        commit: The files at its end (at its start while it runs); None if not even that was reached.
+        originals: What the parameter files that it changed in the workspace held before; None where there was none.
+        exit_code: Of the stage command that failed; None if none did.
+        cause: Why it ended, in one line; empty for success.
+        stage: The stage that failed.
+        log: Path of the log, relative to the project root.
+        root: Directory it runs in.
+        started_utc, ended_utc: Seconds since the epoch.
+    """
+
+    id: str
+    name: str
+    baseline: CommitId
+    where: Where
+    state: AttemptState
+    process: ProcessInfo
+    root: str
+    log: str
+    started_utc: float
+    ended_utc: float | None = None
+    overrides: tuple[str, ...] = ()
+    originals: Mapping[str, str | None] = field(default_factory=dict)
+    commit: CommitId | None = None
+    exit_code: int | None = None
+    stage: str | None = None
+    cause: str = ""
+
+    @property
+    def true_state(self) -> AttemptState:
+        """The state as it really is: one whose process is gone without a word was interrupted."""
+        if self.state is AttemptState.RUNNING and not is_alive(self.process):
+            return AttemptState.INTERRUPTED
+        return self.state
+
+
+def attempt_to_json(attempt: Attempt) -> dict[str, Any]:
+    """Returns the stored form of an attempt."""
+    process = attempt.process
+    return {
+        "version": FORMAT_VERSION,
+        "id": attempt.id,
+        "name": attempt.name,
+        "baseline": attempt.baseline,
+        "where": attempt.where.value,
+        "state": attempt.state.value,
+        "process": {
+            "pid": process.pid,
+            "started": process.started,
+            "host": process.host,
+            "command": process.command,
+        },
+        "root": attempt.root,
+        "log": attempt.log,
+        "started_utc": attempt.started_utc,
+        "ended_utc": attempt.ended_utc,
+        "overrides": list(attempt.overrides),
+        "originals": dict(attempt.originals),
+        "commit": attempt.commit,
+        "exit_code": attempt.exit_code,
+        "stage": attempt.stage,
+        "cause": attempt.cause,
+    }
+
+
+def attempt_from_json(data: Mapping[str, Any]) -> Attempt:
+    """Reads the stored form.
+
+    Raises:
+        ValueError: It is not one, or of a later version.
+    """
+    if data.get("version") != FORMAT_VERSION:
+        raise ValueError(f"version {data.get('version')!r} of an attempt is not known")
+    try:
+        return Attempt(
+            id=str(data["id"]),
+            name=str(data["name"]),
+            baseline=CommitId(data["baseline"]),
+            where=Where(data["where"]),
+            state=AttemptState(data["state"]),
+            process=ProcessInfo(**data["process"]),
+            root=str(data["root"]),
+            log=str(data["log"]),
+            started_utc=float(data["started_utc"]),
+            ended_utc=None if data["ended_utc"] is None else float(data["ended_utc"]),
+            overrides=tuple(map(str, data["overrides"])),
+            originals={str(path): None if text is None else str(text) for path, text in data["originals"].items()},
+            commit=None if data["commit"] is None else CommitId(data["commit"]),
+            exit_code=data["exit_code"],
+            stage=data["stage"],
+            cause=str(data["cause"]),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not the record of an attempt: {error}") from error

@@ -1,0 +1,148 @@
+"""Clearing up after attempts whose process died without a word (SIGKILL, power failure).
+
+The next action that writes to the project records them as interrupted, with the files as they are found, and puts back the
+parameter files that still have the content the attempt gave them, and outputs that Git keeps. Outputs of the cache are
+left as they are: dvc.lock does not name them, so nothing takes them for results, and 'ob checkout' brings the old ones back.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+
+from offbranch.base.errors import OffbranchError
+from offbranch.base.events import Reporter
+from offbranch.base.paths import AbsPath, RepoPath, is_same_or_inside, join, relative_to
+from offbranch.base.records import replace
+from offbranch.experiments.attempts import attempt_dir, end_attempt, list_attempts, read_records
+from offbranch.experiments.commit import files_of_stages, snapshot_of
+from offbranch.experiments.events import AttemptRecovered
+from offbranch.experiments.experiment import Attempt, AttemptState, Where
+from offbranch.experiments.loading import load
+from offbranch.experiments.peer_signals import clear_running
+from offbranch.experiments.refs import EXEC_HEAD
+from offbranch.experiments.restore import restore_files
+from offbranch.experiments.workbench import in_git
+from offbranch.git.checkout import apply_tree_checkout, plan_tree_checkout
+from offbranch.git.objects import ObjectReader, TreeId
+from offbranch.git.refs import ANY, RefUpdate
+from offbranch.git.repository import GitRepo
+from offbranch.params.apply import plan_overrides
+from offbranch.params.overrides import parse_override
+from offbranch.project import Project
+from offbranch.storage.workspace import observe
+
+
+def recover_attempts(
+    project: Project, repo: GitRepo, reporter: Reporter, *, clock: Callable[[], float] = time.time
+) -> None:
+    """Records every attempt whose process is gone as interrupted, and undoes what it did to parameter files."""
+    dead = [attempt for attempt in read_records(project.root) if _is_dead(attempt, project)]
+    if not dead:
+        return
+    known = {attempt.id: attempt for attempt in list_attempts(repo, project.root)}
+    for attempt in dead:
+        if attempt.id in known:
+            _recover(project, repo, known[attempt.id], reporter, clock())
+        else:
+            _forget(project, attempt, reporter)
+
+
+def _is_dead(attempt: Attempt, project: Project) -> bool:
+    # A temporary run works in a copy below `.dvc/tmp` of the project.
+    is_ours = relative_to(AbsPath(attempt.root), project.root) is not None
+    return is_ours and attempt.state is AttemptState.RUNNING and attempt.true_state is AttemptState.INTERRUPTED
+
+
+def _recover(project: Project, repo: GitRepo, attempt: Attempt, reporter: Reporter, now_utc: float) -> None:
+    tree: TreeId | None = None
+    restored: tuple[RepoPath, ...] = ()
+    drop: tuple[RefUpdate, ...] = ()
+    if attempt.where is Where.WORKSPACE:
+        tree = _files_as_found(project, repo, attempt)
+        restored = _restore_parameters(project, attempt)
+        if tree is not None:
+            restored += _restore_unfinished(project, repo, attempt, tree)
+        clear_running(project)
+        drop = (RefUpdate(ref=EXEC_HEAD, new=None, old=ANY),)
+    ended = replace(
+        attempt, state=AttemptState.INTERRUPTED, ended_utc=now_utc, cause="the process that ran it was killed"
+    )
+    end_attempt(repo, project.root, ended, tree, *drop)
+    reporter.emit(AttemptRecovered(name=attempt.name, paths=restored))
+
+
+def _forget(project: Project, attempt: Attempt, reporter: Reporter) -> None:
+    """Clears up an attempt without a ref: killed before it had one, or after its experiment was published."""
+    if attempt.commit is None:
+        restored = _restore_parameters(project, attempt)
+        if restored:
+            reporter.emit(AttemptRecovered(name=attempt.name, paths=restored))
+    clear_running(project)
+    os.unlink(join(attempt_dir(project.root, attempt.id), "attempt.json"))
+
+
+def _files_as_found(project: Project, repo: GitRepo, attempt: Attempt) -> TreeId | None:
+    """Returns the workspace as a tree, without outputs that are older than the attempt; None if it cannot be read."""
+    try:
+        pipelines = load(project)
+        stale = [
+            out.path
+            for stage in pipelines.stages
+            for out in stage.outs
+            if not out.cache and out.path is not None and _is_older(project, out.path, attempt.started_utc)
+        ]
+        return snapshot_of(project, repo, files_of_stages(pipelines, pipelines.stages), exclude=stale)
+    except OffbranchError:
+        return None
+
+
+def _restore_unfinished(project: Project, repo: GitRepo, attempt: Attempt, found: TreeId) -> tuple[RepoPath, ...]:
+    """Puts back what Git keeps of outputs that the attempt removed, or made without getting as far as recording them.
+
+    What is replaced stays in the commit of the attempt (`found`).
+    """
+    assert attempt.commit is not None
+    unfinished = [in_git(project, path) for path in _unfinished_outputs(project, attempt)]
+    with ObjectReader(repo) as objects:
+        before = objects.commit(attempt.commit).tree
+    plan = plan_tree_checkout(repo, found, before)
+    changes = tuple(c for c in plan.changes if any(is_same_or_inside(c.path, out) for out in unfinished))
+    apply_tree_checkout(repo, replace(plan, changes=changes, blocked=()))
+    cut = len(project.prefix) + 1 if project.prefix else 0
+    return tuple(RepoPath(change.path[cut:]) for change in changes)
+
+
+def _unfinished_outputs(project: Project, attempt: Attempt) -> Iterator[RepoPath]:
+    pipelines = load(project)
+    for stage in pipelines.stages:
+        locked = pipelines.locks.get(stage.address)
+        recorded = {item.written: item.md5 for item in locked.outs} if locked else {}
+        for out in stage.outs:
+            if out.cache or out.persist or out.path is None or _is_older(project, out.path, attempt.started_utc):
+                continue
+            content = observe(join(project.root, out.path), state=project.state, ignore=project.ignore, rel=out.path)
+            if content is None or content.id != recorded.get(out.written):
+                yield out.path
+
+
+def _is_older(project: Project, path: RepoPath, started_utc: float) -> bool:
+    try:
+        return os.stat(join(project.root, path)).st_mtime < started_utc
+    except OSError:
+        return False
+
+
+def _restore_parameters(project: Project, attempt: Attempt) -> tuple[RepoPath, ...]:
+    """Puts back the parameter files that still hold what the overrides make of their old content."""
+    if not attempt.originals:
+        return ()
+    before = {
+        RepoPath(path): None if text is None else text.encode("utf-8", "surrogateescape")
+        for path, text in attempt.originals.items()
+    }
+    try:
+        overrides = [parse_override(text) for text in attempt.overrides]
+        written = plan_overrides(lambda path: before.get(RepoPath(path)), overrides)
+    except OffbranchError:
+        return ()
+    return restore_files(project.root, before, {RepoPath(path): content for path, content in written.items()})

@@ -1,0 +1,117 @@
+"""The ref namespace of experiments: the only place that knows how a ref is spelled.
+
+`refs/exps/<2>/<38>/<name>` is one experiment (docs/formats/refs.md); what DVC keeps beside them below `refs/exps` is
+skipped. Our own private refs live below `refs/ob`, because DVC takes everything else below `refs/exps` for an experiment.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from offbranch.base.errors import NotFoundError, did_you_mean
+from offbranch.experiments.experiment import Experiment
+from offbranch.git.objects import CommitId
+from offbranch.git.refs import list_refs, resolve_revision
+from offbranch.git.repository import GitRepo, head_commit
+
+EXPERIMENTS: Final = "refs/exps/"
+EXEC_HEAD: Final = "refs/exps/exec/EXEC_HEAD"
+EXEC_APPLY: Final = "refs/exps/exec/EXEC_APPLY"
+APPLY_ORIG_HEAD: Final = "refs/exps/apply/ORIG_HEAD"
+APPLY_STASH: Final = "refs/exps/apply/stash"
+ATTEMPTS: Final = "refs/ob/attempts/"
+_HEX = frozenset("0123456789abcdef")
+
+
+def encode(baseline: CommitId, name: str) -> str:
+    """Returns the ref of an experiment."""
+    return f"{EXPERIMENTS}{baseline[:2]}/{baseline[2:]}/{name}"
+
+
+def decode(ref: str) -> tuple[CommitId, str] | None:
+    """Returns (baseline, name) of an experiment's ref, None for any other ref."""
+    if not ref.startswith(EXPERIMENTS):
+        return None
+    parts = ref.split("/")
+    if len(parts) != 5 or len(parts[2]) != 2 or len(parts[3]) not in (38, 62) or not parts[4]:
+        return None
+    baseline = parts[2] + parts[3]
+    return (CommitId(baseline), parts[4]) if _HEX.issuperset(baseline) else None
+
+
+def attempt_ref(attempt_id: str) -> str:
+    """Returns the private ref that keeps the files of an attempt."""
+    return f"{ATTEMPTS}{attempt_id}"
+
+
+def list_experiments(repo: GitRepo, baseline: CommitId | None = None) -> tuple[Experiment, ...]:
+    """Returns the experiments of one baseline, or all, in the order of their refs."""
+    prefix = EXPERIMENTS if baseline is None else f"{EXPERIMENTS}{baseline[:2]}/{baseline[2:]}/"
+    found = []
+    for ref, commit in list_refs(repo, prefix):
+        decoded = decode(ref)
+        if decoded is not None:
+            found.append(Experiment(name=decoded[1], baseline=decoded[0], commit=CommitId(commit), ref=ref))
+    return tuple(found)
+
+
+def by_baseline(experiments: Iterable[Experiment]) -> Mapping[CommitId, tuple[Experiment, ...]]:
+    """Returns experiments grouped by their baseline."""
+    groups: dict[CommitId, list[Experiment]] = {}
+    for experiment in experiments:
+        groups.setdefault(experiment.baseline, []).append(experiment)
+    return {baseline: tuple(group) for baseline, group in groups.items()}
+
+
+def find_experiment(repo: GitRepo, name: str) -> Experiment | None:
+    """Returns the experiment with a name or full ref: the only one, or the one whose baseline is HEAD.
+
+    Raises:
+        NotFoundError: Several baselines have one of this name and HEAD is none of them.
+    """
+    everything = list_experiments(repo)
+    found = [experiment for experiment in everything if name in (experiment.name, experiment.ref)]
+    if len(found) <= 1:
+        return found[0] if found else None
+    head = head_commit(repo)
+    here = [experiment for experiment in found if experiment.baseline == head]
+    if len(here) == 1:
+        return here[0]
+    where = ", ".join(experiment.baseline[:7] for experiment in found)
+    raise NotFoundError(
+        f"the name '{name}' is ambiguous: experiments of the baselines {where} have it",
+        hint=f"give the full ref, e.g. {found[0].ref}",
+    )
+
+
+def resolve_experiment(repo: GitRepo, name: str) -> Experiment:
+    """Returns the experiment with a name or full ref.
+
+    Raises:
+        NotFoundError: There is none; near names are offered.
+    """
+    found = find_experiment(repo, name)
+    if found is None:
+        names = [experiment.name for experiment in list_experiments(repo)]
+        raise NotFoundError(
+            f"there is no experiment '{name}'", hint=did_you_mean(name, names) or "ob exp list -A shows all experiments"
+        )
+    return found
+
+
+def resolve_any(repo: GitRepo, text: str) -> CommitId:
+    """Returns the commit that a Git revision or else the name of an experiment stands for.
+
+    Raises:
+        NotFoundError: It is neither.
+    """
+    commit = resolve_revision(repo, text)
+    if commit is not None:
+        return commit
+    found = find_experiment(repo, text)
+    if found is None:
+        names = [experiment.name for experiment in list_experiments(repo)]
+        raise NotFoundError(
+            f"'{text}' is neither a Git revision nor an experiment",
+            hint=did_you_mean(text, names) or "ob exp list -A shows all experiments",
+        )
+    return found.commit

@@ -1,0 +1,135 @@
+"""Removing experiments and failed attempts: decide (`plan_removal`), then one transaction."""
+
+from collections.abc import Sequence
+
+from offbranch.base.errors import NotFoundError, UsageError, did_you_mean
+from offbranch.base.records import record
+from offbranch.experiments.attempts import forget_attempts, list_attempts
+from offbranch.experiments.experiment import Attempt, AttemptState, Experiment
+from offbranch.experiments.refs import EXEC_APPLY, list_experiments
+from offbranch.git.objects import CommitId
+from offbranch.git.refs import ANY, RefUpdate, commit_history, list_refs, resolve_revision, update_refs
+from offbranch.git.repository import GitRepo, head_commit
+from offbranch.project import Project
+
+
+@record
+class Removal:
+    """What to remove.
+
+    Attributes:
+        names: Experiments or failed attempts, by name, commit id or full ref.
+        everything: All experiments of the repository.
+        revs: Those of these baselines.
+        n_commits: With `revs` (default HEAD): of so many commits back from each; negative for all.
+        keep: Removes all others instead.
+        dry: Only tells what would be removed.
+    """
+
+    names: tuple[str, ...] = ()
+    everything: bool = False
+    revs: tuple[str, ...] = ()
+    n_commits: int | None = None
+    keep: bool = False
+    dry: bool = False
+
+
+@record
+class Removed:
+    """What was removed, or with `dry` would be."""
+
+    experiments: tuple[Experiment, ...]
+    attempts: tuple[Attempt, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names, experiments first."""
+        experiments, attempts = (e.name for e in self.experiments), (a.name for a in self.attempts)
+        return tuple(dict.fromkeys((*experiments, *attempts)))
+
+
+def remove_experiments(project: Project, repo: GitRepo, removal: Removal) -> Removed:
+    """Removes experiments. Cached data stays.
+
+    Raises:
+        UsageError: Names and selectors are mixed, or neither is given.
+        NotFoundError: A name is not known; nothing has been removed.
+    """
+    planned = plan_removal(project, repo, removal)
+    if removal.dry or not (planned.experiments or planned.attempts):
+        return planned
+    gone: set[str] = {experiment.commit for experiment in planned.experiments}
+    updates = [RefUpdate(ref=experiment.ref, new=None, old=experiment.commit) for experiment in planned.experiments]
+    updates += [RefUpdate(ref=ref, new=None, old=ANY) for ref, commit in list_refs(repo, EXEC_APPLY) if commit in gone]
+    update_refs(repo, updates)
+    forget_attempts(repo, project.root, planned.attempts)
+    return planned
+
+
+def plan_removal(project: Project, repo: GitRepo, removal: Removal) -> Removed:
+    """Decides what goes; removes nothing."""
+    by_selector = removal.everything or bool(removal.revs) or removal.n_commits is not None
+    if removal.names and by_selector:
+        raise UsageError("give either names, or one of -A, --rev and -n", hint="ob exp remove --help")
+    if not removal.names and not by_selector:
+        raise UsageError("name the experiments to remove", hint="ob exp remove NAME..., or -A for all")
+    experiments = list_experiments(repo)
+    ended = tuple(a for a in list_attempts(repo, project.root) if a.true_state is not AttemptState.RUNNING)
+    if by_selector:
+        baselines = None if removal.everything else _baselines(repo, removal)
+        chosen = tuple(e for e in experiments if baselines is None or e.baseline in baselines)
+        attempts = tuple(a for a in ended if baselines is None or a.baseline in baselines)
+    else:
+        chosen, attempts = _named(repo, removal.names, experiments, ended)
+    if not removal.keep:
+        return Removed(experiments=chosen, attempts=attempts)
+    kept, kept_attempts = {e.ref for e in chosen}, {a.id for a in attempts}
+    return Removed(
+        experiments=tuple(e for e in experiments if e.ref not in kept),
+        attempts=tuple(a for a in ended if a.id not in kept_attempts),
+    )
+
+
+def _named(
+    repo: GitRepo, names: Sequence[str], experiments: Sequence[Experiment], ended: Sequence[Attempt]
+) -> tuple[tuple[Experiment, ...], tuple[Attempt, ...]]:
+    chosen: dict[str, Experiment] = {}
+    attempts: dict[str, Attempt] = {}
+    unknown = []
+    head = head_commit(repo)
+    for name in names:
+        found = [e for e in experiments if name in (e.name, e.ref) or _is_prefix(name, e.commit)]
+        at_head = [e for e in found if e.baseline == head]
+        if len(found) > 1 and len(at_head) != 1:
+            where = ", ".join(e.baseline[:7] for e in found)
+            raise NotFoundError(
+                f"the name '{name}' is ambiguous: experiments of the baselines {where} have it",
+                hint=f"give the full ref, e.g. {found[0].ref}",
+            )
+        found = at_head if len(found) > 1 else found
+        failed = [a for a in ended if name in (a.name, a.id) or (a.commit and _is_prefix(name, a.commit))]
+        if not found and not failed:
+            unknown.append(name)
+        chosen.update((e.ref, e) for e in found)
+        attempts.update((a.id, a) for a in failed)
+    if unknown:
+        known = [e.name for e in experiments] + [a.name for a in ended]
+        raise NotFoundError(
+            f"there is no experiment {' or '.join(repr(name) for name in unknown)}; nothing was removed",
+            hint=did_you_mean(unknown[0], known) or "ob exp list -A shows all experiments",
+        )
+    return tuple(chosen.values()), tuple(attempts.values())
+
+
+def _is_prefix(text: str, commit: str) -> bool:
+    return len(text) >= 4 and commit.startswith(text)
+
+
+def _baselines(repo: GitRepo, removal: Removal) -> frozenset[CommitId]:
+    found: set[CommitId] = set()
+    for rev in removal.revs or ("HEAD",):
+        start = resolve_revision(repo, rev)
+        if start is None:
+            raise NotFoundError(f"'{rev}' is not a Git revision", hint="give a commit id, branch or tag")
+        found.update(commit_history(repo, start, 1 if removal.n_commits is None else removal.n_commits))
+    return frozenset(found)

@@ -1,0 +1,138 @@
+"""An experiment in a temporary copy of the workspace: the same `run_in`, with another root.
+
+The copy is a linked work tree from a pool, filled with the workspace as it is now (tracked files and staged ones; data by
+links from the shared cache, as the stages need it). Nothing of it shows in the user's workspace.
+"""
+
+import os
+from collections.abc import Iterable
+
+from offbranch.base.errors import NotFoundError, OffbranchError
+from offbranch.base.events import Warned
+from offbranch.base.files import atomic_write, read_if_there
+from offbranch.base.paths import DVC_DIR, LOCAL_CONFIG_FILE, OB_DIR, AbsPath, RepoPath, join, relative_to
+from offbranch.base.plugins import load as load_by_name
+from offbranch.base.records import replace
+from offbranch.experiments.attempts import begin_attempt, end_attempt, write_record
+from offbranch.experiments.commit import files_of_stages, snapshot_of
+from offbranch.experiments.data_changes import with_changed_data
+from offbranch.experiments.events import ExperimentStarted
+from offbranch.experiments.experiment import ExperimentSpec, Where
+from offbranch.experiments.preview import look_ahead
+from offbranch.experiments.run import (
+    Outcome,
+    RunOptions,
+    run_in,
+    write_parameter_files,
+)
+from offbranch.experiments.workbench import make_workbench
+from offbranch.experiments.workspace_run import (
+    Launch,
+    Ran,
+    conclude,
+    ended_attempt,
+    experiment_env,
+    new_attempt,
+    raise_if_failed,
+    tree_of_attempt,
+)
+from offbranch.git.ignore import untracked_files
+from offbranch.git.repository import GitRepo
+from offbranch.git.worktree import open_working_copy
+from offbranch.project import Project, open_project_at
+
+COPIES_DIR = f"{OB_DIR}/copies"
+
+
+def run_temporary(
+    project: Project,
+    repo: GitRepo,
+    spec: ExperimentSpec,
+    options: RunOptions,
+    launch: Launch,
+    *,
+    copy_paths: Iterable[AbsPath] = (),
+) -> Ran:
+    """Runs an experiment in a temporary copy.
+
+    Args:
+        copy_paths: Untracked or ignored files and directories of the workspace that the copy shall have too.
+
+    Raises:
+        StageFailedError: A stage failed; the attempt is recorded.
+        Interrupted: The user stopped it; likewise.
+        OffbranchError: Something is wrong with the input; nothing has been changed.
+    """
+    copy_paths = tuple(copy_paths)
+    _check_copies(project, copy_paths)
+    ahead = look_ahead(project, spec, options)
+    written = ahead.written
+    files = files_of_stages(ahead.pipelines, ahead.pipelines.stages)
+    tree = with_changed_data(project, repo, ahead.pipelines, snapshot_of(project, repo, (*files, *written)))
+    attempt = begin_attempt(repo, project.root, new_attempt(project, spec, launch, Where.TEMPORARY), tree)
+    launch.reporter.emit(ExperimentStarted(name=spec.name, log=attempt.log))
+    outcome: Outcome | None = None
+    with open_working_copy(repo, join(project.root, COPIES_DIR), tree, spec.baseline) as copy:
+        place = _open_copy(project, AbsPath(os.path.join(copy.root, project.prefix) if project.prefix else copy.root))
+        try:
+            # Where its metrics appear, for whoever looks at it while it runs.
+            write_record(project.root, replace(attempt, root=place.root))
+            with launch.open_runner(join(project.root, attempt.log)) as runner:
+                _copy_paths(project, place, copy_paths)
+                write_parameter_files(place, written)
+                bench = make_workbench(
+                    place, runner=runner, reporter=launch.reporter, env=experiment_env(project, spec)
+                )
+                outcome = run_in(place, spec, options, bench)
+            raise_if_failed(outcome, options)
+            experiment = conclude(project, repo, spec, attempt, outcome, launch, copy=place)
+        except BaseException as error:
+            tree = tree_of_attempt(place, copy.repo, outcome)
+            end_attempt(repo, project.root, ended_attempt(attempt, error, launch), tree)
+            raise
+        finally:
+            place.state.close()
+        _warn_of_untracked(copy.repo, launch)
+    return Ran(experiment=experiment, outcome=outcome)
+
+
+def _open_copy(project: Project, root: AbsPath) -> Project:
+    """Opens the copy with the cache of the workspace, and tells tools that run in it where that is."""
+    local = read_if_there(project.reader, LOCAL_CONFIG_FILE) or b""
+    text = local.decode("utf-8", "replace").rstrip("\n")
+    cache = project.cache.root
+    if relative_to(cache, project.root) is not None:
+        # Seen from the file itself: the path of the project may have characters that no value of a config can hold.
+        cache = AbsPath(os.path.relpath(cache, join(root, DVC_DIR)))
+    shared = f"[cache]\n    dir = {cache}\n"
+    os.makedirs(join(root, ".dvc"), exist_ok=True)
+    atomic_write(join(root, LOCAL_CONFIG_FILE), f"{text}\n{shared}".lstrip("\n").encode())
+    return open_project_at(root, project.environment, cache_dir=project.cache.root)
+
+
+def _check_copies(project: Project, paths: Iterable[AbsPath]) -> None:
+    for path in paths:
+        if not os.path.lexists(path):
+            raise NotFoundError(f"cannot copy '{path}': it does not exist", hint="give a path of the workspace to -C")
+        if not (path + os.sep).startswith(project.root + os.sep):
+            raise OffbranchError(
+                f"cannot copy '{path}': it lies outside of the project", hint="give a path of the workspace to -C"
+            )
+
+
+def _copy_paths(project: Project, place: Project, paths: Iterable[AbsPath]) -> None:
+    for path in paths:
+        target = join(place.root, RepoPath(os.path.relpath(path, project.root).replace(os.sep, "/")))
+        load_by_name("offbranch.storage.copying:copy_tree")(path, target)
+
+
+def _warn_of_untracked(repo: GitRepo, launch: Launch) -> None:
+    left = untracked_files(repo, ())
+    if left:
+        names = ", ".join(f"'{path}'" for path in left[:5]) + (f" and {len(left) - 5} more" if len(left) > 5 else "")
+        launch.reporter.emit(
+            Warned(
+                text=f"files that the run made but Git does not track are not part of the experiment: {names}",
+                hint="make them outputs in dvc.yaml, or add them to Git",
+            )
+        )

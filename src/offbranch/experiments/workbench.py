@@ -1,0 +1,88 @@
+"""Builds the workbench a pipeline is carried out on, for the workspace or a temporary copy of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+
+from offbranch.base.events import Reporter
+from offbranch.base.files import FileReader
+from offbranch.base.locks import hold_lock, holder_as_pid
+from offbranch.base.paths import AbsPath, GitPath, RepoPath, join
+from offbranch.git.ignore import ignored_paths, tracked_paths, write_ignore_entries
+from offbranch.pipeline.runner import CommandRunner
+from offbranch.pipeline.workbench import NO_SOURCE_CONTROL, SourceControl, Workbench
+from offbranch.project import Project
+
+
+def make_workbench(
+    project: Project,
+    *,
+    runner: CommandRunner,
+    reporter: Reporter,
+    env: Mapping[str, str] | None = None,
+    reader: FileReader | None = None,
+) -> Workbench:
+    """Returns the workbench of a project.
+
+    Args:
+        project: Whose files, cache and state are used.
+        runner: Runs the commands.
+        reporter: Takes the events.
+        env: More variables for the commands.
+        reader: Instead of the files on disk, for looking ahead.
+    """
+    return Workbench(
+        root=project.root,
+        tmp_dir=project.tmp_dir,
+        reader=reader or project.reader,
+        cache=project.cache,
+        state=project.state,
+        ignore=project.ignore,
+        runner=runner,
+        reporter=reporter,
+        source_control=source_control(project),
+        env=env or {},
+        guard=peer_guard(project),
+    )
+
+
+def peer_guard(project: Project) -> Callable[[], AbstractContextManager[object]]:
+    """Returns the context that holds DVC's own project lock (`.dvc/tmp/lock`), so that both tools can be used at once."""
+    path = AbsPath(join(project.tmp_dir, "lock"))
+    wait_s = project.environment.lock_wait_s
+
+    def guard() -> AbstractContextManager[object]:
+        return hold_lock(path, content=holder_as_pid, wait_s=wait_s)
+
+    return guard
+
+
+def source_control(project: Project) -> SourceControl:
+    """Returns what Git has to say about outputs of a project; nothing where there is no Git."""
+    repo, prefix = project.repo, project.prefix
+    if repo is None:
+        return NO_SOURCE_CONTROL
+
+    def tracked(paths: Sequence[RepoPath]) -> frozenset[RepoPath]:
+        return _inside(tracked_paths(repo, _in_git(prefix, paths)), prefix) if paths else frozenset()
+
+    def unignored(paths: Sequence[RepoPath]) -> frozenset[RepoPath]:
+        return frozenset(paths) - _inside(ignored_paths(repo, _in_git(prefix, paths)), prefix) if paths else frozenset()
+
+    def ignore(paths: Sequence[RepoPath]) -> tuple[RepoPath, ...]:
+        return tuple(_inside(write_ignore_entries(repo, _in_git(prefix, paths)), prefix))
+
+    return SourceControl(tracked=tracked, unignored=unignored, ignore=ignore)
+
+
+def in_git(project: Project, path: RepoPath) -> GitPath:
+    """Returns a path of the project as one of its repository."""
+    return _in_git(project.prefix, (path,))[0]
+
+
+def _in_git(prefix: GitPath, paths: Sequence[RepoPath]) -> list[GitPath]:
+    return [GitPath(f"{prefix}/{path}" if prefix and path else prefix or path) for path in paths]
+
+
+def _inside(paths: Sequence[GitPath] | frozenset[GitPath], prefix: GitPath) -> frozenset[RepoPath]:
+    cut = len(prefix) + 1 if prefix else 0
+    return frozenset(RepoPath(path[cut:]) for path in paths)

@@ -1,0 +1,42 @@
+"""Who is named as author and committer of a commit we make.
+
+Git decides, by its variables and configuration. Where it refuses because nothing is configured, the login name and
+`login@host` stand in, each only for what is missing, as the experiments of DVC have it.
+"""
+
+import os
+
+from offbranch.base.plugins import load
+from offbranch.base.processes import host_name
+from offbranch.git.repository import GitRepo, repo_git
+
+
+def fallback_identity(repo: GitRepo) -> dict[str, str]:
+    """Returns the variables that complete the user's identity so that Git accepts it."""
+    login = _login_name()
+    configured = _configured(repo)
+    variables = {}
+    for role in ("author", "committer"):
+        for field, default in (("name", login), ("email", f"{login}@{host_name()}")):
+            value = (
+                repo.env.get(f"GIT_{role.upper()}_{field.upper()}")
+                or configured.get(f"{role}.{field}")
+                or configured.get(f"user.{field}")
+                or (repo.env.get("EMAIL") if field == "email" else None)
+                or default
+            )
+            variables[f"GIT_{role.upper()}_{field.upper()}"] = value
+    return variables
+
+
+def _configured(repo: GitRepo) -> dict[str, str]:
+    out = repo_git(repo, "config", "-z", "--get-regexp", r"^(user|author|committer)\.(name|email)$", ok=(0, 1))
+    pairs = (item.partition(b"\n") for item in out.split(b"\0") if item)
+    return {os.fsdecode(key): os.fsdecode(value) for key, _, value in pairs if value.strip()}
+
+
+def _login_name() -> str:
+    try:
+        return str(load("pwd").getpwuid(os.getuid()).pw_name)
+    except (ImportError, AttributeError, KeyError):  # no such table, or a container's user without an entry
+        return f"user{os.getuid()}" if hasattr(os, "getuid") else "user"

@@ -1,0 +1,171 @@
+"""Starts processes without the `subprocess` module, whose import costs more than most of our Git commands.
+
+Two ways only: run a program to its end, or keep one with a pipe each way. Where the platform has no `posix_spawn`, the
+standard module is loaded instead. Nothing here knows about Git.
+"""
+
+import os
+import select
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from typing import BinaryIO
+
+from offbranch.base.plugins import load
+from offbranch.base.records import record
+
+CAN_SPAWN = hasattr(os, "posix_spawnp")
+# Python ignores these two; a child that inherits this cannot be ended by a closed pipe.
+_DEFAULT_SIGNALS = tuple(getattr(signal, name) for name in ("SIGPIPE", "SIGXFSZ") if hasattr(signal, name))
+_CHUNK_BYTES = 1 << 16
+
+
+@record
+class Finished:
+    """A program that has ended.
+
+    Attributes:
+        code: Exit code; negative is the signal that ended it.
+        out: Its standard output.
+        err: Its standard error.
+    """
+
+    code: int
+    out: bytes
+    err: bytes
+
+
+@record
+class Conversation:
+    """A program that runs until `close_conversation`; both pipes are binary, nobody reads its standard error."""
+
+    to: BinaryIO
+    back: BinaryIO
+    wait: Callable[[], object]
+
+
+def run_to_end(argv: Sequence[str], env: Mapping[str, str], input: bytes | None = None) -> Finished:
+    """Runs a program, found on PATH, and returns what it wrote; without input its standard input is empty.
+
+    Raises:
+        OSError: It could not be started.
+    """
+    if not CAN_SPAWN:
+        done = load("subprocess:run")(
+            argv, env=dict(env), input=input if input is not None else b"", capture_output=True, check=False
+        )
+        return Finished(code=done.returncode, out=done.stdout, err=done.stderr)
+    out_read, out_write = os.pipe()
+    err_read, err_write = os.pipe()
+    in_read, in_write = os.pipe() if input else (-1, -1)
+    pid = -1
+    try:
+        pid = _spawn(argv, env, in_read, out_write, err_write)
+    finally:
+        _close(in_read, out_write, err_write)
+        if pid < 0:
+            _close(in_write, out_read, err_read)
+    try:
+        out, err = _exchange(in_write, out_read, err_read, input or b"")
+    except BaseException:
+        _end(pid)
+        raise
+    return Finished(code=os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), out=out, err=err)
+
+
+def open_conversation(argv: Sequence[str], env: Mapping[str, str]) -> Conversation:
+    """Starts a program to talk with."""
+    if not CAN_SPAWN:
+        popen = load("subprocess:Popen")(argv, env=dict(env), stdin=-1, stdout=-1, stderr=-3)
+        return Conversation(to=popen.stdin, back=popen.stdout, wait=popen.wait)
+    in_read, in_write = os.pipe()
+    out_read, out_write = os.pipe()
+    pid = -1
+    try:
+        pid = _spawn(argv, env, in_read, out_write, -1)
+    finally:
+        _close(in_read, out_write)
+        if pid < 0:
+            _close(in_write, out_read)
+    return Conversation(
+        to=os.fdopen(in_write, "wb"),
+        back=os.fdopen(out_read, "rb", _CHUNK_BYTES),
+        wait=lambda: os.waitpid(pid, 0),
+    )
+
+
+def close_conversation(talk: Conversation) -> None:
+    """Ends the program by closing its input, and waits for it."""
+    for stream in (talk.to, talk.back):
+        try:
+            stream.close()
+        except BrokenPipeError:
+            pass
+    talk.wait()
+
+
+def _spawn(argv: Sequence[str], env: Mapping[str, str], stdin: int, stdout: int, stderr: int) -> int:
+    actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
+        (os.POSIX_SPAWN_DUP2, stdin, 0) if stdin >= 0 else _open_null(0),
+        (os.POSIX_SPAWN_DUP2, stdout, 1),
+        (os.POSIX_SPAWN_DUP2, stderr, 2) if stderr >= 0 else _open_null(2),
+    ]
+    return os.posix_spawnp(argv[0], list(argv), env, file_actions=actions, setsigdef=_DEFAULT_SIGNALS)
+
+
+def _open_null(fd: int) -> tuple[int, int, str, int, int]:
+    return (os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0)
+
+
+def _exchange(stdin: int, stdout: int, stderr: int, data: bytes) -> tuple[bytes, bytes]:
+    """Writes and reads at the same time, so that neither side waits for the other; closes the three pipes."""
+    poll = select.poll()
+    open_pipes = {stdout, stderr}
+    parts: dict[int, list[bytes]] = {stdout: [], stderr: []}
+    rest = memoryview(data)
+    try:
+        for fd in parts:
+            poll.register(fd, select.POLLIN)
+        if stdin >= 0:
+            open_pipes.add(stdin)
+            os.set_blocking(stdin, False)
+            poll.register(stdin, select.POLLOUT)
+        while open_pipes:
+            for fd, _ in poll.poll():
+                if fd == stdin:
+                    rest = _write_some(fd, rest)
+                    ended = not rest
+                else:
+                    chunk = os.read(fd, _CHUNK_BYTES)
+                    parts[fd].append(chunk)
+                    ended = not chunk
+                if ended:
+                    poll.unregister(fd)
+                    open_pipes.discard(fd)
+                    os.close(fd)
+    finally:
+        _close(*open_pipes)
+    return b"".join(parts[stdout]), b"".join(parts[stderr])
+
+
+def _write_some(fd: int, rest: memoryview) -> memoryview:
+    try:
+        return rest[os.write(fd, rest[:_CHUNK_BYTES]) :]
+    except BlockingIOError:
+        return rest
+    except BrokenPipeError:
+        # The program ended early; its exit code and its last words say why.
+        return rest[:0]
+
+
+def _close(*fds: int) -> None:
+    for fd in fds:
+        if fd >= 0:
+            os.close(fd)
+
+
+def _end(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGTERM)
+        os.waitpid(pid, 0)
+    except (ProcessLookupError, ChildProcessError):
+        pass

@@ -1,0 +1,92 @@
+"""Which stages a command is about, and in which order: targets and flags -> a `Selection`."""
+
+from collections.abc import Mapping, Sequence
+
+from offbranch.base.errors import NotFoundError
+from offbranch.base.paths import PIPELINE_FILE, ROOT, RepoPath
+from offbranch.base.records import record
+from offbranch.pipeline.graph import Graph, build_graph, component, downstream, in_order, upstream
+from offbranch.pipeline.stage import Pipelines, Stage
+from offbranch.pipeline.targets import resolve_targets
+
+
+@record
+class SelectOptions:
+    """How targets are turned into stages.
+
+    Attributes:
+        cwd: Directory of the project that targets are relative to.
+        single_item: Only the targets themselves.
+        pipeline: The whole connected pipeline of each target.
+        all_pipelines: Every stage of the project.
+        downstream: The targets and everything that needs them, instead of what they need.
+        recursive: A directory stands for all stages below it.
+        glob: Stage names may be shell patterns.
+    """
+
+    cwd: RepoPath = ROOT
+    single_item: bool = False
+    pipeline: bool = False
+    all_pipelines: bool = False
+    downstream: bool = False
+    recursive: bool = False
+    glob: bool = False
+
+
+@record
+class Selection:
+    """Attributes:
+    stages: In execution order.
+    parents: Address -> addresses of the stages it directly needs.
+    targets: Addresses that were named, or stand for the default.
+    """
+
+    stages: tuple[Stage, ...]
+    parents: Mapping[str, tuple[str, ...]]
+    targets: tuple[str, ...]
+
+
+def select_stages(pipelines: Pipelines, targets: Sequence[str], options: SelectOptions) -> Selection:
+    """Returns the stages that a command with these targets is about.
+
+    Raises:
+        NotFoundError: A target, or the default pipeline file, does not exist.
+        OffbranchError: A pipeline file is malformed, or the graph breaks a rule.
+    """
+    named = _named(pipelines, targets, options)
+    graph = build_graph(pipelines.stages)
+    addresses = _select(graph, named, options)
+    return Selection(stages=tuple(graph.stages[address] for address in addresses), parents=graph.needs, targets=named)
+
+
+def _named(pipelines: Pipelines, targets: Sequence[str], options: SelectOptions) -> tuple[str, ...]:
+    if options.all_pipelines or not targets:
+        for error in pipelines.broken.values():
+            raise error
+    if options.all_pipelines:
+        return tuple(stage.address for stage in pipelines.stages)
+    if targets:
+        found = resolve_targets(pipelines, targets, cwd=options.cwd, glob=options.glob, recursive=options.recursive)
+        return tuple(dict.fromkeys(target.stage.address for target in found))
+    file = RepoPath(f"{options.cwd}/{PIPELINE_FILE}" if options.cwd else PIPELINE_FILE)
+    default = tuple(stage.address for stage in pipelines.stages if stage.file == file)
+    if not default and not _has_file(pipelines, file):
+        raise NotFoundError(
+            f"there is no '{file}'",
+            hint="add a stage with 'ob stage add', or name a target; -P runs every pipeline of the project",
+        )
+    return default
+
+
+def _select(graph: Graph, named: tuple[str, ...], options: SelectOptions) -> tuple[str, ...]:
+    if options.all_pipelines:
+        return in_order(graph)
+    if options.single_item:
+        return in_order(graph, named)
+    if options.pipeline:
+        return component(graph, named)
+    return downstream(graph, named) if options.downstream else upstream(graph, named)
+
+
+def _has_file(pipelines: Pipelines, file: RepoPath) -> bool:
+    return file in pipelines.files

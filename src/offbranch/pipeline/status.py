@@ -1,0 +1,261 @@
+"""What has changed about a stage since it last ran, as records with a sentence each.
+
+Pure: compares a `Stage`, what dvc.lock recorded of it, and `Facts`. Content decides, never time stamps or sizes.
+"""
+
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from typing import Any
+
+from offbranch.base.records import record, replace
+from offbranch.params.lookup import MISSING, flatten, look_up
+from offbranch.pipeline.facts import Facts, Unknown
+from offbranch.pipeline.stage import LockedItem, LockedStage, Output, ParamsDependency, Stage, item_key
+from offbranch.storage.objects import Content, ObjectId
+
+
+class ChangeKind(Enum):
+    """The words that `status` prints for an item."""
+
+    MODIFIED = "modified"
+    DELETED = "deleted"
+    NEW = "new"
+    NOT_IN_CACHE = "not in cache"
+    PENDING = "pending"
+
+
+@record
+class Change:
+    """One item that differs from what was recorded.
+
+    Attributes:
+        kind: How it differs; PENDING means an earlier step will make it.
+        item: Path as written, or the parameter file.
+        key: Dotted parameter key; None for a file.
+        old: Recorded parameter value.
+        new: Present parameter value.
+        maker: For PENDING, the stage that makes it.
+    """
+
+    kind: ChangeKind
+    item: str
+    key: str | None = None
+    old: Any = None
+    new: Any = None
+    maker: str | None = None
+
+
+@record
+class Reason:
+    """Why a stage must run, in one sentence.
+
+    Attributes:
+        code: For programs: `command`, `never-run`, `always`, `dependency`, `parameter`, `output`, `forced`, ...
+        text: For people.
+    """
+
+    code: str
+    text: str
+
+
+@record
+class StageStatus:
+    """Everything that differs about one stage. Empty everywhere means up to date."""
+
+    never_ran: bool = False
+    command: bool = False
+    always: bool = False
+    deps: tuple[Change, ...] = ()
+    outs: tuple[Change, ...] = ()
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything differs."""
+        return bool(self.never_ran or self.command or self.always or self.deps or self.outs)
+
+
+def examine(stage: Stage, locked: LockedStage | None, facts: Facts) -> StageStatus:
+    """Compares a stage with what was recorded of it."""
+    recorded = locked or LockedStage()
+    outs = tuple(_changed_outs(stage, recorded, facts))
+    if stage.command is None:
+        return StageStatus(outs=outs)
+    if stage.frozen:
+        return StageStatus(never_ran=locked is None, outs=outs)
+    deps = (*_changed_deps(stage, recorded, facts), *_changed_params(stage, recorded, facts))
+    return StageStatus(
+        never_ran=locked is None,
+        command=locked is not None and stage.command != locked.command,
+        always=stage.always_changed or not (stage.deps or stage.params or stage.outs),
+        deps=deps,
+        outs=outs,
+    )
+
+
+def is_same_content(locked: LockedItem, content: Content, facts: Facts, key: str) -> bool:
+    """Tells whether present content is the recorded one, also for hashes recorded by DVC 2.x."""
+    if locked.md5 == content.id:
+        return True
+    is_legacy_file = locked.hash_name is None and locked.md5 is not None and content.n_files is None
+    return is_legacy_file and facts.legacy_md5(key) == locked.md5
+
+
+def reasons(stage: Stage, status: StageStatus) -> Iterator[Reason]:
+    """Yields why a stage is not up to date, the most telling reason first."""
+    if status.never_ran:
+        yield Reason(code="never-run", text="it has not run yet")
+        yield from (_reason_of_dependency(change) for change in status.deps if change.kind is not ChangeKind.NEW)
+        return
+    if status.command:
+        yield Reason(code="command", text="its command changed")
+    for change in status.deps:
+        for leaf in _leaves(change):
+            yield _reason_of_dependency(leaf)
+    if status.always:
+        what = "it is marked always_changed" if stage.always_changed else "it has neither dependencies nor outputs"
+        yield Reason(code="always", text=f"{what}, so it always runs")
+    for change in status.outs:
+        yield _reason_of_output(change)
+
+
+def _leaves(change: Change) -> Iterator[Change]:
+    """Yields what differs inside a changed map of parameters, each leaf by its full key."""
+    if change.key is None or not (isinstance(change.old, Mapping) and isinstance(change.new, Mapping)):
+        yield change
+        return
+    old, new = dict(flatten(change.old, change.key)), dict(flatten(change.new, change.key))
+    for key in dict.fromkeys((*new, *old)):
+        if key not in new:
+            yield replace(change, kind=ChangeKind.DELETED, key=key, old=old[key], new=None)
+        elif key not in old:
+            yield replace(change, kind=ChangeKind.NEW, key=key, old=None, new=new[key])
+        elif not same_value(old[key], new[key]):
+            yield replace(change, key=key, old=old[key], new=new[key])
+
+
+def _changed_deps(stage: Stage, locked: LockedStage, facts: Facts) -> Iterator[Change]:
+    recorded = {item.written: item for item in locked.deps}
+    for dependency in stage.deps:
+        key = item_key(stage, dependency)
+        content = facts.contents[key]
+        was = recorded.get(dependency.written)
+        if isinstance(content, Unknown):
+            yield Change(kind=ChangeKind.PENDING, item=dependency.written, maker=content.maker)
+        elif content is None:
+            yield Change(kind=ChangeKind.DELETED, item=dependency.written)
+        elif was is None or was.md5 is None:
+            yield Change(kind=ChangeKind.NEW, item=dependency.written)
+        elif not is_same_content(was, content, facts, key):
+            yield Change(kind=ChangeKind.MODIFIED, item=dependency.written)
+
+
+def _changed_params(stage: Stage, locked: LockedStage, facts: Facts) -> Iterator[Change]:
+    for dependency in stage.params:
+        data = facts.params[item_key(stage, dependency)]
+        recorded = locked.params.get(dependency.written)
+        if data is None:
+            yield Change(kind=ChangeKind.DELETED, item=dependency.written)
+            continue
+        present = param_values(dependency, data)
+        before: Mapping[str, Any] = recorded if recorded is not None else {}
+        for key in dict.fromkeys((*present, *(before if not dependency.keys else ()))):
+            new, old = present.get(key, MISSING), before.get(key, MISSING)
+            if new is MISSING:
+                yield Change(kind=ChangeKind.DELETED, item=dependency.written, key=key, old=old)
+            elif old is MISSING:
+                yield Change(kind=ChangeKind.NEW, item=dependency.written, key=key, new=new)
+            elif not same_value(old, new):
+                yield Change(kind=ChangeKind.MODIFIED, item=dependency.written, key=key, old=old, new=new)
+
+
+def param_values(dependency: ParamsDependency, data: Any) -> dict[str, Any]:
+    """Returns key -> value of the parameters a stage names in one file, MISSING for those that are not there."""
+    if not dependency.keys:
+        # DVC reads a lock file only if the keys there are texts.
+        return {str(key): value for key, value in data.items()} if isinstance(data, Mapping) else {}
+    return {key: look_up(data, key) for key in dependency.keys}
+
+
+def same_value(a: Any, b: Any) -> bool:
+    """Compares two parameter values as Python does (1 == 1.0 == True), tuples equal to lists, nan equal to nan."""
+    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
+        return len(a) == len(b) and all(map(same_value, a, b))
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        return a.keys() == b.keys() and all(same_value(a[key], b[key]) for key in a)
+    return bool(a == b) or (a != a and b != b)
+
+
+def _changed_outs(stage: Stage, locked: LockedStage, facts: Facts) -> Iterator[Change]:
+    recorded = {item.written: item for item in locked.outs}
+    for output in stage.outs:
+        kind = _out_change(stage, output, recorded.get(output.written), facts)
+        if kind is not None:
+            yield Change(kind=kind, item=output.written)
+
+
+def _out_change(stage: Stage, output: Output, was: LockedItem | None, facts: Facts) -> ChangeKind | None:
+    key = item_key(stage, output)
+    content = facts.contents[key]
+    if isinstance(content, Unknown):
+        return ChangeKind.PENDING
+    if was is None or was.md5 is None:
+        return ChangeKind.NEW if content is not None else ChangeKind.DELETED
+    if content is None:
+        # Objects of DVC 2.x have a place of their own in the cache, where `is_cached` does not look.
+        is_legacy = was.hash_name is None
+        missing_for_good = output.cache and not is_legacy and not facts.is_cached(ObjectId(was.md5))
+        return ChangeKind.NOT_IN_CACHE if missing_for_good else ChangeKind.DELETED
+    if not is_same_content(was, content, facts, key):
+        return ChangeKind.MODIFIED
+    if output.cache and was.hash_name is not None and not facts.is_cached(ObjectId(was.md5)):
+        return ChangeKind.NOT_IN_CACHE
+    return None
+
+
+def _reason_of_dependency(change: Change) -> Reason:
+    match change.kind:
+        case ChangeKind.PENDING:
+            return Reason(
+                code="pending", text=f"dependency {change.item} is made by '{change.maker}', which runs first"
+            )
+        case ChangeKind.DELETED if change.key is None:
+            return Reason(code="dependency", text=f"dependency {change.item} missing")
+        case ChangeKind.NEW if change.key is None:
+            return Reason(code="dependency", text=f"dependency {change.item} is new")
+        case ChangeKind.MODIFIED if change.key is None:
+            return Reason(code="dependency", text=f"dependency {change.item} changed")
+        case _:
+            return Reason(code="parameter", text=_parameter_text(change))
+
+
+def _parameter_text(change: Change) -> str:
+    name = change.key if change.item.rpartition("/")[2] == "params.yaml" else f"{change.item}:{change.key}"
+    match change.kind:
+        case ChangeKind.DELETED:
+            return f"parameter {name} missing"
+        case ChangeKind.NEW:
+            return f"parameter {name} is new, {show_value(change.new)}"
+        case _:
+            return f"parameter {name} changed {show_value(change.old)} -> {show_value(change.new)}"
+
+
+def show_value(value: Any) -> str:
+    """Returns a parameter value as short text for a sentence."""
+    text = (
+        {True: "true", False: "false", None: "null"}.get(value)
+        if value is None or value is True or value is False
+        else None
+    )
+    text = text or (value if isinstance(value, str) and value else repr(value))
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _reason_of_output(change: Change) -> Reason:
+    words = {
+        ChangeKind.DELETED: "missing",
+        ChangeKind.NEW: "was not recorded",
+        ChangeKind.MODIFIED: "changed",
+        ChangeKind.NOT_IN_CACHE: "not in the cache",
+        ChangeKind.PENDING: "will be made anew",
+    }
+    return Reason(code="output", text=f"output {change.item} {words[change.kind]}")

@@ -1,0 +1,61 @@
+"""Everything a pipeline needs around it to be carried out in one directory, as one record handed down.
+
+The callables stand for what this package must not know: Git (`SourceControl`) and the project lock (`guard`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+
+from offbranch.base.events import Reporter
+from offbranch.base.files import FileReader
+from offbranch.base.paths import AbsPath, RepoPath
+from offbranch.base.records import record
+from offbranch.pipeline.runner import CommandRunner
+from offbranch.storage.ignore import IgnoreRules
+from offbranch.storage.local import LocalCache
+from offbranch.storage.objects import ObjectId
+from offbranch.storage.state import StateDb
+
+
+@record
+class SourceControl:
+    """What version control has to say about outputs.
+
+    Attributes:
+        tracked: Those of some paths that it tracks.
+        unignored: Those of some paths that it would show as untracked if they were there.
+        ignore: Writes ignore entries for paths; returns the files it changed.
+    """
+
+    tracked: Callable[[Sequence[RepoPath]], frozenset[RepoPath]]
+    unignored: Callable[[Sequence[RepoPath]], frozenset[RepoPath]]
+    ignore: Callable[[Sequence[RepoPath]], tuple[RepoPath, ...]]
+
+
+NO_SOURCE_CONTROL = SourceControl(tracked=lambda _: frozenset(), unignored=lambda _: frozenset(), ignore=lambda _: ())
+
+
+@record
+class Workbench:
+    """Where and with what a pipeline is carried out.
+
+    Attributes:
+        root: The directory that holds the project: the workspace, or a temporary copy.
+        tmp_dir: Where locks that other tools look at are.
+        env: Variables for every command, added to those of the process.
+        guard: Context that keeps other tools from writing to the project; held around everything but commands.
+        fetch: Brings objects from the data remote into the cache and returns those it got; None where there is none.
+    """
+
+    root: AbsPath
+    tmp_dir: AbsPath
+    reader: FileReader
+    cache: LocalCache
+    state: StateDb
+    ignore: IgnoreRules
+    runner: CommandRunner
+    reporter: Reporter
+    source_control: SourceControl
+    env: Mapping[str, str]
+    guard: Callable[[], AbstractContextManager[object]]
+    fetch: Callable[[Sequence[ObjectId]], frozenset[ObjectId]] | None = None

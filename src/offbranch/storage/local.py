@@ -1,0 +1,431 @@
+"""The cache on disk, in DVC 3's layout: `files/md5/xx/yyyy`, read-only, each object written once.
+
+An object is written under a temporary name in a directory of the cache and renamed, so whatever stands under an
+object's name is whole; a process killed in between leaves at most a temporary file that nothing reads. An object with
+mode 0444 is trusted; with any other mode it is hashed again, and deleted if it is not what its name says.
+"""
+
+import errno
+import os
+from collections.abc import Iterable, Iterator, Sequence
+
+from offbranch.base.errors import CorruptObjectError, MissingDataError, OffbranchError
+from offbranch.base.files import TEMPORARY_PREFIX, remove_file
+from offbranch.base.paths import AbsPath
+from offbranch.storage.hashing import (
+    CHUNK_SIZE,
+    READ_FLAGS,
+    SMALL_SIZE,
+    changing_error,
+    hash_bytes,
+    hash_file,
+    hash_text_normalised,
+    is_unchanged,
+    new_long_md5,
+    new_md5,
+    open_regular,
+    read_error,
+    settled_status,
+)
+from offbranch.storage.links import (
+    CREATE_FLAGS,
+    DEFAULT_LINK_KINDS,
+    Linker,
+    LinkKind,
+    clone,
+    copy_range,
+    temporary_name,
+    write_all,
+)
+from offbranch.storage.listing import Listing, parse_listing
+from offbranch.storage.objects import DIRECTORY_SUFFIX, EMPTY_FILE, Content, ObjectId, is_directory
+
+_MODE = 0o444
+_HEX_DIGITS = frozenset("0123456789abcdef")
+
+
+class LocalCache:
+    """An `ObjectStore` in a directory of this machine. Nothing is made on disk before the first object is added.
+
+    Args:
+        root: The cache directory (`.dvc/cache`, or what `cache.dir` says).
+        link_kinds: How files of the workspace are made from objects, first choice first.
+        shared_group: Directories get mode 02775, so that a group can share the cache.
+        legacy: See the objects of DVC 2 (`<root>/xx/yyyy`) in place of those of DVC 3.
+    """
+
+    def __init__(
+        self,
+        root: AbsPath,
+        *,
+        link_kinds: Sequence[LinkKind] = DEFAULT_LINK_KINDS,
+        shared_group: bool = False,
+        legacy: bool = False,
+    ) -> None:
+        self.root = root
+        self.linker = Linker(link_kinds)
+        self._shared_group = shared_group
+        self._legacy = legacy
+        self._objects = root if legacy else os.path.join(root, "files", "md5")
+        self._temporary = temporary_name()
+        self._must_chmod: bool | None = None
+        self._directories: dict[str, str] = {}
+        self._fresh: set[str] = set()
+        self._listings: dict[ObjectId, Listing] = {}
+
+    def legacy_view(self) -> "LocalCache":
+        """Returns the objects that DVC 2 left in this cache, for reading; their hash is `hash_text_normalised`."""
+        return LocalCache(self.root, link_kinds=self.linker.kinds, legacy=True)
+
+    def path_of(self, id: ObjectId) -> AbsPath:
+        """Returns where an object is, or would be."""
+        return AbsPath(f"{self._objects}{os.sep}{id[:2]}{os.sep}{id[2:]}")
+
+    def legacy_path_of(self, id: ObjectId) -> AbsPath:
+        """Returns where an object of DVC 2 is, or would be."""
+        return AbsPath(os.path.join(self.root, id[:2], id[2:]))
+
+    def has(self, id: ObjectId) -> bool:
+        """Tells whether an object is there; a suspicious one is checked, and removed if it is wrong."""
+        try:
+            status = os.stat(self.path_of(id))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise read_error(self.path_of(id), error) from error
+        if status.st_mode & 0o777 == _MODE and (status.st_size or id == EMPTY_FILE):
+            return True
+        return self.verify(id)
+
+    def has_many(self, ids: Iterable[ObjectId]) -> frozenset[ObjectId]:
+        """Returns those of the ids that are there."""
+        objects, status_of, sep = self._objects, os.stat, os.sep
+        found: list[ObjectId] = []
+        for id in ids:  # the plain case without a call: this runs once per file of a directory
+            try:
+                status = status_of(f"{objects}{sep}{id[:2]}{sep}{id[2:]}")
+            except FileNotFoundError:
+                continue
+            except OSError:
+                status = None
+            if (status is not None and status.st_mode & 0o777 == _MODE and status.st_size) or self.has(id):
+                found.append(id)
+        return frozenset(found)
+
+    def has_all(self, id: ObjectId) -> bool:
+        """Tells whether an object is there, and for a directory object every file of it too."""
+        if not self.has(id):
+            return False
+        if not is_directory(id):
+            return True
+        wanted = sorted(set(self.listing(id).entries.values()))  # in order, so that one directory is read at a time
+        return len(self.has_many(wanted)) == len(wanted)
+
+    def fingerprint(self) -> tuple[bytes, int]:
+        """Returns a hash that changes whenever an object comes or goes, and the last time in ns one did.
+
+        It is made of the modification times of the 256 directories, so it costs the same for every size of cache.
+        """
+        parts, last_ns = [], 0
+        for number in range(256):
+            try:
+                status = os.stat(f"{self._objects}{os.sep}{number:02x}")
+            except OSError:
+                parts.append("-")
+            else:
+                parts.append(f"{status.st_ino} {status.st_mtime_ns}")
+                last_ns = max(last_ns, status.st_mtime_ns)
+        return new_md5("\n".join(parts).encode("ascii")).digest(), last_ns
+
+    def verify(self, id: ObjectId) -> bool:
+        """Hashes an object again: protects it if it is right, deletes it if it is wrong, and tells which.
+
+        An object that is not there is not right either.
+        """
+        path = self.path_of(id)
+        if not os.path.exists(path):
+            return False
+        is_text_hash = self._legacy and not is_directory(id)
+        md5 = hash_text_normalised(path) if is_text_hash else hash_file(path)[0]
+        try:
+            if md5 != id.removesuffix(DIRECTORY_SUFFIX):
+                remove_file(path)
+                return False
+            if os.stat(path).st_mode & 0o222:  # DVC lets a link to a program keep its x: 0544
+                os.chmod(path, _MODE)
+        except OSError as error:
+            # Another user's object, or a read-only disk: what was found out about it holds all the same.
+            if error.errno not in (errno.EPERM, errno.EACCES, errno.EROFS):
+                raise self._write_error(error) from error
+        return md5 == id.removesuffix(DIRECTORY_SUFFIX)
+
+    def read_bytes(self, id: ObjectId) -> bytes:
+        """Returns the content of a small object, unchecked.
+
+        Raises:
+            MissingDataError: It is not there.
+        """
+        try:
+            with open(self.path_of(id), "rb") as file:
+                return file.read()
+        except FileNotFoundError as error:
+            raise MissingDataError(
+                f"'{id}' is not in the cache '{self.root}'",
+                hint="make it again with 'ob repro', or fetch it from where it is kept",
+            ) from error
+        except OSError as error:
+            raise read_error(self.path_of(id), error) from error
+
+    def listing(self, id: ObjectId) -> Listing:
+        """Returns what a directory object lists; its bytes are checked against its name.
+
+        Raises:
+            MissingDataError: It is not in the cache.
+            CorruptObjectError: It is not what its name says; it has been removed.
+        """
+        known = self._listings.get(id)
+        if known is not None:
+            return known
+        data = self.read_bytes(id)
+        if hash_bytes(data) + DIRECTORY_SUFFIX != id:
+            remove_file(self.path_of(id))
+            raise CorruptObjectError(
+                f"the directory object '{id}' was corrupt in the cache and has been removed",
+                hint="make it again with 'ob repro', or fetch it from where it is kept",
+            )
+        listing = self._listings[id] = parse_listing(data, path=self.path_of(id))
+        return listing
+
+    def iter_objects(self) -> Iterator[ObjectId]:
+        """Yields the id of every object; other files are left out."""
+        for directory in self._fan_out_directories():
+            for name in _names(os.path.join(self._objects, directory)):
+                digits = name.removesuffix(DIRECTORY_SUFFIX)
+                if len(digits) == 30 and _HEX_DIGITS.issuperset(digits):
+                    yield ObjectId(directory + name)
+
+    def add_bytes(self, data: bytes, id: ObjectId | None = None) -> ObjectId:
+        """Stores bytes; see `ObjectStore.add_bytes`."""
+        md5 = hash_bytes(data)
+        wanted = ObjectId(md5) if id is None else id
+        if md5 != wanted.removesuffix(DIRECTORY_SUFFIX):
+            raise CorruptObjectError(f"cannot store '{wanted}': the content has the hash '{md5}'")
+        self._store(wanted, data)
+        return wanted
+
+    def add_listing(self, data: bytes, id: ObjectId) -> None:
+        """Stores a directory object. To be called after its files are stored: its presence says they are there."""
+        self._store(id, data)
+
+    def add_file(self, path: AbsPath) -> Content:
+        """Hashes and stores a file in one pass; see `ObjectStore.add_file`."""
+        md5, status = self.add_with_status(path)
+        executable = bool(status.st_mode & 0o100)
+        return Content(id=ObjectId(md5), size=status.st_size, is_executable=executable)
+
+    def add_with_status(self, path: AbsPath) -> tuple[str, os.stat_result]:
+        """Stores a file; returns its md5 and what the file system said of it just before it was read."""
+        for _ in range(2):
+            source = open_regular(path)
+            try:
+                before = settled_status(source)
+                is_small = before.st_size < SMALL_SIZE
+                md5 = self._add_small(path, source, before) if is_small else self._add_large(source, before)
+            except OSError as error:
+                raise self._write_error(error) from error
+            finally:
+                os.close(source)
+            if md5 is not None:
+                return md5, before
+        raise changing_error(path)
+
+    def add_files(self, paths: Iterable[str], sizes: Iterable[int], mtimes_ns: Iterable[int]) -> list[str]:
+        """Stores many files whose size and time stamp are known, and returns their md5s in the same order.
+
+        The loop runs once per file of a directory: two opens, one read, one write and one rename, nothing else.
+        """
+        added: set[str] = set()  # not kept: somebody else's gc may run before the next call
+        directories, fresh = self._directories, self._fresh
+        open_file, close_file, read, status_of = os.open, os.close, os.read, os.fstat
+        result: list[str] = []
+        for path, size, mtime_ns in zip(paths, sizes, mtimes_ns, strict=True):
+            if size >= SMALL_SIZE:
+                result.append(self.add_file(AbsPath(path)).id)
+                continue
+            try:
+                source = open_file(path, READ_FLAGS)
+                try:
+                    data = read(source, size + 1)
+                    status = status_of(source)
+                finally:
+                    close_file(source)
+            except OSError as error:
+                raise read_error(path, error) from error
+            if len(data) != size or status.st_mtime_ns != mtime_ns or status.st_size != size:
+                result.append(self.add_file(AbsPath(path)).id)
+                continue
+            md5 = new_md5(data).hexdigest()
+            result.append(md5)
+            if md5 in added:
+                continue
+            prefix = md5[:2]
+            directory = directories.get(prefix) or self._fan_out(prefix)
+            if prefix in fresh or not self.has(ObjectId(md5)):
+                self._write(directory, md5, data)
+            added.add(md5)
+        return result
+
+    def sweep_temporaries(self, *, older_than_ns: int) -> int:
+        """Removes what killed processes left behind and returns the number of files.
+
+        Args:
+            older_than_ns: Only files last written before this time; younger ones may be in use.
+        """
+        n_removed = 0
+        for directory in ("", *self._fan_out_directories()):
+            for name in _names(os.path.join(self._objects, directory)):
+                path = os.path.join(self._objects, directory, name)
+                if name.startswith(TEMPORARY_PREFIX) and os.stat(path).st_mtime_ns < older_than_ns:
+                    remove_file(AbsPath(path))
+                    n_removed += 1
+        return n_removed
+
+    def _add_small(self, path: str, source: int, before: os.stat_result) -> str | None:
+        """Stores an open small file; None when it changed meanwhile."""
+        try:
+            data = os.read(source, before.st_size + 1)
+        except OSError as error:
+            raise read_error(path, error) from error
+        if len(data) != before.st_size or not is_unchanged(before, os.fstat(source)):
+            return None
+        md5 = new_md5(data).hexdigest()
+        self._store(ObjectId(md5), data)
+        return md5
+
+    def _add_large(self, source: int, before: os.stat_result) -> str | None:
+        """Stores an open large file; None when it changed meanwhile.
+
+        What is hashed is our copy, not the file: nobody else writes to it, so the name always fits the content.
+        """
+        self._make_directory(self._objects)
+        temporary = AbsPath(os.path.join(self._objects, self._temporary))
+        own = os.open(temporary, CREATE_FLAGS, _MODE)
+        try:
+            try:
+                md5, n_copied = self._copy_and_hash(source, own, before.st_size)
+                if n_copied != before.st_size or not is_unchanged(before, os.fstat(source)):
+                    remove_file(temporary)
+                    return None
+                self._protect(own)
+                if os.utime in os.supports_fd:
+                    # A hard link shows this time; the present one would be too young for the state database.
+                    os.utime(own, ns=(before.st_mtime_ns, before.st_mtime_ns))
+            finally:
+                os.close(own)
+            if self.has(ObjectId(md5)):
+                remove_file(temporary)
+            else:
+                os.replace(temporary, self._fan_out(md5[:2]) + md5[2:])
+        except BaseException:
+            remove_file(temporary)
+            raise
+        return md5
+
+    def _copy_and_hash(self, source: int, own: int, size: int) -> tuple[str, int]:
+        """Copies until the end, or until there is more than expected: a log may grow as fast as it is read."""
+        digest = new_long_md5()
+        is_cloned = LinkKind.REFLINK in self.linker.kinds and clone(source, own)
+        n_hashed = 0
+        while n_hashed <= size and (is_cloned or copy_range(source, own, CHUNK_SIZE)):
+            os.lseek(own, n_hashed, os.SEEK_SET)
+            n_before = n_hashed
+            while data := os.read(own, CHUNK_SIZE):
+                digest.update(data)
+                n_hashed += len(data)
+            if n_hashed == n_before:
+                break
+        return digest.hexdigest(), n_hashed
+
+    def _store(self, id: ObjectId, data: bytes) -> None:
+        if not self.has(id):
+            self._write(self._fan_out(id[:2]), id, data)
+
+    def _write(self, directory: str, id: str, data: bytes) -> None:
+        """Writes an object into its directory (given with a separator at its end)."""
+        temporary = directory + self._temporary
+        try:
+            own = self._create(temporary)
+            try:
+                if os.write(own, data) != len(data):
+                    os.lseek(own, 0, os.SEEK_SET)
+                    write_all(own, data)  # a full disk takes a part, and says so only at the second call
+                if self._must_chmod is not False:
+                    self._protect(own)
+            finally:
+                os.close(own)
+            os.replace(temporary, directory + id[2:])
+        except OSError as error:
+            remove_file(AbsPath(temporary))
+            raise self._write_error(error) from error
+        except BaseException:
+            remove_file(AbsPath(temporary))
+            raise
+
+    def _create(self, temporary: str) -> int:
+        try:
+            return os.open(temporary, CREATE_FLAGS, _MODE)
+        except FileNotFoundError:  # somebody removed a directory that we remember as there
+            self._make_directory(os.path.dirname(temporary))
+            return os.open(temporary, CREATE_FLAGS, _MODE)
+
+    def _protect(self, descriptor: int) -> None:
+        """Sets the mode of a new object if the umask took a part of it away; looks only once per handle."""
+        if self._must_chmod is None:
+            self._must_chmod = os.fstat(descriptor).st_mode & 0o777 != _MODE
+        if self._must_chmod:
+            os.fchmod(descriptor, _MODE)
+
+    def _fan_out(self, prefix: str) -> str:
+        """Returns the directory of the ids that start with two digits, with a separator at its end; makes it."""
+        known = self._directories.get(prefix)
+        if known is None:
+            path = os.path.join(self._objects, prefix)
+            if self._make_directory(path):
+                self._fresh.add(prefix)
+            known = self._directories[prefix] = path + os.sep
+        return known
+
+    def _make_directory(self, path: str) -> bool:
+        """Makes a directory and those above it; returns whether it was not there before."""
+        try:
+            os.mkdir(path)
+        except FileExistsError:
+            return False
+        except FileNotFoundError:
+            self._make_directory(os.path.dirname(path))
+            return self._make_directory(path)
+        except OSError as error:
+            raise self._write_error(error) from error
+        if self._shared_group and len(path) >= len(self.root):
+            os.chmod(path, 0o2775)
+        return True
+
+    def _fan_out_directories(self) -> list[str]:
+        return [name for name in _names(self._objects) if len(name) == 2 and _HEX_DIGITS.issuperset(name)]
+
+    def _write_error(self, error: OSError) -> OffbranchError:
+        reason = (error.strerror or str(error)).lower()
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return OffbranchError(
+            f"cannot write to the cache '{self.root}': {reason}",
+            hint="free some space, or choose another place (cache.dir in .dvc/config)"
+            if full
+            else "check its permissions, or choose another place (cache.dir in .dvc/config)",
+        )
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except (FileNotFoundError, NotADirectoryError):
+        return []

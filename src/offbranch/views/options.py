@@ -1,0 +1,44 @@
+"""What a user may ask of `exp show`: which revisions, which columns, in which order."""
+
+from offbranch.base.records import record
+
+
+@record
+class ShowOptions:
+    """The request; the defaults are those of the command line.
+
+    Attributes:
+        revs: Revisions to start from; HEAD when empty and none of the `all_*` is set.
+        num: How many commits from each start on, along first parents; negative means all.
+        only_changed: Leaves out columns that are the same in every row.
+        drop, keep: Regular expressions matched at the start of column names; `keep` wins.
+        param_deps: Only parameters that a stage depends on.
+        sort_by: Column, as `name` or `path:name`; None keeps the order of time.
+        sort_order: `asc` or `desc`.
+        sha: Names revisions by their id also where they have a name.
+        queued: Only experiments that wait in the queue.
+        precision: Significant digits of numbers in tables; None for 5.
+        force: Reads every revision anew instead of using what was remembered.
+        include_params, include_metrics: Only these columns (`name` or `path:name`, also the head of dotted names).
+    """
+
+    revs: tuple[str, ...] = ()
+    num: int = 1
+    all_branches: bool = False
+    all_tags: bool = False
+    all_commits: bool = False
+    only_changed: bool = False
+    drop: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+    param_deps: bool = False
+    sort_by: str | None = None
+    sort_order: str = "asc"
+    sha: bool = False
+    hide_failed: bool = False
+    hide_queued: bool = False
+    hide_workspace: bool = False
+    queued: bool = False
+    precision: int | None = None
+    force: bool = False
+    include_params: tuple[str, ...] = ()
+    include_metrics: tuple[str, ...] = ()

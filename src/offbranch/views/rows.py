@@ -1,0 +1,137 @@
+"""Commits as states of `exp show --json`: from the row cache where they are known, otherwise read, all at once."""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from offbranch.base.errors import OffbranchError
+from offbranch.experiments.experiment import Attempt
+from offbranch.experiments.revision import RevisionData, data_to_json
+from offbranch.experiments.revision_files import error_to_json
+from offbranch.experiments.revision_reader import RevisionReader
+from offbranch.git.ids import CommitId
+from offbranch.git.objects import ObjectReader
+from offbranch.project import Project
+from offbranch.views.row_cache import Row, RowCache
+
+# An experiment is a handful of commits; a ref that does not lead to its baseline must not list all of history.
+_MAX_CHAIN = 10_000
+
+
+class Rows:
+    """The commits of one command."""
+
+    def __init__(self, project: Project, objects: ObjectReader, *, force: bool, param_deps: bool) -> None:
+        # With `param_deps` a row holds less than usual, so it is neither remembered nor taken from memory.
+        self._cache = None if param_deps else RowCache(project.root, project.prefix, use_old=not force)
+        self._objects = objects
+        self._reader = RevisionReader(objects, project.prefix, project.cache)
+        self._param_deps = param_deps
+        self._rows: dict[CommitId, Row] = {}
+        self._errors: dict[CommitId, OffbranchError] = {}
+
+    def load_commits(self, commits: Sequence[CommitId]) -> None:
+        """Makes times and parents of many commits known in one go."""
+        unknown = [commit for commit in commits if self._row(commit) is None]
+        try:
+            self._objects.commits(unknown)
+        except OffbranchError:
+            pass  # one of them is missing; each will say so itself
+
+    def load(self, commits: Iterable[CommitId]) -> None:
+        """Reads the commits that are not known yet."""
+        unknown = [commit for commit in commits if self._row(commit) is None and self._commit_is_there(commit)]
+        for commit, data in self._reader.read(unknown, param_deps=self._param_deps).items():
+            if isinstance(data, OffbranchError):
+                self._errors[commit] = data
+                continue
+            about = self._objects.commit(commit)
+            row = Row(time_s=about.commit_time, parents=about.parents, data=_stored(data))
+            self._rows[commit] = row
+            if self._cache is not None:
+                self._cache.put(commit, row)
+
+    def save(self) -> None:
+        """Remembers what was read for the next command."""
+        if self._cache is not None:
+            self._cache.save()
+
+    def chain(self, tip: CommitId, baseline: CommitId) -> tuple[CommitId, ...]:
+        """Returns the commits of an experiment, newest first, down to its baseline, which is left out."""
+        chain = [tip]
+        while len(chain) < _MAX_CHAIN:
+            parents = self._parents(chain[-1])
+            if not parents:
+                break
+            if parents[0] == baseline:
+                return tuple(chain)
+            chain.append(parents[0])
+        return (tip,)
+
+    def time_of(self, commit: CommitId) -> int:
+        """Returns when a commit was made; 0 when it cannot be read."""
+        row = self._row(commit)
+        if row is not None:
+            return row.time_s
+        try:
+            return self._objects.commit(commit).commit_time
+        except OffbranchError:
+            return 0
+
+    def newest_first(self, commits: Iterable[CommitId]) -> tuple[CommitId, ...]:
+        """Returns commits in the order of their time."""
+        return tuple(sorted(commits, key=lambda commit: (self.time_of(commit), commit), reverse=True))
+
+    def state(self, commit: CommitId, name: str | None) -> dict[str, Any]:
+        """Returns the state of a commit that was loaded."""
+        row, error = self._row(commit), self._errors.get(commit)
+        data = None
+        if row is not None:
+            data = {"rev": commit, "timestamp": local_time(row.time_s), **row.data}
+        shown_error = None if error is None else error_to_json(error)
+        return {"rev": commit, "name": name, "data": data, "error": shown_error, "experiments": None}
+
+    def attempt_state(self, commit: CommitId, attempt: Attempt) -> dict[str, Any]:
+        """Returns the state of an unfinished attempt: its parameters, and the metrics that it has written itself."""
+        try:
+            found = self._reader.read_attempt(commit, attempt.baseline)
+        except OffbranchError as error:
+            found = error
+        data = None
+        if isinstance(found, RevisionData):
+            data = data_to_json(found, rev=commit, timestamp=local_time(self.time_of(commit)))
+        return {"rev": commit, "name": attempt.name, "data": data, "error": None, "experiments": None}
+
+    def _row(self, commit: CommitId) -> Row | None:
+        row = self._rows.get(commit)
+        if row is None and self._cache is not None:
+            row = self._cache.get(commit)
+            if row is not None:
+                self._rows[commit] = row
+        return row
+
+    def _parents(self, commit: CommitId) -> tuple[CommitId, ...]:
+        row = self._row(commit)
+        if row is not None:
+            return row.parents
+        try:
+            return self._objects.commit(commit).parents
+        except OffbranchError:
+            return ()
+
+    def _commit_is_there(self, commit: CommitId) -> bool:
+        try:
+            self._objects.commit(commit)
+        except OffbranchError as error:
+            self._errors[commit] = error
+            return False
+        return True
+
+
+def _stored(data: RevisionData) -> Mapping[str, Any]:
+    return {"params": data.params, "metrics": data.metrics, "deps": data.deps, "outs": data.outs, "meta": {}}
+
+
+def local_time(time_s: float) -> str:
+    """Returns a moment in local time, as JSON and CSV write it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time_s))

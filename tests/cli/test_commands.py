@@ -1,0 +1,428 @@
+"""Each command once or twice from its words to what it prints, in a real project."""
+
+import json
+import os
+import shlex
+from pathlib import Path
+
+import pytest
+
+from cli_runs import Ob, Ran
+from golden_files import check_golden
+from offbranch.cli.commands.checkout import summary
+from offbranch.cli.commands.stage_add import command_text, params
+from offbranch.cli.next_steps import quoted
+from projects import TestProject, make_project
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> TestProject:
+    return make_project(tmp_path / "p")
+
+
+@pytest.fixture
+def run(ob: Ob, project: TestProject) -> Ob:
+    """Runs `ob` in the project; the words are one text."""
+
+    def call(line: str, cwd: str = "") -> Ran:
+        return ob(*shlex.split(line), cwd=project.root / cwd)
+
+    return call
+
+
+# Pipelines
+
+
+def test_repro(run: Ob, project: TestProject) -> None:
+    first = run("repro")
+    assert (first.code, first.err) == (0, "")
+    assert first.out.splitlines() == [
+        "Running stage 'train':",
+        "  because it has not run yet",
+        "> sh train.sh",
+        "Generating lock file 'dvc.lock'",
+        "",
+        "To track the changes with git, run:",
+        "",
+        "\tgit add .gitignore dvc.lock",
+        "",
+    ]
+    again = run("repro")
+    assert again.out == "Stage 'train' didn't change, skipping\nData and pipelines are up to date.\n"
+    project.write("params.yaml", "lr: 0.2\nfail: 0\n")
+    changed = run("repro -q")
+    assert (changed.code, changed.out, changed.err) == (0, "", "")
+    project.write("params.yaml", "lr: 0.1\nfail: 0\n")
+    restored = run("repro").out
+    assert "Stage 'train' is cached - skipping run" in restored
+    assert "  because parameter lr changed 0.2 -> 0.1" in restored
+
+
+def test_repro_dry(run: Ob, project: TestProject) -> None:
+    dry = run("repro --dry")
+    assert dry.out.splitlines() == [
+        "  1. run  train",
+        "          because it has not run yet",
+        "          > sh train.sh",
+    ]
+    assert dry.err == "nothing was run (--dry)\n" and not project.exists("dvc.lock")
+    assert run("repro --dry --json").json == [
+        {
+            "stage": "train",
+            "action": "run",
+            "reasons": [{"code": "never-run", "text": "it has not run yet"}],
+            "commands": ["sh train.sh"],
+        }
+    ]
+
+
+def test_repro_json_keeps_stdout_clean(run: Ob, project: TestProject) -> None:
+    project.write("train.sh", project.read("train.sh") + "echo from the command\n")
+    ended = run("repro --json")
+    assert [(done["stage"], done["action"], done["error"]) for done in ended.json] == [("train", "run", None)]
+    assert "from the command" in ended.err and "Running stage 'train':" in ended.err
+
+
+def test_repro_fails(run: Ob, project: TestProject) -> None:
+    project.write("params.yaml", "lr: 1\nfail: 3\n")
+    ended = run("repro")
+    assert ended.code == 1 and ended.err.startswith("error: ") and "train" in ended.err and "3" in ended.err
+    assert run("repro --ignore-errors").code == 0
+    assert run("repro --keep-going").code == 1
+    assert run("repro -k --ignore-errors").code == 2
+
+
+def test_questions_need_somebody_to_answer(run: Ob) -> None:
+    ended = run("repro -i")
+    assert ended.code == 2 and "no terminal" in ended.err
+
+
+def test_status(run: Ob, project: TestProject) -> None:
+    run("repro")
+    fine = run("status")
+    assert (fine.code, fine.out) == (0, "Data and pipelines are up to date.\n")
+    assert (run("status --json").json, run("status -q").code) == ({}, 0)
+    project.write("params.yaml", "lr: 2\n")
+    os.unlink(project.root / "model.txt")
+    changed = run("status")
+    assert changed.code == 0
+    assert changed.out == (
+        "train:\n"
+        "\tchanged deps:\n"
+        "\t\tparams.yaml:\n"
+        "\t\t\tmodified:           lr\n"
+        "\t\t\tdeleted:            fail\n"
+        "\tchanged outs:\n"
+        "\t\tdeleted:            model.txt\n"
+    )
+    assert run("status --json").json == {
+        "train": [
+            {"changed deps": {"params.yaml": {"lr": "modified", "fail": "deleted"}}},
+            {"changed outs": {"model.txt": "deleted"}},
+        ]
+    }
+    assert "\tbecause parameter lr changed 0.1 -> 2\n" in run("status -v").out
+    quiet = run("status -q")
+    assert (quiet.code, quiet.out, quiet.err) == (1, "", "")
+    later = run("status --cloud")
+    assert later.code == 1 and "not there yet" in later.err
+
+
+def test_status_of_what_never_ran_is_as_with_dvc(run: Ob, project: TestProject) -> None:
+    project.write("dvc.yaml", project.read("dvc.yaml") + "  idle:\n    cmd: 'true'\n    always_changed: true\n")
+    assert run("status --json").json == {
+        "train": [
+            {"changed deps": {"data.txt": "modified", "train.sh": "modified", "params.yaml": "new"}},
+            {"changed outs": {"model.txt": "deleted", "metrics.json": "deleted"}},
+        ],
+        "idle": ["always changed"],
+    }
+
+
+def test_stage_add_and_list(run: Ob, project: TestProject) -> None:
+    words = "stage add -n eval -d model.txt -p lr,fail -p c.json: -M r.json --plots p.csv --desc 'looks' sh eval.sh --x 'a b'"
+    added = run(words)
+    assert added.code == 0 and added.out.startswith("Added stage 'eval' in 'dvc.yaml'.\n")
+    assert project.read("dvc.yaml").endswith(
+        "  eval:\n"
+        "    desc: looks\n"
+        '    cmd: sh eval.sh --x "a b"\n'
+        "    deps:\n    - model.txt\n"
+        "    params:\n    - fail\n    - lr\n    - c.json:\n"
+        "    metrics:\n    - r.json:\n        cache: false\n"
+        "    plots:\n    - p.csv\n"
+    )
+    assert run(words).code == 1
+    assert run(words.replace("add", "add -f")).code == 0
+    assert run("stage list").out == "train  Outputs model.txt; Reports metrics.json\neval   looks\n"
+    assert run("stage list --name-only").out == "train\neval\n"
+    assert [stage["stage"] for stage in run("stage list --json").json] == ["train", "eval"]
+    before = project.read("dvc.yaml")
+    clash = run("stage add -n other -o model.txt sh x.sh")
+    assert clash.code == 1 and "model.txt" in clash.err and project.read("dvc.yaml") == before
+    assert run("stage add -n a/b sh x.sh").code == 2
+
+
+def test_stage_add_in_a_new_file(run: Ob, project: TestProject) -> None:
+    (project.root / "sub").mkdir()
+    assert run("stage add -n one -o out --run 'echo hi > out'", cwd="sub").code == 0
+    assert project.read("sub/out") == "hi\n"
+    bad = run("stage add -n two -o out x", cwd="sub")
+    assert bad.code == 1
+    assert "two" not in project.read("sub/dvc.yaml")
+
+
+def test_words_of_a_stage() -> None:
+    assert command_text(["python x.py > y"]) == "python x.py > y"
+    assert command_text(["python", "x.py", "a b", "", "$HOME", 'c "d']) == 'python x.py "a b" "" $HOME "c \\"d"'
+    assert params(["b,a", "x.json:k", "params.yaml:c", "y.yaml:"]) == [
+        "a",
+        "b",
+        "c",
+        {"x.json": ["k"]},
+        {"y.yaml": None},
+    ]
+
+
+def test_dag(run: Ob, project: TestProject) -> None:
+    project.write(
+        "dvc.yaml",
+        "stages:\n"
+        "  get:\n    cmd: a\n    outs: [raw]\n"
+        "  left:\n    cmd: b\n    deps: [raw]\n    outs: [l]\n"
+        "  right:\n    cmd: c\n    deps: [raw]\n    outs: [r]\n"
+        "  join:\n    cmd: d\n    deps: [l, r]\n    outs: [j]\n"
+        "  fe:\n    foreach: [x, y]\n    do:\n      cmd: e ${item}\n      deps: [j]\n",
+    )
+    assert run("dag").out == (
+        "get\n├── left\n│   └── join\n│       ├── fe@x\n│       └── fe@y\n└── right\n    └── join (see above)\n"
+    )
+    assert run("dag left").out == "get\n└── left\n"
+    assert "fe" in run("dag left --full").out
+    assert run("dag join --dot").out == (
+        'strict digraph {\n"get";\n"left";\n"right";\n"join";\n'
+        '"get" -> "left";\n"get" -> "right";\n"left" -> "join";\n"right" -> "join";\n}\n'
+    )
+    assert run("dag left -o --mermaid").out == 'flowchart TD\n\tnode1["raw"]\n\tnode2["l"]\n\tnode1-->node2\n'
+    assert run("dag left --md").out.startswith("```mermaid\nflowchart TD\n")
+    assert run("dag --collapse-foreach-matrix --json").json == {
+        "nodes": ["get", "left", "right", "join", "fe"],
+        "edges": [["get", "left"], ["get", "right"], ["left", "join"], ["right", "join"], ["join", "fe"]],
+    }
+    assert run("dag nowhere").code == 1
+
+
+# Data
+
+
+def test_init(ob: Ob, tmp_path: Path) -> None:
+    outside = ob("init")
+    assert outside.code == 10 and "hint: " in outside.err
+    ended = ob("init", "--no-scm")
+    assert ended.code == 0 and (tmp_path / ".dvc" / "config").exists()
+    assert ob("init", "--no-scm").code == 1
+    assert ob("init", "nowhere").code == 1
+
+
+def test_add_commit_checkout(run: Ob, project: TestProject) -> None:
+    project.write("d/a", "1")
+    project.write("d/b", "2")
+    added = run("add d")
+    assert added.out == "Added 'd' as 'd.dvc'.\n\nTo track the changes with git, run:\n\n\tgit add .gitignore d.dvc\n\n"
+    project.write("d/a", "other")
+    refused = run("checkout")
+    assert refused.code == 1 and "d/a" in refused.err and "hint: " in refused.err
+    assert run("checkout -f").out == "M\td/\n"
+    assert project.read("d/a") == "1"
+    project.write("d/a", "new")
+    assert "git add d.dvc" in run("commit d.dvc").out
+    assert run("commit d.dvc").code == 0
+    (project.root / "d" / "a").unlink()
+    assert run("checkout --summary").out == "1 file modified\n"
+    assert run("checkout --json").json == {"modified": [], "added": [], "deleted": [], "missing": []}
+    assert run("add nothing").code == 1
+    assert [one["path"] for one in run("add d --json").json] == ["d"]
+
+
+def test_summaries() -> None:
+    assert summary({"modified": 2, "added": 1, "deleted": 1}) == "2 files modified, 1 file added and 1 file deleted"
+    assert summary({"modified": 0, "added": 1, "deleted": 0}) == "1 file added"
+    assert summary({"modified": 0, "added": 0, "deleted": 0}) == "No changes."
+
+
+# Experiments
+
+
+def test_exp_run(run: Ob, project: TestProject) -> None:
+    head = project.git("rev-parse", "HEAD")
+    ended = run("exp run -n one -S lr=0.5")
+    assert ended.code == 0
+    assert ended.out.splitlines()[:5] == [
+        "Reproducing experiment 'one'",
+        "Running stage 'train':",
+        "  because it has not run yet",
+        "> sh train.sh",
+        "Generating lock file 'dvc.lock'",
+    ]
+    assert ended.out.endswith("\nRan experiment(s): one\nExperiment results have been applied to your workspace.\n")
+    assert "lr: 0.5" in project.read("params.yaml")
+    made = run("exp run --temp --json -n two -S lr=0.7").json
+    assert made == {"name": "two", "rev": project.exps()["two"], "baseline": head}
+    assert "lr: 0.5" in project.read("params.yaml")
+    taken = run("exp run -n one")
+    assert taken.code == 1 and "one" in taken.err and "hint: " in taken.err
+
+
+def test_exp_run_dry(run: Ob, project: TestProject) -> None:
+    ended = run("exp run --dry -S lr=9")
+    assert "1. run  train" in ended.out and "no experiment was made" in ended.err
+    assert project.exps() == {} and "lr: 0.1" in project.read("params.yaml")
+
+
+def test_exp_run_fails(run: Ob, project: TestProject) -> None:
+    ended = run("exp run -n bad -S fail=3")
+    assert ended.code == 1
+    assert "the workspace is as it was before 'bad'" in ended.err
+    assert "'ob exp show' lists the attempt" in ended.err
+    assert "error: " in ended.err and "train" in ended.err.partition("error: ")[2]
+    assert project.exps() == {} and "fail: 0" in project.read("params.yaml")
+
+
+@pytest.mark.parametrize("flag", ["--queue", "--run-all", "-j 2"])
+def test_exp_run_of_later_versions(flag: str, run: Ob, project: TestProject) -> None:
+    ended = run(f"exp run {flag}")
+    assert ended.code == 1 and "not there yet in this version" in ended.err
+    assert project.exps() == {}
+
+
+def test_exp_run_copy_paths_need_temp(run: Ob) -> None:
+    assert run("exp run -C x").code == 2
+
+
+def test_exp_list_show_diff(run: Ob, project: TestProject) -> None:
+    assert "'ob exp list -A'" in run("exp list").err
+    run("exp run --temp -n one -S lr=0.5")
+    run("exp run --temp -n two -S lr=0.7")
+    assert run("exp list --name-only").out == "one\ntwo\n"
+    assert sorted(run("exp list --sha-only").out.split()) == sorted(project.exps().values())
+    assert run("exp list").out.startswith("main:\n\t")
+    assert [each["name"] for each in run("exp list -A --json").json[0]["experiments"]] == ["one", "two"]
+    states = run("exp show --json").json
+    assert [state["rev"] for state in states] == ["workspace", project.git("rev-parse", "HEAD")]
+    assert {each["name"] for each in states[1]["experiments"]} == {"one", "two"}
+    assert "[one]" in run("exp show --no-pager").out or "one" in run("exp show").out
+    assert run("exp show --csv").out.startswith("Experiment,rev,typ,Created")
+    assert run("exp show --md").out.startswith("|")
+    assert run("exp show --csv --md").code == 2
+    diff = run("exp diff one two --json").json
+    assert diff["metrics"]["metrics.json"]["acc"]["old"] == 0.5
+    assert "params.yaml" in run("exp diff one two").out
+    assert run("exp diff one one").err == "no parameter or metric differs between one and one\n"
+    assert run("exp diff one nothing").code == 1
+
+
+def test_exp_apply_branch_rename_remove(run: Ob, project: TestProject) -> None:
+    run("exp run --temp -n one -S lr=0.5")
+    project.write("params.yaml", "lr: 8\nfail: 0\n")
+    applied = run("exp apply one")
+    assert applied.out == "Changes for experiment 'one' have been applied to your current workspace.\n"
+    assert "to go back: ob exp apply refs/exps/apply/stash" in applied.err
+    assert "lr: 0.5" in project.read("params.yaml")
+    assert run("exp apply refs/exps/apply/stash").code == 0
+    assert "lr: 8" in project.read("params.yaml")
+    assert run("exp apply --json one").json["commit"] == project.exps()["one"]
+    branch = run("exp branch one")
+    assert branch.out.startswith("Git branch 'one-branch' has been created from experiment 'one'.\n")
+    assert run("exp branch one").code == 1
+    assert run("exp rename one best").out == "Experiment 'one' is now 'best'.\n"
+    assert run("exp rename best best").out.startswith("No experiments to rename")
+    assert run("exp remove best --dry").out == "Would remove experiments: 'best'\n"
+    assert run("exp remove one").code == 1
+    assert run("exp remove best").out == "Removed experiments: 'best'\n"
+    assert run("exp remove -A").out == "No experiments to remove.\n"
+    assert run("exp remove --queue").code == 1
+
+
+def test_exp_apply_of_another_baseline(run: Ob, project: TestProject) -> None:
+    run("exp run --temp -n one -S lr=0.5")
+    before = project.git("rev-parse", "HEAD")
+    project.write("more", "x")
+    now = project.commit()
+    warned = run("exp apply one")
+    assert warned.code == 0 and f"started from {before[:7]}, and HEAD is {now[:7]}" in warned.err
+    refused = run("exp apply --strict-baseline one")
+    assert refused.code == 1 and before[:7] in refused.err and now[:7] in refused.err
+
+
+def test_exp_save(run: Ob, project: TestProject) -> None:
+    project.write("params.yaml", "lr: 4\nfail: 0\n")
+    project.write("notes.txt", "mine")
+    saved = run("exp save -n mine -I notes.txt")
+    assert saved.out == "Experiment has been saved as: mine\n" and "ob exp apply mine" in saved.err
+    assert project.file_at(project.exps()["mine"], "notes.txt") == "mine"
+    data = run("exp save --json -n other").json
+    assert data["ref"] == data["rev"] == project.exps()["other"]
+
+
+# The rest
+
+
+def test_root_and_version(run: Ob, project: TestProject) -> None:
+    project.write("a/b/x", "")
+    assert run("root").out == ".\n"
+    assert run("root", cwd="a/b").out == "../..\n"
+    facts = run("version --json").json
+    assert facts["project"] == str(project.root) and facts["git"]
+    assert len(run("version").out.splitlines()) == len(facts)
+
+
+def test_completion(run: Ob, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "complete -o default -F _ob_complete ob" in run("completion bash").out
+    assert run("completion -s zsh").out.startswith("#compdef ob\n")
+    monkeypatch.setenv("SHELL", "/usr/bin/fish")
+    assert "complete -c ob" in run("completion").out
+    monkeypatch.setenv("SHELL", "/bin/tcsh")
+    assert run("completion").code == 2
+    assert run("completion tcsh").code == 2
+
+
+def test_demo(ob: Ob, tmp_path: Path) -> None:
+    ended = ob("demo", "my demo")
+    assert ended.code == 0 and "\tcd 'my demo'\n" in ended.out
+    assert (tmp_path / "my demo" / "dvc.yaml").exists()
+    assert ob("status", "--json", cwd=tmp_path / "my demo").code == 0
+    again = ob("demo", "my demo")
+    assert again.code == 1 and "not empty" in again.err
+
+
+def test_quoting() -> None:
+    assert [quoted(word) for word in ("a/b.c", "", "a b", "it's")] == ["a/b.c", "''", "'a b'", "'it'\"'\"'s'"]
+    assert shlex.split(" ".join(map(quoted, ("a b", "it's", "$x")))) == ["a b", "it's", "$x"]
+
+
+def test_messages_of_failures(run: Ob, project: TestProject) -> None:
+    """What a newcomer's mistakes are answered with, to be read as a whole."""
+    project.write("broken/dvc.yaml", "stages:\n  a:\n    cmd: x\n    dep: y\n")
+    lines = []
+    for line in (
+        "exp apply nothing",
+        "exp branch nothing",
+        "exp rename nothing x",
+        "exp remove nothing",
+        "exp diff nothing",
+        "exp show --rev nothing",
+        "exp run -S lr",
+        "exp run -S nope=1",
+        "exp run -n a/b",
+        "exp run nothing",
+        "repro nothing",
+        "dag nothing",
+        "add nothing",
+        "checkout nothing",
+        "repro broken/dvc.yaml",
+    ):
+        ended = run(line)
+        assert ended.code != 0 and ended.out == ""
+        lines.append(f"$ ob {line}\n{ended.err}[{ended.code}]\n")
+    check_golden("errors/newcomer.txt", "\n".join(lines))
+    assert json.dumps(lines).count("hint: ") == len(lines)

@@ -1,0 +1,232 @@
+"""`ob` killed between any two writes: nothing of the user's is lost, nothing wrong is visible, the same command works."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from git_repos import opened
+from killing import (
+    KILLED,
+    Kept,
+    Killer,
+    check_git,
+    copy_of,
+    experiments,
+    incomplete_experiments,
+    kept,
+    litter,
+    open_killer,
+    workspace,
+    wrong_objects,
+)
+from offbranch.base.paths import AbsPath
+from offbranch.experiments.attempts import list_attempts
+from offbranch.experiments.experiment import AttemptState
+from projects import DVC_YAML, SIMPLE, TestProject, make_project
+
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(300)]
+
+OWN = ("staged.txt", "notes.txt", "untracked.txt", "data.txt", "train.sh", "dvc.yaml", "only-staged.txt")
+TWO_STAGES = {
+    **SIMPLE,
+    "dvc.yaml": DVC_YAML.replace("- data.txt", "- prepared.txt")
+    + "  prepare:\n    cmd: cp data.txt prepared.txt\n    deps:\n    - data.txt\n    outs:\n    - prepared.txt\n",
+}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A command to be killed.
+
+    Attributes:
+        words: The command line.
+        prepare: Brings a fresh project to the state it starts from.
+        code: How it ends if it is not killed.
+        files: Of the project.
+        is_done: Tells whether it has done everything already, so that it cannot be repeated.
+        every: Only each so many-th write is tried; all processes of Git that write always.
+    """
+
+    words: Sequence[str]
+    prepare: Callable[[TestProject], object]
+    code: int = 0
+    files: tuple[tuple[str, str], ...] = tuple(SIMPLE.items())
+    is_done: Callable[[TestProject], bool] = lambda project: False
+    every: int = 1
+
+
+def user_work(project: TestProject) -> None:
+    """Something staged, something edited on top, something untracked."""
+    project.write("notes.txt", "notes\n")
+    project.commit("notes")
+    project.write("staged.txt", "staged\n")
+    project.write("only-staged.txt", "staged\n")
+    project.git("add", "staged.txt", "only-staged.txt")
+    project.write("staged.txt", "staged, then changed\n")
+    project.write("notes.txt", "notes, edited\n")
+    project.write("untracked.txt", "mine\n")
+
+
+def with_experiment(project: TestProject) -> None:
+    user_work(project)
+    for words in (("-n", "first", "-S", "lr=0.2"), ("-n", "second", "-S", "lr=0.3")):
+        assert project.ob("exp", "run", *words).code == 0
+
+
+def with_edits(project: TestProject) -> None:
+    with_experiment(project)
+    project.write("params.yaml", "lr: 0.77\nfail: 0\n# a long thought\n")
+    project.write("model.txt", "made by hand\n")
+
+
+def with_data(project: TestProject) -> None:
+    user_work(project)
+    for name in ("a", "b", "c/d"):
+        project.write(f"data/{name}", f"content of {name}\n")
+    project.write("big.bin", "x" * 100_000)
+
+
+def with_added_data(project: TestProject) -> None:
+    with_data(project)
+    assert project.ob("add", "data", "big.bin").code == 0
+    project.write("data/a", "another content\n")
+    (project.root / "data/b").unlink()
+    project.write("data/e", "a new file\n")
+
+
+def with_lost_data(project: TestProject) -> None:
+    with_data(project)
+    assert project.ob("add", "data", "big.bin").code == 0
+    (project.root / "data/b").unlink()
+    (project.root / "big.bin").unlink()
+
+
+def with_changed_output(project: TestProject) -> None:
+    user_work(project)
+    assert project.ob("repro").code == 0
+    project.write("model.txt", "made by hand\n")
+
+
+def restorable(project: TestProject) -> None:
+    user_work(project)
+    for rate in ("0.5", "0.1"):
+        project.write("params.yaml", f"lr: {rate}\nfail: 0\n")
+        assert project.ob("repro").code == 0
+    project.write("params.yaml", "lr: 0.5\nfail: 0\n")
+
+
+def has_experiment(name: str) -> Callable[[TestProject], bool]:
+    return lambda project: name in project.exps()
+
+
+def lacks_experiment(name: str) -> Callable[[TestProject], bool]:
+    return lambda project: name not in project.exps()
+
+
+STAGES = tuple(TWO_STAGES.items())
+SCENARIOS = {
+    "run": Scenario(("exp", "run", "-n", "new", "-S", "lr=0.4"), with_experiment, is_done=has_experiment("new"), every=3),
+    "run-fails": Scenario(("exp", "run", "-n", "bad", "-S", "lr=0.5", "-S", "fail=3"), with_experiment, code=1, every=3),
+    "run-temp": Scenario(
+        ("exp", "run", "--temp", "-n", "new", "-S", "lr=0.4"), with_experiment, is_done=has_experiment("new"), every=3
+    ),
+    "run-temp-fails": Scenario(("exp", "run", "--temp", "-n", "bad", "-S", "fail=3"), user_work, code=1, every=6),
+    "apply": Scenario(("exp", "apply", "first"), with_edits, every=2),
+    "save": Scenario(("exp", "save", "-n", "new"), with_changed_output, is_done=has_experiment("new"), every=2),
+    "rename": Scenario(("exp", "rename", "first", "other"), with_experiment, is_done=has_experiment("other")),
+    "remove": Scenario(("exp", "remove", "first"), with_experiment, is_done=lacks_experiment("first")),
+    "repro": Scenario(("repro",), user_work, files=STAGES, every=3),
+    "repro-restores": Scenario(("repro",), restorable, every=3),
+    "add": Scenario(("add", "big.bin"), with_data),
+    "add-directory": Scenario(("add", "data"), with_data, every=3),
+    "add-again": Scenario(("add", "data"), with_added_data),
+    "checkout": Scenario(("checkout",), with_lost_data),
+    "commit": Scenario(("commit", "-f"), with_changed_output),
+}  # fmt: skip
+
+
+@pytest.fixture
+def killer(tmp_path: Path) -> Iterator[Killer]:
+    with open_killer(tmp_path) as killer:
+        yield killer
+
+
+def result(project: TestProject) -> object:
+    """What a command has come to, apart from names and times that differ from run to run."""
+    trees = {name: tree for name, (_, tree) in experiments(project).items()}
+    return trees, workspace(project)
+
+
+def bring_back_outputs(project: TestProject) -> None:
+    """A cached output may be gone after a killed run that fails when it is repeated; the cache has it."""
+    if not project.exists("model.txt") and project.exists("dvc.lock"):
+        assert project.ob("checkout").code == 0
+
+
+def attempts(project: TestProject) -> list[AttemptState]:
+    root = AbsPath(str(project.root))
+    return [attempt.true_state for attempt in list_attempts(opened(project.root), root)]
+
+
+def kill_points(labels: Sequence[str], every: int) -> Iterator[tuple[int, str]]:
+    """Yields where to kill: before a write, in the middle of one, and just after Git was started."""
+    for n, label in enumerate(labels, 1):
+        is_spawn = label.startswith("spawn")
+        if is_spawn or n % every == 0:
+            yield n, "before"
+        if is_spawn and "git" in label and ("update-ref" in label or "checkout" in label or n % every == 0):
+            yield n, "after"
+        if label in ("write", "file.write") and n % every == 0:
+            yield n, "torn"
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_killed_anywhere(name: str, killer: Killer, tmp_path: Path) -> None:
+    scenario = SCENARIOS[name]
+    origin = make_project(tmp_path / "origin", dict(scenario.files))
+    scenario.prepare(origin)
+    before = kept(origin, OWN)
+    undisturbed = copy_of(origin, tmp_path / "undisturbed")
+    labels = killer.writes(undisturbed.root, scenario.words)
+    assert killer.code == scenario.code, (tmp_path / "output").read_text()
+    expected = result(undisturbed)
+    count, known = 0, dict[str, list[str]]()
+    for n, mode in kill_points(labels, scenario.every):
+        count += 1
+        place = f"{mode} {n} of {len(labels)}: {labels[n - 1]}"
+        project = copy_of(origin, tmp_path / f"p{n}{mode}")
+        code, output = killer.run(project.root, scenario.words, n=n, mode=mode)
+        if code != KILLED:  # how often the state database is written depends on the clock
+            assert (labels[n - 1][:6], code) == ("sqlite", scenario.code), f"{place}\n{output}"
+        check(project, before, known, place)
+        check_git(project)
+        if not scenario.is_done(project):
+            code, output = killer.run(project.root, scenario.words)
+            assert code == scenario.code, f"{place}\n{output}"
+        check(project, before, known, place)
+        if name == "apply":
+            check_replaced_work_is_kept(project, place)
+        if name == "run-fails":
+            bring_back_outputs(project)
+        assert result(project) == expected, place
+        assert litter(project) == [], place
+    assert count > 0
+    print(f"{name}: {count} kill points of {len(labels)} writes")
+
+
+def check_replaced_work_is_kept(project: TestProject, place: str) -> None:
+    """What `with_edits` did by hand is in a commit that a ref or its reflog reaches, and in the cache."""
+    saved = project.git("log", "-g", "--format=%H", "refs/exps/apply/stash").split()
+    assert any("a long thought" in project.file_at(commit, "params.yaml") for commit in saved), place
+    md5 = hashlib.md5(b"made by hand\n").hexdigest()
+    assert project.exists(f".dvc/cache/files/md5/{md5[:2]}/{md5[2:]}"), place
+
+
+def check(project: TestProject, before: Kept, known: dict[str, list[str]], place: str) -> None:
+    assert kept(project, OWN) == before, place
+    assert wrong_objects(project) == [], place
+    assert incomplete_experiments(project, known) == [], place
+    assert AttemptState.RUNNING not in attempts(project), place

@@ -1,0 +1,23 @@
+"""The command of real DVC, which these tests compare with."""
+
+import os
+import sys
+
+import pytest
+
+VARIABLE = "OFFBRANCH_TEST_DVC"
+
+
+@pytest.fixture
+def dvc() -> str:
+    """Returns the command of DVC 3.67.1; without it the test is skipped, in CI of this suite it must be there."""
+    command = os.environ.get(VARIABLE)
+    if not command:
+        pytest.skip(f"needs DVC 3.67.1, named by {VARIABLE}")
+    return command
+
+
+@pytest.fixture
+def ob_command() -> list[str]:
+    """Returns the words that start `ob`."""
+    return [sys.executable, "-m", "offbranch"]

@@ -1,0 +1,135 @@
+"""Text forms of one table, kept as golden files, and the cells they are made of."""
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from golden_files import check_golden
+from offbranch.views.cells import created_text, value_text
+from offbranch.views.csv import render_csv
+from offbranch.views.markdown import grid, render_markdown
+from offbranch.views.rich_text import render_rich
+from offbranch.views.table import Column, Kind, Mark, Row, Table, make_table
+from offbranch.views.text import render_text
+
+NOW = 1700000000.0  # 2023-11-14 22:13:20 UTC
+
+
+def data(time: str | None, params: dict[str, Any], metrics: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "timestamp": time,
+        "params": {"params.yaml": {"data": params}},
+        "metrics": {"metrics.json": metrics},
+        "deps": {"train.py": {"hash": "0123456789abcdef0123456789abcdef"}},
+    }
+
+
+def state(rev: str, name: str | None, shown: dict[str, Any] | None, **more: Any) -> dict[str, Any]:
+    return {"rev": rev, "name": name, "data": shown, "error": None, "experiments": None, **more}
+
+
+@pytest.fixture
+def table() -> Table:
+    executor = {"state": "failed", "name": "workspace", "local": {"log": "/p/run.log", "returncode": 3}}
+    failed = data("2023-11-13T09:05:00", {"lr": 0.5, "text": "a|b"}, {"error": {"type": "E", "msg": "m"}})
+    ranges = [
+        {
+            "revs": [
+                state("a" * 40, "wide", data("2023-11-14T08:00:00", {"lr": 1e-7}, {"data": {"acc": 0.123456789}}))
+            ],
+            "executor": None,
+            "name": "wide",
+        },
+        {
+            "revs": [state("b" * 40, "bad", failed, error={"msg": "'train' failed", "type": ""})],
+            "executor": executor,
+            "name": "bad",
+        },
+    ]
+    base = data(
+        "2023-11-12T00:30:00", {"lr": 0.1, "layers": [8, 0.123456789, "x"], "text": "a\nb"}, {"data": {"acc": 2.0}}
+    )
+    return make_table(
+        [
+            state("workspace", None, data(None, {"lr": 0.1}, {"data": {}})),
+            state("c" * 40, "main", base, experiments=ranges),
+        ]
+    )
+
+
+def test_text(table: Table) -> None:
+    check_golden("views/table.txt", render_text(table, now_s=NOW))
+    check_golden("views/table_precise.txt", render_text(table, precision=8, now_s=NOW))
+
+
+def test_csv(table: Table) -> None:
+    check_golden("views/table.csv", render_csv(table))
+
+
+def test_markdown(table: Table) -> None:
+    check_golden("views/table.md", render_markdown(table, now_s=NOW))
+
+
+def test_rich(table: Table) -> None:
+    check_golden("views/table_rich.txt", render_rich(table, now_s=NOW))
+    check_golden("views/table_plain.txt", render_rich(table, now_s=NOW, color=False))
+    narrow = render_rich(table, now_s=NOW, width=60, color=False)
+    assert all(len(line) <= 60 for line in narrow.splitlines()[:5])
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (123456.789, "1.2346e+05"),
+        (3.0, "3"),
+        (3, "3"),
+        (1e-7, "1e-07"),
+        (True, "True"),
+        (float("nan"), "nan"),
+        ([1, 0.123456789, "a", [2.5]], "[1, 0.12346, 'a', [2.5]]"),
+        (Mark.MISSING, "-"),
+        (Mark.ERROR, "!"),
+        ("text", "text"),
+    ],
+)
+def test_values(value: Any, text: str) -> None:
+    assert value_text(value, 5) == text
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "text"),
+    [
+        ("2023-11-14T00:05:59", "12:05 AM"),
+        ("2023-11-14T12:00:00", "12:00 PM"),
+        ("2023-11-14T18:11:28", "06:11 PM"),
+        ("2023-11-13T18:11:28", "Nov 13, 2023"),
+        ("2022-01-05T00:00:00", "Jan 05, 2022"),
+        (Mark.MISSING, "-"),
+    ],
+)
+def test_created(timestamp: Any, text: str) -> None:
+    assert created_text(timestamp, NOW) == text
+
+
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(texts, texts), max_size=4))
+def test_csv_is_read_back(rows: list[tuple[str, str]]) -> None:
+    columns = tuple(Column(title=title, kind=Kind.PARAM, path="p", name=title) for title in ("a", 'b,"c'))
+    made = Table(columns=columns, rows=tuple(Row(typ="baseline", cells=row) for row in rows))
+    read = list(csv.reader(io.StringIO(render_csv(made), newline=""), strict=True))
+    assert read == [["a", 'b,"c'], *map(list, rows)]
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(texts, texts), max_size=4))
+def test_a_markdown_row_is_one_line_with_its_cells(rows: list[tuple[str, str]]) -> None:
+    lines = grid(("a", "b"), rows).split("\n")
+    assert len(lines) == len(rows) + 4
+    assert all(line.replace("\\|", "").count("|") == 3 for line in lines[:-2])
