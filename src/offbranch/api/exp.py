@@ -21,7 +21,8 @@ from offbranch.experiments.rename import rename_experiment
 from offbranch.experiments.run import RunOptions
 from offbranch.experiments.save import SaveRequest, save_experiment
 from offbranch.experiments.temporary_run import run_temporary
-from offbranch.experiments.workspace_run import Launch, run_workspace
+from offbranch.experiments.underway import Launch
+from offbranch.experiments.workspace_run import run_workspace
 from offbranch.git.repository import GitRepo, head_commit
 from offbranch.params.overrides import parse_override
 from offbranch.params.sweep import trials

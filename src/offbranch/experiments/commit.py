@@ -89,14 +89,22 @@ def standard_message(entries: Mapping[str, LockedStage]) -> str:
     return f"dvc: commit experiment {experiment_hash(entries)}"
 
 
+def files_written_by(stages: Iterable[Stage]) -> tuple[RepoPath, ...]:
+    """Returns the files under version control that running some stages may write."""
+    return tuple(dict.fromkeys(path for stage in stages for path in _written_by(stage)))
+
+
 def _files_of_stage(stage: Stage) -> Iterator[RepoPath]:
     yield stage.file
-    if stage.command is not None:
-        yield lock_file_of(stage.file)
     read: tuple[Dependency | ParamsDependency, ...] = (*stage.deps, *stage.params)
     for dependency in read:
         if dependency.path is not None:
             yield dependency.path
+    yield from _written_by(stage)
+
+
+def _written_by(stage: Stage) -> Iterator[RepoPath]:
+    yield stage.file if stage.command is None else lock_file_of(stage.file)
     for out in stage.outs:
         if out.path is not None:
             directory = out.path.rpartition("/")[0]

@@ -13,28 +13,22 @@ from offbranch.base.files import atomic_write, read_if_there
 from offbranch.base.paths import DVC_DIR, LOCAL_CONFIG_FILE, OB_DIR, AbsPath, RepoPath, join, relative_to
 from offbranch.base.plugins import load as load_by_name
 from offbranch.base.records import replace
-from offbranch.experiments.attempts import begin_attempt, end_attempt, write_record
+from offbranch.experiments.attempts import begin_attempt, write_record
 from offbranch.experiments.commit import files_of_stages, snapshot_of
 from offbranch.experiments.data_changes import with_changed_data
 from offbranch.experiments.events import ExperimentStarted
 from offbranch.experiments.experiment import ExperimentSpec, Where
 from offbranch.experiments.preview import look_ahead
-from offbranch.experiments.run import (
-    Outcome,
-    RunOptions,
-    run_in,
-    write_parameter_files,
-)
-from offbranch.experiments.workbench import make_workbench
-from offbranch.experiments.workspace_run import (
+from offbranch.experiments.run import RunOptions, write_parameter_files
+from offbranch.experiments.underway import (
     Launch,
     Ran,
+    Underway,
+    carry_out_in,
     conclude,
-    ended_attempt,
-    experiment_env,
+    give_up,
     new_attempt,
     raise_if_failed,
-    tree_of_attempt,
 )
 from offbranch.git.ignore import untracked_files
 from offbranch.git.repository import GitRepo
@@ -70,30 +64,37 @@ def run_temporary(
     files = files_of_stages(ahead.pipelines, ahead.pipelines.stages)
     tree = with_changed_data(project, repo, ahead.pipelines, snapshot_of(project, repo, (*files, *written)))
     attempt = begin_attempt(repo, project.root, new_attempt(project, spec, launch, Where.TEMPORARY), tree)
+    under = Underway(project=project, repo=repo, spec=spec, launch=launch, attempt=attempt)
     launch.reporter.emit(ExperimentStarted(name=spec.name, log=attempt.log))
-    outcome: Outcome | None = None
-    with open_working_copy(repo, join(project.root, COPIES_DIR), tree, spec.baseline) as copy:
-        place = _open_copy(project, AbsPath(os.path.join(copy.root, project.prefix) if project.prefix else copy.root))
-        try:
-            # Where its metrics appear, for whoever looks at it while it runs.
-            write_record(project.root, replace(attempt, root=place.root))
-            with launch.open_runner(join(project.root, attempt.log)) as runner:
+    place, outcome = project, None
+    try:
+        with open_working_copy(repo, join(project.root, COPIES_DIR), tree, spec.baseline) as copy:
+            place = _open_copy(
+                project, AbsPath(os.path.join(copy.root, project.prefix) if project.prefix else copy.root)
+            )
+            try:
+                # Where its metrics appear, for whoever looks at it while it runs.
+                write_record(project.root, replace(attempt, root=place.root))
                 _copy_paths(project, place, copy_paths)
                 write_parameter_files(place, written)
-                bench = make_workbench(
-                    place, runner=runner, reporter=launch.reporter, env=experiment_env(project, spec)
-                )
-                outcome = run_in(place, spec, options, bench)
-            raise_if_failed(outcome, options)
-            experiment = conclude(project, repo, spec, attempt, outcome, launch, copy=place)
-        except BaseException as error:
-            tree = tree_of_attempt(place, copy.repo, outcome)
-            end_attempt(repo, project.root, ended_attempt(attempt, error, launch), tree)
-            raise
-        finally:
-            place.state.close()
-        _warn_of_untracked(copy.repo, launch)
+                outcome = carry_out_in(place, under, options)
+                raise_if_failed(outcome, options)
+                experiment = conclude(under, place, outcome)
+                _warn_of_untracked(copy.repo, launch)
+            except BaseException as error:
+                give_up(under, place, outcome, error, restore=_nothing)
+                raise
+            finally:
+                place.state.close()
+    except BaseException as error:
+        if place is project:  # there was no copy to look at
+            give_up(under, project, None, error, restore=_nothing)
+        raise
     return Ran(experiment=experiment, outcome=outcome)
+
+
+def _nothing() -> None:
+    """Puts nothing back: the copy is thrown away."""
 
 
 def _open_copy(project: Project, root: AbsPath) -> Project:

@@ -1,0 +1,197 @@
+"""An experiment that is under way: what every run has around it, wherever it runs.
+
+From the record of the attempt to the published experiment, or to the record of how it failed. `workspace_run.py` and
+`temporary_run.py` differ only in the directory and in what has to be put back.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+
+from offbranch.base.errors import Interrupted, OffbranchError, StageFailedError
+from offbranch.base.events import Reporter
+from offbranch.base.paths import AbsPath, RepoPath, join
+from offbranch.base.processes import this_process
+from offbranch.base.records import record, replace
+from offbranch.experiments.attempts import end_attempt, log_of, prune_records, publish
+from offbranch.experiments.commit import (
+    commit_experiment,
+    files_of_stages,
+    reproduced_entries,
+    snapshot_of,
+    standard_message,
+)
+from offbranch.experiments.experiment import Attempt, AttemptState, Experiment, ExperimentSpec, Where
+from offbranch.experiments.loading import load
+from offbranch.experiments.run import Outcome, RunOptions, parse_overrides, run_in
+from offbranch.experiments.workbench import make_workbench
+from offbranch.git.objects import TreeId
+from offbranch.git.refs import ANY, RefUpdate
+from offbranch.git.repository import GitRepo
+from offbranch.pipeline.execute import FailurePolicy
+from offbranch.pipeline.runner import CommandRunner
+from offbranch.project import Project
+
+OpenRunner = Callable[[AbsPath], AbstractContextManager[CommandRunner]]
+
+
+@record
+class Launch:
+    """What a run needs from outside.
+
+    Attributes:
+        attempt_id: Identity of the attempt.
+        open_runner: Gives a runner that writes its log to a path.
+        clock: Seconds since the epoch.
+    """
+
+    attempt_id: str
+    open_runner: OpenRunner
+    reporter: Reporter
+    clock: Callable[[], float] = time.time
+
+
+@record
+class Underway:
+    """One experiment while it is made.
+
+    Attributes:
+        project: The user's project, which keeps the record and the log.
+        repo: Its repository, which gets the commit and the refs.
+        attempt: The record as it is now.
+        drop: Refs that go with the attempt.
+    """
+
+    project: Project
+    repo: GitRepo
+    spec: ExperimentSpec
+    launch: Launch
+    attempt: Attempt
+    drop: tuple[str, ...] = ()
+
+    @property
+    def log(self) -> AbsPath:
+        """Where the output of the commands is kept."""
+        return join(self.project.root, self.attempt.log)
+
+
+@record
+class Ran:
+    """A finished experiment and what was done for it."""
+
+    experiment: Experiment
+    outcome: Outcome
+
+
+def new_attempt(project: Project, spec: ExperimentSpec, launch: Launch, where: Where) -> Attempt:
+    """Returns the record of an attempt that is about to start."""
+    return Attempt(
+        id=launch.attempt_id,
+        name=spec.name,
+        baseline=spec.baseline,
+        where=where,
+        state=AttemptState.RUNNING,
+        process=this_process(),
+        root=project.root,
+        log=log_of(launch.attempt_id),
+        started_utc=launch.clock(),
+        overrides=spec.overrides,
+    )
+
+
+def carry_out_in(place: Project, under: Underway, options: RunOptions) -> Outcome:
+    """Runs the stages in a directory whose parameter files are ready; a failed one is in the result."""
+    with under.launch.open_runner(under.log) as runner:
+        bench = make_workbench(
+            place, runner=runner, reporter=under.launch.reporter, env=experiment_env(under.project, under.spec)
+        )
+        return run_in(place, under.spec, options, bench)
+
+
+def experiment_env(project: Project, spec: ExperimentSpec) -> dict[str, str]:
+    """Returns the variables a command of an experiment finds."""
+    return {
+        "DVC_EXP_NAME": spec.name,
+        "DVC_EXP_BASELINE_REV": spec.baseline,
+        "DVC_ROOT": project.root,
+    }
+
+
+def raise_if_failed(outcome: Outcome, options: RunOptions) -> None:
+    """Raises the first failure of a run, unless failures are to be ignored."""
+    error = outcome.result.error
+    if error is not None and (isinstance(error, Interrupted) or options.execute.on_failure is not FailurePolicy.IGNORE):
+        raise error
+
+
+def conclude(under: Underway, place: Project, outcome: Outcome) -> Experiment:
+    """Commits the files of a finished run and publishes the experiment; the refs are the last thing written.
+
+    Args:
+        under: The experiment.
+        place: The directory it ran in.
+        outcome: What was done.
+    """
+    results, spec = outcome.result.stages, under.spec
+    touched = [path for result in results for path in result.touched]
+    overridden = [RepoPath(override.file) for override in parse_overrides(spec)]
+    files = files_of_stages(outcome.pipelines, (result.stage for result in results))
+    tree = snapshot_of(place, place.repo or under.repo, dict.fromkeys((*files, *touched, *overridden)))
+    message = spec.message or standard_message(reproduced_entries(results))
+    commit = commit_experiment(under.repo, tree=tree, baseline=spec.baseline, message=message)
+    ended = replace(under.attempt, state=AttemptState.SUCCEEDED, ended_utc=under.launch.clock())
+    experiment = publish(under.repo, under.project.root, ended, spec, commit, *_drops(under))
+    prune_records(under.project.root)
+    return experiment
+
+
+def give_up(
+    under: Underway, place: Project, outcome: Outcome | None, error: BaseException, *, restore: Callable[[], None]
+) -> None:
+    """Records how a run failed, and has the workspace put back; never raises, for the first error is the one to tell.
+
+    Each step stands for itself: a full disk may keep Git from taking the files, and must not keep us from the rest.
+    """
+    as_found: TreeId | None = None
+    with suppress(OffbranchError, OSError):
+        as_found = tree_of_attempt(place, place.repo or under.repo, outcome)
+    # Before the attempt gets another commit: its present one is what we, or `recover_attempts`, restore from.
+    with suppress(OffbranchError, OSError):
+        restore()
+    with suppress(OffbranchError, OSError):
+        ended = ended_attempt(under.attempt, error, under.launch)
+        end_attempt(under.repo, under.project.root, ended, as_found, *_drops(under))
+
+
+def ended_attempt(attempt: Attempt, error: BaseException, launch: Launch) -> Attempt:
+    """Returns the record of an attempt that an error ended."""
+    stopped = isinstance(error, (Interrupted, KeyboardInterrupt))
+    return replace(
+        attempt,
+        state=AttemptState.CANCELLED if stopped else AttemptState.FAILED,
+        ended_utc=launch.clock(),
+        exit_code=error.exit_code_of_command if isinstance(error, StageFailedError) else None,
+        stage=error.stage if isinstance(error, StageFailedError) else None,
+        cause=str(error) or type(error).__name__,
+    )
+
+
+def tree_of_attempt(place: Project, repo: GitRepo, outcome: Outcome | None) -> TreeId:
+    """Returns the files of an unfinished run, without outputs that are left over from earlier runs."""
+    reached: frozenset[str] = frozenset()
+    pipelines = outcome.pipelines if outcome else load(place)
+    considered = outcome.selection.stages if outcome else pipelines.stages
+    if outcome is not None:
+        reached = frozenset(result.stage.address for result in outcome.result.stages)
+    stale = [
+        out.path
+        for stage in considered
+        if stage.address not in reached
+        for out in stage.outs
+        if not out.cache and out.path is not None
+    ]
+    return snapshot_of(place, repo, files_of_stages(pipelines, pipelines.stages), exclude=stale)
+
+
+def _drops(under: Underway) -> list[RefUpdate]:
+    return [RefUpdate(ref=ref, new=None, old=ANY) for ref in under.drop]
