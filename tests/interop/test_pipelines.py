@@ -90,3 +90,32 @@ def forget(project: PeerProject, *, locks: bool) -> None:
 
 def files(project: PeerProject, name: str) -> list[str]:
     return [str(path.relative_to(project.root)) for path in project.root.rglob(name)]
+
+
+def test_data_that_stages_read_and_frozen_stages(dvc: str, tmp_path: Path) -> None:
+    run = "echo $DVC_STAGE >> $RUNS;"
+    files = {
+        "dvc.yaml": f"stages:\n  a:\n    cmd: {run} cat raw/x raw/y > a.txt\n    deps: [raw]\n    outs: [a.txt]\n"
+        f"  b:\n    cmd: {run} cat a.txt one.txt > b.txt\n    deps: [a.txt, one.txt]\n    outs: [b.txt]\n",
+    }
+    ours, theirs = twins(tmp_path, dvc, files)
+    for project in (ours, theirs):
+        project.write("raw/x", "x\n")
+        project.write("raw/y", "y\n")
+        project.write("one.txt", "1\n")
+    ours.did("add", "raw", "one.txt")
+    theirs.dvc("add", "raw", "one.txt")
+    ours.did("repro")
+    theirs.dvc("repro")
+    assert_same(ours, theirs)
+    assert sorted(ours.runs()) == sorted(theirs.runs()) == ["a", "b"]
+    for project in (ours, theirs):
+        project.write("dvc.yaml", project.read("dvc.yaml").replace("  b:\n", "  b:\n    frozen: true\n"))
+        project.write("raw/x", "changed\n")
+        project.write("one.txt", "2\n")
+    assert ours.did("status", "--json").json == theirs.dvc("status", "--json").json
+    ours.did("repro", "-P")
+    theirs.dvc("repro", "-P")
+    assert ours.runs() == theirs.runs() == ["a"]
+    assert_same(ours, theirs)
+    assert ours.dvc("status", "--json").json == theirs.did("status", "--json").json
