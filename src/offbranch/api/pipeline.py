@@ -40,7 +40,7 @@ def repro(request: ReproRequest, session: Session) -> RunResult:
     with held(session, runs_commands=True) as (project, descriptors):
         pipelines, selection = _selected(project, request, session)
         with open_runner(session, log=None, keep_open=descriptors, root=project.root) as runner:
-            bench = make_workbench(project, runner=runner, reporter=session.reporter)
+            bench = make_workbench(project, runner=runner, reporter=session.reporter, pull=request.execute.pull)
             return execute(selection.stages, pipelines.locks, request.execute, bench, parents=selection.parents)
 
 

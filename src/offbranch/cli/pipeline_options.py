@@ -47,11 +47,9 @@ def select_options(args: Namespace) -> SelectOptions:
     )
 
 
-def execute_options(args: Namespace, console: Console) -> ExecuteOptions:
+def execute_options(args: Namespace) -> ExecuteOptions:
     """Returns how stages are carried out."""
     refuse_together(args, "keep_going", "ignore_errors")
-    if args.pull:
-        console.warn("--pull finds nothing: data remotes are not there yet in this version", "dvc pull, then run again")
     policy = FailurePolicy.STOP
     if args.keep_going or args.ignore_errors:
         policy = FailurePolicy.KEEP_GOING if args.keep_going else FailurePolicy.IGNORE

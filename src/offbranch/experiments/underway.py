@@ -103,7 +103,11 @@ def carry_out_in(place: Project, under: Underway, options: RunOptions) -> Outcom
     """Runs the stages in a directory whose parameter files are ready; a failed one is in the result."""
     with under.launch.open_runner(under.log) as runner:
         bench = make_workbench(
-            place, runner=runner, reporter=under.launch.reporter, env=experiment_env(under.project, under.spec)
+            place,
+            runner=runner,
+            reporter=under.launch.reporter,
+            env=experiment_env(under.project, under.spec),
+            pull=options.execute.pull,
         )
         return run_in(place, under.spec, options, bench)
 

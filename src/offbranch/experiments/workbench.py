@@ -7,6 +7,7 @@ from offbranch.base.events import Reporter
 from offbranch.base.files import FileReader
 from offbranch.base.locks import hold_lock, holder_as_pid
 from offbranch.base.paths import AbsPath, GitPath, RepoPath, join
+from offbranch.experiments.pulling import fetch_of
 from offbranch.git.ignore import ignored_paths, tracked_paths, write_ignore_entries
 from offbranch.pipeline.runner import CommandRunner
 from offbranch.pipeline.workbench import NO_SOURCE_CONTROL, SourceControl, Workbench
@@ -20,6 +21,7 @@ def make_workbench(
     reporter: Reporter,
     env: Mapping[str, str] | None = None,
     reader: FileReader | None = None,
+    pull: bool = False,
 ) -> Workbench:
     """Returns the workbench of a project.
 
@@ -29,6 +31,7 @@ def make_workbench(
         reporter: Takes the events.
         env: More variables for the commands.
         reader: Instead of the files on disk, for looking ahead.
+        pull: Missing content may be fetched from the data remote.
     """
     return Workbench(
         root=project.root,
@@ -42,6 +45,7 @@ def make_workbench(
         source_control=source_control(project),
         env=env or {},
         guard=peer_guard(project),
+        fetch=fetch_of(project, reporter) if pull else None,
     )
 
 

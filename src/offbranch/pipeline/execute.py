@@ -209,7 +209,8 @@ class _Execution:
             options = replace(options, force=True)
         locked = self.locks.get(stage.address)
         step = decide(stage, locked, self.facts, options, look_up=self.look_up)
-        if self.options.pull and step.action in (Action.RUN, Action.BLOCKED):
+        only_missing = all(reason.code == "output" for reason in step.reasons)
+        if self.options.pull and only_missing and step.action in (Action.RUN, Action.BLOCKED):
             step = self._decide_after_fetching(stage, locked, step, options)
         if step.action is Action.BLOCKED:
             raise MissingDataError(

@@ -85,7 +85,7 @@ def run(args: Namespace, console: Console) -> int:
         dry=args.dry,
         use_hydra=not args.no_hydra,
         select=select_options(args),
-        execute=execute_options(args, console),
+        execute=execute_options(args),
     )
     with console.stdout_for_data(args.json):
         report = run_experiment(request, session)

@@ -43,9 +43,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: Namespace, console: Console) -> int:
-    request = ReproRequest(
-        targets=tuple(args.targets), select=select_options(args), execute=execute_options(args, console)
-    )
+    request = ReproRequest(targets=tuple(args.targets), select=select_options(args), execute=execute_options(args))
     session = Session(start=console.start, environment=console.environment, reporter=reporter_of(args, console))
     if args.dry:
         steps = plan(request, session)
