@@ -1,4 +1,55 @@
 """What a user can do, one function per action: open the project, take the lock, call, return a record.
 
-The command line calls exactly these. Locks are taken here and nowhere else, and held to the end.
+The command line calls exactly these. Locks are taken here and nowhere else, and held to the end. Each function takes a
+`Session`: `make_session()` is one for the current directory. The names below are loaded when they are first used; their
+types and documentation are those of the modules (`__init__.pyi` tells type checkers).
 """
+
+from collections.abc import Mapping
+from typing import Any
+
+from offbranch.base.plugins import load
+
+PUBLIC: Mapping[str, str] = {
+    "Session": "offbranch.api.session:Session",
+    "make_session": "offbranch.api.session:make_session",
+    "init": "offbranch.api.project:init",
+    "root": "offbranch.api.project:root",
+    "add": "offbranch.api.data:add",
+    "checkout": "offbranch.api.data:checkout",
+    "commit": "offbranch.api.data:commit",
+    "NewStage": "offbranch.api.stage_edit:NewStage",
+    "add_stage": "offbranch.api.stage_edit:add_stage",
+    "list_stages": "offbranch.api.stages:stages",
+    "status": "offbranch.api.stages:status",
+    "dag": "offbranch.api.stages:dag",
+    "ReproRequest": "offbranch.api.pipeline:ReproRequest",
+    "repro": "offbranch.api.pipeline:repro",
+    "plan": "offbranch.api.pipeline:plan",
+    "RunRequest": "offbranch.api.exp:RunRequest",
+    "exp_run": "offbranch.api.exp:run",
+    "SaveRequest": "offbranch.experiments.save:SaveRequest",
+    "exp_save": "offbranch.api.exp:save",
+    "exp_apply": "offbranch.api.exp:apply",
+    "exp_branch": "offbranch.api.exp:branch",
+    "exp_rename": "offbranch.api.exp:rename",
+    "Removal": "offbranch.experiments.remove:Removal",
+    "exp_remove": "offbranch.api.exp:remove",
+    "ShowOptions": "offbranch.views.options:ShowOptions",
+    "ListOptions": "offbranch.views.listing:ListOptions",
+    "exp_show": "offbranch.api.show:exp_show",
+    "exp_table": "offbranch.api.show:exp_table",
+    "exp_list": "offbranch.api.show:exp_list",
+    "exp_diff": "offbranch.api.show:exp_diff",
+    "create_demo": "offbranch.api.demo:create_demo",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in PUBLIC:
+        raise AttributeError(f"module 'offbranch.api' has no attribute '{name}'")
+    return load(PUBLIC[name])
+
+
+def __dir__() -> list[str]:
+    return sorted(PUBLIC)

@@ -61,18 +61,33 @@ def peer_guard(project: Project) -> Callable[[], AbstractContextManager[object]]
 
 
 def source_control(project: Project) -> SourceControl:
-    """Returns what Git has to say about outputs of a project; nothing where there is no Git."""
+    """Returns what Git has to say about outputs of a project; nothing where there is no Git.
+
+    Each path is asked about once: a hundred stages must not start two hundred processes.
+    """
     repo, prefix = project.repo, project.prefix
     if repo is None:
         return NO_SOURCE_CONTROL
 
+    is_tracked: dict[RepoPath, bool] = {}
+    is_ignored: dict[RepoPath, bool] = {}
+
     def tracked(paths: Sequence[RepoPath]) -> frozenset[RepoPath]:
-        return _inside(tracked_paths(repo, _in_git(prefix, paths)), prefix) if paths else frozenset()
+        new = [path for path in paths if path not in is_tracked]
+        if new:
+            found = _inside(tracked_paths(repo, _in_git(prefix, new)), prefix)
+            is_tracked.update((path, path in found) for path in new)
+        return frozenset(path for path in paths if is_tracked[path])
 
     def unignored(paths: Sequence[RepoPath]) -> frozenset[RepoPath]:
-        return frozenset(paths) - _inside(ignored_paths(repo, _in_git(prefix, paths)), prefix) if paths else frozenset()
+        new = [path for path in paths if path not in is_ignored]
+        if new:
+            found = _inside(ignored_paths(repo, _in_git(prefix, new)), prefix)
+            is_ignored.update((path, path in found) for path in new)
+        return frozenset(path for path in paths if not is_ignored[path])
 
     def ignore(paths: Sequence[RepoPath]) -> tuple[RepoPath, ...]:
+        is_ignored.update(dict.fromkeys(paths, True))
         return tuple(_inside(write_ignore_entries(repo, _in_git(prefix, paths)), prefix))
 
     return SourceControl(tracked=tracked, unignored=unignored, ignore=ignore)

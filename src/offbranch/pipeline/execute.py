@@ -140,6 +140,7 @@ class _Execution:
         self.failed: set[str] = set()
         self.active: set[str] = set()
         self.is_stale = False
+        self.is_primed = False
 
     def carry_on(self) -> RunResult:
         with self.bench.guard():
@@ -170,6 +171,8 @@ class _Execution:
                     address=stage.address, action=step.action, reasons=step.reasons, is_data=stage.command is None
                 )
             )
+            if step.action is not Action.SKIP:
+                self._ask_source_control()
             carried = carry_out(
                 step,
                 self.locks.get(stage.address),
@@ -197,6 +200,14 @@ class _Execution:
             replaced=replaced,
             duration_s=duration_s,
         )
+
+    def _ask_source_control(self) -> None:
+        """Asks about the outputs of all stages at once; it remembers the answers for when they are needed one by one."""
+        if not self.is_primed:
+            self.is_primed = True
+            paths = [out.path for stage in self.stages for out in stage.outs if out.cache and out.path is not None]
+            self.bench.source_control.tracked(paths)
+            self.bench.source_control.unignored(paths)
 
     def _decide(self, stage: Stage) -> Step:
         if self.is_stale:
