@@ -156,6 +156,8 @@ def give_up(
 
     Each step stands for itself: a full disk may keep Git from taking the files, and must not keep us from the rest.
     """
+    if isinstance(error, StageFailedError) and error.hint is None:
+        error.hint = f"all it printed is in '{under.attempt.log}'"
     as_found: TreeId | None = None
     with suppress(OffbranchError, OSError):
         as_found = tree_of_attempt(place, place.repo or under.repo, outcome)
