@@ -16,7 +16,8 @@ from offbranch.base.yaml_simple import NOT_SURE, plain_scalar
 WIDTH = 80
 MAX_KEY = 60
 # Printable characters and nothing that breaks a line.
-_ORDINARY = re.compile("[\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]+").fullmatch
+# All that is not printable, as its complement: a class of what is allowed takes 5 ms to compile.
+_ODD = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]").search
 _NEVER_FIRST = frozenset("#,[]{}&*!|>'\"%@`")
 
 
@@ -97,7 +98,7 @@ def _style(text: str) -> str:
     """Returns the quotes of a text: none or single ones; anything else is not for us."""
     if not text:
         return "'"
-    if not _ORDINARY(text):
+    if _ODD(text):
         raise _Unsure
     if _may_be_plain(text):
         meaning = plain_scalar(text)
