@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from git_repos import run as git
-from offbranch.api.data import add, checkout, commit
+from offbranch.api.data import add
 from offbranch.api.demo import create_demo
+from offbranch.api.outputs import checkout, commit
 from offbranch.api.pipeline import ReproRequest, repro
 from offbranch.api.project import init, root
 from offbranch.api.session import make_session
@@ -97,6 +98,19 @@ def test_a_path_inside_tracked_data_updates_the_whole(project: TestProject) -> N
     assert (again.path, again.data_file, again.is_new) == ("d", "d.dvc", False)
     assert project.read("d.dvc") != before
     assert add(["d"], project.session())[0].touched == ()
+
+
+def test_two_paths_of_one_directory_in_one_call(project: TestProject) -> None:
+    project.write("d/one", "1\n")
+    project.write("d/two", "2\n")
+    add(["d"], project.session())
+    project.write("d/one", "one\n")
+    project.write("d/two", "two\n")
+    add(["d/one", "d/two"], project.session())
+    (project.root / "d/one").unlink()
+    (project.root / "d/two").unlink()
+    checkout(["d"], project.session(), force=True)
+    assert (project.read("d/one"), project.read("d/two")) == ("one\n", "two\n")
 
 
 def test_what_cannot_be_added(project: TestProject) -> None:

@@ -124,6 +124,20 @@ def test_a_failure_leaves_the_workspace_as_it_was_and_a_record(project: TestProj
     assert (project.root / record.log).exists()
 
 
+def test_a_directory_that_git_keeps_is_put_back_after_a_failure(tmp_path: Path) -> None:
+    stage = "mkdir -p plots && cp params.yaml plots/p && grep -q 'fail: 0' params.yaml"
+    pipeline = (
+        f'stages:\n  t:\n    cmd: "{stage}"\n    params: [lr, fail]\n    outs:\n    - plots:\n        cache: false\n'
+    )
+    project = make_project(tmp_path / "q", {"params.yaml": "lr: 1\nfail: 0\n", "dvc.yaml": pipeline})
+    exp_run(project, name="good")
+    project.write("plots/mine", "by hand\n")
+    with pytest.raises(StageFailedError):
+        exp_run(project, "fail=1", name="bad")
+    assert project.read("plots/p") == "lr: 1\nfail: 0\n"
+    assert project.read("plots/mine") == "by hand\n"
+
+
 def test_malformed_input_changes_nothing_at_all(project: TestProject) -> None:
     before = state_of_user(project.root)
     with pytest.raises(NotFoundError):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from offbranch.api.data import add, checkout, commit
+from offbranch.api.data import add
 from offbranch.api.demo import create_demo
 from offbranch.api.exp import RunRequest
 from offbranch.api.exp import apply as exp_apply
@@ -11,6 +11,7 @@ from offbranch.api.exp import remove as exp_remove
 from offbranch.api.exp import rename as exp_rename
 from offbranch.api.exp import run as exp_run
 from offbranch.api.exp import save as exp_save
+from offbranch.api.outputs import checkout, commit
 from offbranch.api.pipeline import ReproRequest, plan, repro
 from offbranch.api.project import init, root
 from offbranch.api.session import Session, make_session

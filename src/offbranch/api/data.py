@@ -1,22 +1,18 @@
-"""Data under version control by .dvc files: add, check out, commit."""
+"""Data under version control by .dvc files: adding it."""
 
 import os
 from collections.abc import Iterator, Sequence
 
-from offbranch.api.session import Session, held, working_directory
-from offbranch.base.errors import ConflictError, MissingDataError, NotFoundError, UsageError
+from offbranch.api.session import Session, held
+from offbranch.base.errors import ConflictError, NotFoundError, UsageError
 from offbranch.base.files import write_if_changed
 from offbranch.base.paths import DATA_SUFFIX, AbsPath, RepoPath, absolute, join, overlap, relative_to
 from offbranch.base.plugins import load as load_by_name
 from offbranch.base.records import record, replace
-from offbranch.experiments.checkout_data import CheckedOut, check_out_data
-from offbranch.experiments.commit_data import commit_stages
 from offbranch.experiments.loading import load
-from offbranch.experiments.preview import RefusingRunner
-from offbranch.experiments.workbench import make_workbench, source_control
+from offbranch.experiments.workbench import source_control
 from offbranch.pipeline.datafile import render_data_file, update_datafile_text
 from offbranch.pipeline.plan import content_of, locked_item
-from offbranch.pipeline.select import SelectOptions, select_stages
 from offbranch.pipeline.stage import LockedItem, Output, Pipelines, Stage
 from offbranch.project import Project
 from offbranch.storage.hashing import hash_text_normalised
@@ -79,74 +75,14 @@ def add(
         paths = paths or list(dict.fromkeys(_expand(project, session, targets, glob=glob)))
         owners = {path: _owner(loaded, path) for path in paths}
         _refuse_tracked(project, [path for path in paths if owners[path] is None])
-        return tuple(
-            _add_one(project, session, path, owners[path], commit=commit, relink=relink, desc=desc) for path in paths
-        )
-
-
-def checkout(
-    targets: Sequence[str],
-    session: Session,
-    *,
-    force: bool = False,
-    relink: bool = False,
-    with_deps: bool = False,
-    recursive: bool = False,
-    allow_missing: bool = False,
-) -> CheckedOut:
-    """Makes data and cached outputs in the workspace equal to what .dvc files and dvc.lock record.
-
-    Raises:
-        ConflictError: Content that is in no cache would be lost and `force` is not given; nothing has been changed.
-        MissingDataError: Recorded content is not in the cache; the rest has been checked out.
-    """
-    with held(session) as (project, _):
-        loaded = load(project)
-        options = SelectOptions(
-            cwd=working_directory(project, session),
-            all_pipelines=not targets,
-            single_item=bool(targets) and not with_deps,
-            recursive=recursive,
-        )
-        selection = select_stages(loaded, targets, options)
-        done = check_out_data(project, loaded, selection.stages, session.reporter, force=force, relink=relink)
-        if done.missing and not allow_missing:
-            names = ", ".join(f"'{path}'" for path in done.missing[:5])
-            raise MissingDataError(
-                f"not in the cache: {names}" + (f" and {len(done.missing) - 5} more" if len(done.missing) > 5 else ""),
-                hint="make them again with 'ob repro', or get them from a data remote",
-            )
-        return done
-
-
-def commit(
-    targets: Sequence[str],
-    session: Session,
-    *,
-    force: bool = False,
-    with_deps: bool = False,
-    recursive: bool = False,
-    relink: bool = True,
-) -> tuple[RepoPath, ...]:
-    """Records the present content of outputs (and of what stages read) without running anything.
-
-    Returns:
-        The dvc.lock and .dvc files that were written.
-
-    Raises:
-        UsageError: Dependencies or commands changed, so that the outputs may not belong to them, without `force`.
-    """
-    with held(session) as (project, _):
-        loaded = load(project)
-        options = SelectOptions(
-            cwd=working_directory(project, session),
-            all_pipelines=not targets,
-            single_item=bool(targets) and not with_deps,
-            recursive=recursive,
-        )
-        selection = select_stages(loaded, targets, options)
-        bench = make_workbench(project, runner=RefusingRunner(), reporter=session.reporter)
-        return commit_stages(loaded, selection.stages, bench, force=force, relink=relink)
+        adding = _Adding(project=project, session=session, loaded=loaded, commit=commit, relink=relink, desc=desc)
+        done = []
+        for path in paths:
+            done.append(_add_one(adding, path, owners[path]))
+            if owners[path] is not None:
+                # The next path may lie in the same directory, whose record has just changed.
+                adding = replace(adding, loaded=load(project))
+        return tuple(done)
 
 
 def _expand(project: Project, session: Session, targets: Sequence[str], *, glob: bool) -> Iterator[RepoPath]:
@@ -206,29 +142,34 @@ def _refuse_tracked(project: Project, paths: Sequence[RepoPath]) -> None:
             )
 
 
-def _add_one(
-    project: Project,
-    session: Session,
-    path: RepoPath,
-    owner: Stage | None,
-    *,
-    commit: bool,
-    relink: bool,
-    desc: str | None,
-) -> Added:
+@record
+class _Adding:
+    """One call of `add`."""
+
+    project: Project
+    session: Session
+    loaded: Pipelines
+    commit: bool
+    relink: bool
+    desc: str | None
+
+
+def _add_one(adding: _Adding, path: RepoPath, owner: Stage | None) -> Added:
+    project = adding.project
     top = next((out.path for out in owner.outs if out.path and overlap(out.path, path)), path) if owner else path
     disk = join(project.root, top)
-    if owner is not None and _is_unchanged_since_dvc2(project, owner, top, disk):
+    if owner is not None and _is_unchanged_since_dvc2(adding, owner, top):
         seen = observe(disk, state=project.state, ignore=project.ignore, rel=top)
         assert seen is not None
         return Added(path=top, data_file=owner.file, content=seen, is_new=False, touched=())
-    content = _take_in(project, session, path, top, owner, relink=relink) if commit else None
-    if not commit:
+    if adding.commit:
+        content: Content | None = _take_in(adding, path, top, owner)
+    else:
         content = observe(disk, state=project.state, ignore=project.ignore, rel=top)
     if content is None:
         raise NotFoundError(f"'{top}' does not exist")
     data_file = owner.file if owner else RepoPath(top + DATA_SUFFIX)
-    text = _data_file_text(project, data_file, owner, top, content, desc=desc)
+    text = _data_file_text(adding, data_file, owner, top, content)
     is_new = not project.reader.is_file(data_file)
     written = write_if_changed(join(project.root, data_file), text.encode())
     control = source_control(project)
@@ -237,13 +178,12 @@ def _add_one(
     return Added(path=top, data_file=data_file, content=content, is_new=is_new, touched=touched)
 
 
-def _take_in(
-    project: Project, session: Session, path: RepoPath, top: RepoPath, owner: Stage | None, *, relink: bool
-) -> Content:
+def _take_in(adding: _Adding, path: RepoPath, top: RepoPath, owner: Stage | None) -> Content:
     """Puts what was named into the cache; returns what the whole output is then."""
+    project, relink, reporter = adding.project, adding.relink, adding.session.reporter
     disk = join(project.root, top)
-    cache, state, ignore, reporter = project.cache, project.state, project.ignore, session.reporter
-    recorded = _recorded(project, owner, top) if owner is not None and path != top else None
+    cache, state, ignore = project.cache, project.state, project.ignore
+    recorded = _recorded(adding, owner, top) if owner is not None and path != top else None
     known = content_of(recorded) if recorded is not None else None
     if known is not None:
         inner = RepoPath(path[len(top) + 1 :])
@@ -255,31 +195,29 @@ def _take_in(
     return save(disk, cache=cache, state=state, ignore=ignore, rel=top, relink=relink, reporter=reporter)
 
 
-def _recorded(project: Project, owner: Stage, top: RepoPath) -> LockedItem | None:
+def _recorded(adding: _Adding, owner: Stage, top: RepoPath) -> LockedItem | None:
     written = next(out.written for out in owner.outs if out.path == top)
-    return next((item for item in load(project).locks[owner.address].outs if item.written == written), None)
+    return next((item for item in adding.loaded.locks[owner.address].outs if item.written == written), None)
 
 
-def _is_unchanged_since_dvc2(project: Project, owner: Stage, top: RepoPath, disk: AbsPath) -> bool:
+def _is_unchanged_since_dvc2(adding: _Adding, owner: Stage, top: RepoPath) -> bool:
     """Tells whether a file is what DVC 2 recorded of it; such a record stays as long as the content does."""
-    item = _recorded(project, owner, top)
+    item, disk = _recorded(adding, owner, top), join(adding.project.root, top)
     if item is None or item.md5 is None or item.hash_name is not None:
         return False
     return os.path.isfile(disk) and hash_text_normalised(disk) == item.md5
 
 
-def _data_file_text(
-    project: Project, data_file: RepoPath, owner: Stage | None, top: RepoPath, content: Content, *, desc: str | None
-) -> str:
-    name = top.rpartition("/")[2]
+def _data_file_text(adding: _Adding, data_file: RepoPath, owner: Stage | None, top: RepoPath, content: Content) -> str:
+    name, desc = top.rpartition("/")[2], adding.desc
     if owner is None:
         out = Output(written=name, path=top)
         return render_data_file(
             [(replace(out, annotations={"desc": desc} if desc else {}), locked_item(name, content))]
         )
     written = next(out.written for out in owner.outs if out.path == top)
-    before = project.reader.read_bytes(data_file).decode()
-    recorded = _recorded(project, owner, top)
+    before = adding.project.reader.read_bytes(data_file).decode()
+    recorded = _recorded(adding, owner, top)
     if recorded is not None and recorded.md5 == content.id:
         return before
     return update_datafile_text(before, data_file, {written: locked_item(written, content)})

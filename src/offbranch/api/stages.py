@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from offbranch.api.selecting import select_for
 from offbranch.api.session import Session, opened, working_directory
 from offbranch.base.paths import RepoPath
 from offbranch.base.records import record
@@ -54,13 +55,7 @@ def status(
     """
     with opened(session) as project:
         pipelines = load(project)
-        options = SelectOptions(
-            cwd=working_directory(project, session),
-            all_pipelines=not targets,
-            single_item=bool(targets) and not with_deps,
-            recursive=recursive,
-        )
-        selection = select_stages(pipelines, targets, options)
+        selection = select_for(project, session, pipelines, targets, with_deps=with_deps, recursive=recursive)
         facts = gather_facts(
             selection.stages,
             root=project.root,
@@ -74,7 +69,12 @@ def status(
             changes = examine(stage, pipelines.locks.get(stage.address), facts)
             if changes.is_changed:
                 found.append(
-                    StageReport(stage=stage, status=changes, cwd=options.cwd, reasons=tuple(reasons(stage, changes)))
+                    StageReport(
+                        stage=stage,
+                        status=changes,
+                        cwd=working_directory(project, session),
+                        reasons=tuple(reasons(stage, changes)),
+                    )
                 )
         return tuple(found)
 

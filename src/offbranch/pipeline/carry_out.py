@@ -196,7 +196,9 @@ def _clear_outputs(
         disk = place_on_disk(bench.root, stage, out)
         content = facts.contents[item_key(stage, out)]
         if isinstance(content, Content) and out.path is not None:
-            if commit and out.cache and not bench.cache.has_all(content.id):
+            # A directory too where Git keeps it: file by file it could not be put back after a failure.
+            is_kept = out.cache or content.n_files is not None
+            if commit and is_kept and not bench.cache.has_all(content.id):
                 _into_cache(stage, out, bench, relink=False)
             replaced[out.path] = content
         elif out.path is not None:

@@ -7,7 +7,7 @@ Prints A (added), M (modified) or D (deleted) and the path.
 import json
 from argparse import Namespace
 
-from offbranch.api.data import checkout
+from offbranch.api.outputs import checkout
 from offbranch.base.errors import ExitCode
 from offbranch.cli.console import Console
 from offbranch.cli.options import add_json, add_recursive, add_targets, add_with_deps

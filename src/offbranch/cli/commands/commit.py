@@ -7,7 +7,7 @@ changed too, it asks for -f: the outputs may not belong to them.
 import json
 from argparse import Namespace
 
-from offbranch.api.data import commit
+from offbranch.api.outputs import commit
 from offbranch.base.errors import ExitCode
 from offbranch.cli.console import Console
 from offbranch.cli.next_steps import say_what_to_track
