@@ -281,16 +281,11 @@ def main() -> int:
     parser.add_argument("--runs", type=int, help="timed runs per case")
     parser.add_argument("--case", action="append", default=[], metavar="TEXT", help="only cases whose name has this")
     parser.add_argument("--json", metavar="FILE", help="write the figures there")
-    parser.add_argument("--full", action="store_true", help="hand over to ../shared/bench/bench.py")
     options = parser.parse_args()
     ob = str(Path(sys.executable).with_name("ob"))
     dvc = os.environ.get("OFFBRANCH_TEST_DVC") or shutil.which("dvc")
     tools = {"ob": [ob], **({"dvc": [dvc]} if dvc else {})}
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    if options.full:
-        shared = Path(__file__).resolve().parents[2] / "shared/bench/bench.py"
-        words = [word for name, tool in tools.items() for word in ("--tool", f"{name}={tool[0]}")]
-        return subprocess.run([sys.executable, str(shared), *words], check=False).returncode
     rows = []
     print(f"{'CPU seconds, median':44} {'ob':>8} {'dvc':>8} {'plain':>8} {'target':>8}")
     for case in cases(options.quick):
