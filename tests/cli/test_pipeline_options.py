@@ -32,7 +32,7 @@ def parsed(*words: str) -> Namespace:
 def test_nothing_given_is_the_default(console: Console) -> None:
     args = parsed()
     assert select_options(args) == SelectOptions()
-    assert execute_options(args, console) == ExecuteOptions()
+    assert execute_options(args) == ExecuteOptions()
 
 
 def test_every_option_arrives(console: Console) -> None:
@@ -42,10 +42,10 @@ def test_every_option_arrives(console: Console) -> None:
     )
     args = parsed("-f", "--force-downstream", "--allow-missing", "-k", "--pull")
     plan = PlanOptions(force=True, forced_after=True, allow_missing=True)
-    assert execute_options(args, console) == ExecuteOptions(plan=plan, on_failure=FailurePolicy.KEEP_GOING, pull=True)
-    assert execute_options(parsed("--ignore-errors"), console).on_failure is FailurePolicy.IGNORE
+    assert execute_options(args) == ExecuteOptions(plan=plan, on_failure=FailurePolicy.KEEP_GOING, pull=True)
+    assert execute_options(parsed("--ignore-errors")).on_failure is FailurePolicy.IGNORE
     with pytest.raises(UsageError):
-        execute_options(parsed("-k", "--ignore-errors"), console)
+        execute_options(parsed("-k", "--ignore-errors"))
 
 
 class Answering(Console):

@@ -1,7 +1,10 @@
 """A temporary run: nothing of it shows in the workspace."""
 
 import json
+import os
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,7 @@ from offbranch.base.errors import NotFoundError, StageFailedError
 from offbranch.base.events import Warned
 from offbranch.base.paths import AbsPath
 from offbranch.experiments.attempts import read_records
-from projects import Recorder, TestProject, make_project
+from projects import SOURCE, Recorder, TestProject, make_project
 
 
 @pytest.fixture
@@ -99,3 +102,30 @@ def test_the_copy_is_used_again_and_clean(project: TestProject) -> None:
     copies = list((project.root / ".dvc/tmp/ob/copies").glob("slot-*/"))
     assert len([path for path in copies if path.is_dir()]) == 1
     assert "litter" not in [path.name for path in copies[0].iterdir()]
+
+
+WAITS = """\
+if [ $DVC_EXP_NAME = one ]; then other=two; else other=one; fi
+touch ../$DVC_EXP_NAME
+for i in $(seq 200); do [ -e ../$other ] && break; sleep 0.1; done
+[ -e ../$other ] && cp params.yaml model.txt && echo "{}" > metrics.json
+"""
+
+
+def test_the_project_is_free_while_a_temporary_run_goes_on(project: TestProject) -> None:
+    """Two copies run at once, each until it sees the other, and the user works on."""
+    project.write("train.sh", WAITS)
+    project.commit("waits for the other")
+    project.write("other.bin", "data\n")
+    command = [sys.executable, "-m", "offbranch", "exp", "run", "--temp", "-n"]
+    env = {**os.environ, "PYTHONPATH": str(SOURCE), "OFFBRANCH_LOCK_WAIT": "30"}
+    both = [
+        subprocess.Popen([*command, name, "-S", f"lr={lr}"], cwd=project.root, env=env)
+        for name, lr in (("one", "1"), ("two", "2"))
+    ]
+    try:
+        assert add(["other.bin"], project.session())
+    finally:
+        codes = [process.wait() for process in both]
+    assert codes == [0, 0]
+    assert set(project.exps()) == {"one", "two"}

@@ -20,7 +20,7 @@ from offbranch.experiments.remove import Removal, Removed, remove_experiments
 from offbranch.experiments.rename import rename_experiment
 from offbranch.experiments.run import RunOptions
 from offbranch.experiments.save import SaveRequest, save_experiment
-from offbranch.experiments.temporary_run import run_temporary
+from offbranch.experiments.temporary_run import prepare_temporary, run_prepared
 from offbranch.experiments.underway import Launch
 from offbranch.experiments.workspace_run import run_workspace
 from offbranch.git.repository import GitRepo, head_commit
@@ -102,28 +102,48 @@ def run(
         ConflictError: The name is taken for this baseline.
         OffbranchError: Something is wrong with the input; nothing has been changed.
     """
+    if request.temporary and not request.dry:
+        return _run_temporary(request, session, rng or random.Random(), clock)
     with held(session, runs_commands=True) as (project, descriptors):
-        repo = need_git(project)
-        refuse_during_operation(repo)
-        _refuse_sweep(request)
-        _refuse_hydra(request, project)
-        spec = _make_spec(request, repo, rng or random.Random())
-        cwd = working_directory(project, session)
-        options = RunOptions(select=replace(request.select, cwd=cwd), execute=request.execute)
+        repo, spec, options = _ready(request, session, project, rng or random.Random())
         if request.dry:
             return RunReport(experiment=None, plan=preview_run(project, spec, options), in_workspace=False)
-        launch = Launch(
-            attempt_id=_attempt_id(clock()),
-            open_runner=lambda log: open_runner(session, log=log, keep_open=descriptors, root=project.root),
-            reporter=session.reporter,
-            clock=clock,
-        )
-        if request.temporary:
-            copies = tuple(absolute(path, base=session.start) for path in request.copy_paths)
-            ran = run_temporary(project, repo, spec, options, launch, copy_paths=copies)
-        else:
-            ran = run_workspace(project, repo, spec, options, launch)
-        return RunReport(experiment=ran.experiment, plan=None, in_workspace=not request.temporary)
+        launch = _launch(session, project, clock, descriptors)
+        ran = run_workspace(project, repo, spec, options, launch)
+        return RunReport(experiment=ran.experiment, plan=None, in_workspace=True)
+
+
+def _run_temporary(request: RunRequest, session: Session, rng: Chooser, clock: Callable[[], float]) -> RunReport:
+    """Holds the project only while it takes what it needs; meanwhile others may work, and run in copies of their own."""
+    with held(session) as (project, _):
+        repo, spec, options = _ready(request, session, project, rng)
+        launch = _launch(session, project, clock, ())
+        copies = tuple(absolute(path, base=session.start) for path in request.copy_paths)
+        prepared = prepare_temporary(project, repo, spec, options, launch, copy_paths=copies)
+    ran = run_prepared(prepared, options)
+    return RunReport(experiment=ran.experiment, plan=None, in_workspace=False)
+
+
+def _ready(
+    request: RunRequest, session: Session, project: Project, rng: Chooser
+) -> tuple[GitRepo, ExperimentSpec, RunOptions]:
+    repo = need_git(project)
+    refuse_during_operation(repo)
+    _refuse_sweep(request)
+    _refuse_hydra(request, project)
+    spec = _make_spec(request, repo, rng)
+    cwd = working_directory(project, session)
+    return repo, spec, RunOptions(select=replace(request.select, cwd=cwd), execute=request.execute)
+
+
+def _launch(session: Session, project: Project, clock: Callable[[], float], descriptors: tuple[int, ...]) -> Launch:
+    held_root = project.root if descriptors else None
+    return Launch(
+        attempt_id=_attempt_id(clock()),
+        open_runner=lambda log, more: open_runner(session, log=log, keep_open=(*descriptors, *more), root=held_root),
+        reporter=session.reporter,
+        clock=clock,
+    )
 
 
 def save(request: SaveRequest, session: Session, *, rng: Chooser | None = None) -> Experiment:

@@ -11,7 +11,7 @@ from offbranch.pipeline.runner import CommandRunner, SubprocessRunner
 
 @contextmanager
 def open_runner(
-    session: Session, *, log: AbsPath | None, keep_open: tuple[int, ...], root: AbsPath
+    session: Session, *, log: AbsPath | None, keep_open: tuple[int, ...], root: AbsPath | None
 ) -> Iterator[CommandRunner]:
     """Gives the runner for commands of a project.
 
@@ -19,9 +19,11 @@ def open_runner(
         session: Whose environment and shell the commands get.
         log: A file that their output is appended to; None keeps no copy.
         keep_open: Descriptors they inherit, so that a lock lives as long as they do.
-        root: The project that is held while they run.
+        root: The project that is held while they run, None if none is.
     """
-    env = {**session.environment.all, "OFFBRANCH_RUN_ROOT": root}
+    env = {name: value for name, value in session.environment.all.items() if name != "OFFBRANCH_RUN_ROOT"}
+    if root is not None:
+        env["OFFBRANCH_RUN_ROOT"] = root
     if log is None:
         yield SubprocessRunner(env=env, shell=session.environment.shell, keep_open=keep_open)
         return

@@ -13,7 +13,7 @@ from offbranch.base.records import record
 VARIABLES: Mapping[str, str] = {
     "OFFBRANCH_CACHE_DIR": "directory for derived data (hashes, tables); may be deleted at any time",
     "OFFBRANCH_LOCK_WAIT": "seconds to wait for another process that holds the project lock (default 3)",
-    "OFFBRANCH_RUN_ROOT": "set by ob for commands it runs: the project it holds; an ob inside shares that lock",
+    "OFFBRANCH_RUN_ROOT": "set by ob for commands it runs in a workspace: the project it holds; an ob inside shares that lock",
     "OFFBRANCH_TEST_DVC": "for the test suite: command of a real DVC to test interoperability with",
     "OFFBRANCH_CI": "for the test suite: with 1, a program that tests need and that is missing is a failure, not a skip",
     "OFFBRANCH_UPDATE_GOLDEN": "for the test suite: with 1, golden files are written anew",

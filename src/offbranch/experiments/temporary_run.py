@@ -5,14 +5,14 @@ links from the shared cache, as the stages need it). Nothing of it shows in the 
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from offbranch.base.errors import NotFoundError, OffbranchError
 from offbranch.base.events import Warned
 from offbranch.base.files import atomic_write, read_if_there
 from offbranch.base.paths import DVC_DIR, LOCAL_CONFIG_FILE, OB_DIR, AbsPath, RepoPath, join, relative_to
 from offbranch.base.plugins import load as load_by_name
-from offbranch.base.records import replace
+from offbranch.base.records import record, replace
 from offbranch.experiments.attempts import begin_attempt, write_record
 from offbranch.experiments.commit import files_of_stages, snapshot_of
 from offbranch.experiments.data_changes import with_changed_data
@@ -31,6 +31,7 @@ from offbranch.experiments.underway import (
     raise_if_failed,
 )
 from offbranch.git.ignore import untracked_files
+from offbranch.git.objects import TreeId
 from offbranch.git.repository import GitRepo
 from offbranch.git.worktree import open_working_copy
 from offbranch.project import Project, open_project_at
@@ -38,7 +39,23 @@ from offbranch.project import Project, open_project_at
 COPIES_DIR = f"{OB_DIR}/copies"
 
 
-def run_temporary(
+@record
+class Prepared:
+    """A temporary run that is recorded and has all it needs of the workspace; carrying it out needs no lock of it.
+
+    Attributes:
+        tree: What the copy is filled with.
+        written: New contents of parameter files.
+        copy_paths: Paths of the workspace that the copy shall have too.
+    """
+
+    under: Underway
+    tree: TreeId
+    written: Mapping[RepoPath, bytes]
+    copy_paths: tuple[AbsPath, ...]
+
+
+def prepare_temporary(
     project: Project,
     repo: GitRepo,
     spec: ExperimentSpec,
@@ -46,41 +63,50 @@ def run_temporary(
     launch: Launch,
     *,
     copy_paths: Iterable[AbsPath] = (),
-) -> Ran:
-    """Runs an experiment in a temporary copy.
+) -> Prepared:
+    """Records a temporary run, with the workspace as it is now.
 
     Args:
         copy_paths: Untracked or ignored files and directories of the workspace that the copy shall have too.
 
     Raises:
-        StageFailedError: A stage failed; the attempt is recorded.
-        Interrupted: The user stopped it; likewise.
         OffbranchError: Something is wrong with the input; nothing has been changed.
     """
     copy_paths = tuple(copy_paths)
     _check_copies(project, copy_paths)
     ahead = look_ahead(project, spec, options)
-    written = ahead.written
     files = files_of_stages(ahead.pipelines, ahead.pipelines.stages)
-    tree = with_changed_data(project, repo, ahead.pipelines, snapshot_of(project, repo, (*files, *written)))
+    tree = with_changed_data(project, repo, ahead.pipelines, snapshot_of(project, repo, (*files, *ahead.written)))
     attempt = begin_attempt(repo, project.root, new_attempt(project, spec, launch, Where.TEMPORARY), tree)
     under = Underway(project=project, repo=repo, spec=spec, launch=launch, attempt=attempt)
-    launch.reporter.emit(ExperimentStarted(name=spec.name, log=attempt.log))
+    return Prepared(under=under, tree=tree, written=ahead.written, copy_paths=copy_paths)
+
+
+def run_prepared(prepared: Prepared, options: RunOptions) -> Ran:
+    """Carries out a temporary run.
+
+    Raises:
+        StageFailedError: A stage failed; the attempt is recorded.
+        Interrupted: The user stopped it; likewise.
+    """
+    under = prepared.under
+    project, spec = under.project, under.spec
+    under.launch.reporter.emit(ExperimentStarted(name=spec.name, log=under.attempt.log))
     place, outcome = project, None
     try:
-        with open_working_copy(repo, join(project.root, COPIES_DIR), tree, spec.baseline) as copy:
+        with open_working_copy(under.repo, join(project.root, COPIES_DIR), prepared.tree, spec.baseline) as copy:
             place = _open_copy(
                 project, AbsPath(os.path.join(copy.root, project.prefix) if project.prefix else copy.root)
             )
             try:
                 # Where its metrics appear, for whoever looks at it while it runs.
-                write_record(project.root, replace(attempt, root=place.root))
-                _copy_paths(project, place, copy_paths)
-                write_parameter_files(place, written)
-                outcome = carry_out_in(place, under, options)
+                write_record(project.root, replace(under.attempt, root=place.root))
+                _copy_paths(project, place, prepared.copy_paths)
+                write_parameter_files(place, prepared.written)
+                outcome = carry_out_in(place, under, options, keep_open=(copy.lock.descriptor,))
                 raise_if_failed(outcome, options)
                 experiment = conclude(under, place, outcome)
-                _warn_of_untracked(copy.repo, launch)
+                _warn_of_untracked(copy.repo, under.launch)
             except BaseException as error:
                 give_up(under, place, outcome, error, restore=_nothing)
                 raise

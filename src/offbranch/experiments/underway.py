@@ -32,7 +32,7 @@ from offbranch.pipeline.execute import FailurePolicy
 from offbranch.pipeline.runner import CommandRunner
 from offbranch.project import Project
 
-OpenRunner = Callable[[AbsPath], AbstractContextManager[CommandRunner]]
+OpenRunner = Callable[[AbsPath, tuple[int, ...]], AbstractContextManager[CommandRunner]]
 
 
 @record
@@ -41,7 +41,7 @@ class Launch:
 
     Attributes:
         attempt_id: Identity of the attempt.
-        open_runner: Gives a runner that writes its log to a path.
+        open_runner: Gives a runner that writes its log to a path, and whose commands inherit some descriptors.
         clock: Seconds since the epoch.
     """
 
@@ -99,9 +99,13 @@ def new_attempt(project: Project, spec: ExperimentSpec, launch: Launch, where: W
     )
 
 
-def carry_out_in(place: Project, under: Underway, options: RunOptions) -> Outcome:
-    """Runs the stages in a directory whose parameter files are ready; a failed one is in the result."""
-    with under.launch.open_runner(under.log) as runner:
+def carry_out_in(place: Project, under: Underway, options: RunOptions, *, keep_open: tuple[int, ...] = ()) -> Outcome:
+    """Runs the stages in a directory whose parameter files are ready; a failed one is in the result.
+
+    Args:
+        keep_open: Descriptors of locks that must live as long as a command, also if we are killed.
+    """
+    with under.launch.open_runner(under.log, keep_open) as runner:
         bench = make_workbench(
             place,
             runner=runner,

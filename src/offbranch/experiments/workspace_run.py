@@ -91,7 +91,7 @@ def _restore(under: Underway, before: _Before, outcome: Outcome | None) -> None:
         touched = {path for result in outcome.result.stages for path in result.touched if path in before.originals}
         now = {path: content for path, content in read_files(root, touched).items() if content is not None}
         done += restore_files(root, before.originals, now)
-        with under.launch.open_runner(under.log) as runner:
+        with under.launch.open_runner(under.log, ()) as runner:
             bench = make_workbench(under.project, runner=runner, reporter=under.launch.reporter)
             done += restore_outputs(outcome, bench, before.originals)
     under.launch.reporter.emit(WorkspaceRestored(name=under.spec.name, paths=tuple(dict.fromkeys(done))))
