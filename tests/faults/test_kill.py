@@ -199,8 +199,10 @@ def test_killed_anywhere(name: str, killer: Killer, tmp_path: Path) -> None:
         place = f"{mode} {n} of {len(labels)}: {labels[n - 1]}"
         project = copy_of(origin, tmp_path / f"p{n}{mode}")
         code, output = killer.run(project.root, scenario.words, n=n, mode=mode)
-        if code != KILLED:  # how often the state database is written depends on the clock
-            assert (labels[n - 1][:6], code) == ("sqlite", scenario.code), f"{place}\n{output}"
+        if code != KILLED:
+            # How often the state database is written depends on the clock, so there may be that many writes less.
+            assert code == scenario.code, f"{place}\n{output}"
+            assert n > len(labels) - sum(label.startswith("sqlite") for label in labels), f"{place}\n{output}"
         check(project, before, known, place)
         check_git(project)
         if not scenario.is_done(project):
