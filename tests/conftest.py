@@ -6,8 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
-REAL_HOME = Path.home()
+# Machines differ in speed, so no example has a deadline; what CI says must not depend on chance.
+settings.register_profile(
+    "offbranch", deadline=None, derandomize="CI" in os.environ, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("offbranch")
+
 IDENTITY = {
     "GIT_AUTHOR_NAME": "Ann Dev",
     "GIT_AUTHOR_EMAIL": "ann@example.com",

@@ -112,13 +112,16 @@ for i in $(seq 200); do [ -e ../$other ] && break; sleep 0.1; done
 """
 
 
-def test_the_project_is_free_while_a_temporary_run_goes_on(project: TestProject) -> None:
+def test_the_project_is_free_while_a_temporary_run_goes_on(
+    project: TestProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two copies run at once, each until it sees the other, and the user works on."""
+    monkeypatch.setenv("OFFBRANCH_LOCK_WAIT", "30")
     project.write("train.sh", WAITS)
     project.commit("waits for the other")
     project.write("other.bin", "data\n")
     command = [sys.executable, "-m", "offbranch", "exp", "run", "--temp", "-n"]
-    env = {**os.environ, "PYTHONPATH": str(SOURCE), "OFFBRANCH_LOCK_WAIT": "30"}
+    env = {**os.environ, "PYTHONPATH": str(SOURCE)}
     both = [
         subprocess.Popen([*command, name, "-S", f"lr={lr}"], cwd=project.root, env=env)
         for name, lr in (("one", "1"), ("two", "2"))
