@@ -8,15 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from git_repos import state_of_user
+from git_repos import opened, state_of_user
 from offbranch.api.exp import RunReport, RunRequest, run
 from offbranch.base.errors import ConflictError, LockedError, NotFoundError, StageFailedError, UsageError
 from offbranch.base.locks import hold_lock
 from offbranch.base.paths import AbsPath
+from offbranch.base.records import replace
+from offbranch.experiments import attempts as attempts_module
+from offbranch.experiments import underway
 from offbranch.experiments.attempts import list_attempts, read_records
 from offbranch.experiments.commit import experiment_hash
 from offbranch.experiments.events import WorkspaceRestored
-from offbranch.experiments.experiment import AttemptState
+from offbranch.experiments.experiment import Attempt, AttemptState
+from offbranch.git.objects import CommitId
 from offbranch.git.repository import find_repo
 from offbranch.pipeline.execute import ExecuteOptions
 from offbranch.pipeline.lockfile import parse_lock
@@ -136,6 +140,38 @@ def test_a_directory_that_git_keeps_is_put_back_after_a_failure(tmp_path: Path) 
         exp_run(project, "fail=1", name="bad")
     assert project.read("plots/p") == "lr: 1\nfail: 0\n"
     assert project.read("plots/mine") == "by hand\n"
+
+
+@pytest.mark.parametrize("temporary", [False, True])
+def test_trouble_after_the_ref_is_written_does_not_make_it_a_failure(
+    project: TestProject, monkeypatch: pytest.MonkeyPatch, temporary: bool
+) -> None:
+    write = attempts_module.write_record
+
+    def full_disk(root: AbsPath, attempt: Attempt) -> None:
+        if attempt.state is AttemptState.SUCCEEDED:
+            raise OSError(28, "No space left on device")
+        write(root, attempt)
+
+    def cannot_prune(root: AbsPath) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(attempts_module, "write_record", full_disk)
+    monkeypatch.setattr(underway, "prune_records", cannot_prune)
+    exp_run(project, "lr=0.2", name="good", temporary=temporary)
+    assert "good" in project.exps()
+    assert attempts(project) == []
+    assert project.read("params.yaml").startswith("# learning rate\nlr: " + ("0.1" if temporary else "0.2"))
+
+
+def test_an_experiment_that_is_published_cannot_be_recorded_as_failed(project: TestProject) -> None:
+    exp_run(project, "lr=0.2", name="good")
+    (record,) = read_records(AbsPath(str(project.root)))
+    repo = opened(project.root)
+    begun = replace(record, state=AttemptState.FAILED, commit=CommitId(project.git("rev-parse", "HEAD")))
+    with pytest.raises(ConflictError):
+        attempts_module.end_attempt(repo, AbsPath(str(project.root)), begun, None)
+    assert attempts(project) == []
 
 
 def test_malformed_input_changes_nothing_at_all(project: TestProject) -> None:

@@ -1,6 +1,7 @@
 """What a user can do, one function per action: open the project, take the lock, call, return a record.
 
-The command line calls exactly these. Locks are taken here and nowhere else, and held to the end. Each function takes a
+The command line calls exactly these. Locks are taken here and nowhere else, and held to the end (by a
+temporary run: until it has taken what it needs). Each function takes a
 `Session`: `make_session()` is one for the current directory. The names below are loaded when they are first used; their
 types and documentation are those of the modules (`__init__.pyi` tells type checkers).
 """

@@ -76,12 +76,12 @@ def add(
         owners = {path: _owner(loaded, path) for path in paths}
         _refuse_tracked(project, [path for path in paths if owners[path] is None])
         adding = _Adding(project=project, session=session, loaded=loaded, commit=commit, relink=relink, desc=desc)
-        done = []
+        done: list[Added] = []
         for path in paths:
-            done.append(_add_one(adding, path, owners[path]))
-            if owners[path] is not None:
-                # The next path may lie in the same directory, whose record has just changed.
+            if done and owners[path] is not None:
+                # The path before may lie in the same directory, and have changed its record.
                 adding = replace(adding, loaded=load(project))
+            done.append(_add_one(adding, path, owners[path]))
         return tuple(done)
 
 

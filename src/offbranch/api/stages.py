@@ -64,6 +64,7 @@ def status(
             ignore=project.ignore,
             is_cached=project.cache.has_all,
         )
+        cwd = working_directory(project, session)
         found = []
         for stage in selection.stages:
             changes = examine(stage, pipelines.locks.get(stage.address), facts)
@@ -72,7 +73,7 @@ def status(
                     StageReport(
                         stage=stage,
                         status=changes,
-                        cwd=working_directory(project, session),
+                        cwd=cwd,
                         reasons=tuple(reasons(stage, changes)),
                     )
                 )

@@ -8,6 +8,7 @@ files, and its message the record. `.dvc/tmp/ob/runs/<id>/` holds a quick copy o
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 
 from offbranch.base.errors import ConflictError
 from offbranch.base.files import atomic_write, remove_tree
@@ -51,10 +52,16 @@ def begin_attempt(repo: GitRepo, root: AbsPath, attempt: Attempt, tree: TreeId, 
 
 
 def end_attempt(repo: GitRepo, root: AbsPath, attempt: Attempt, tree: TreeId | None, *more: RefUpdate) -> Attempt:
-    """Records how an attempt ended without becoming an experiment; `tree` is what its files are now."""
+    """Records how an attempt ended without becoming an experiment; `tree` is what its files are now.
+
+    Raises:
+        ConflictError: Its ref is not at `attempt.commit`: it has become an experiment, or was removed, meanwhile.
+    """
+    begun = attempt.commit
     if tree is not None:
         attempt = replace(attempt, commit=_commit(repo, attempt, tree))
-    update_refs(repo, [RefUpdate(ref=attempt_ref(attempt.id), new=attempt.commit, old=ANY), *more])
+    own = [RefUpdate(ref=attempt_ref(attempt.id), new=attempt.commit, old=begun)] if attempt.commit else []
+    update_refs(repo, [*own, *more])
     write_record(root, attempt)
     return attempt
 
@@ -80,7 +87,8 @@ def publish(
             f"the experiment '{spec.name}' came into being while this one ran",
             hint="ob exp run -f replaces it; -n gives another name",
         ) from error
-    write_record(root, replace(attempt, commit=commit))
+    with suppress(OSError):  # the refs have said it; what is left is a quick copy
+        write_record(root, replace(attempt, commit=commit))
     return Experiment(name=spec.name, baseline=spec.baseline, commit=commit, ref=ref)
 
 

@@ -105,8 +105,8 @@ def run_prepared(prepared: Prepared, options: RunOptions) -> Ran:
                 write_parameter_files(place, prepared.written)
                 outcome = carry_out_in(place, under, options, keep_open=(copy.lock.descriptor,))
                 raise_if_failed(outcome, options)
-                experiment = conclude(under, place, outcome)
                 _warn_of_untracked(copy.repo, under.launch)
+                experiment = conclude(under, place, outcome)
             except BaseException as error:
                 give_up(under, place, outcome, error, restore=_nothing)
                 raise

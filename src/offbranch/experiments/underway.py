@@ -149,7 +149,8 @@ def conclude(under: Underway, place: Project, outcome: Outcome) -> Experiment:
     commit = commit_experiment(under.repo, tree=tree, baseline=spec.baseline, message=message)
     ended = replace(under.attempt, state=AttemptState.SUCCEEDED, ended_utc=under.launch.clock())
     experiment = publish(under.repo, under.project.root, ended, spec, commit, *_drops(under))
-    prune_records(under.project.root)
+    with suppress(OSError):  # published is published, whatever becomes of old logs
+        prune_records(under.project.root)
     return experiment
 
 
