@@ -133,7 +133,17 @@ class LockedError(OffbranchError):
 
 
 class RemoteError(OffbranchError):
+    """A data remote or Git remote failed.
+
+    Args:
+        is_transient: It may work when it is tried again: the network, or a busy server.
+    """
+
     exit_code = ExitCode.REMOTE
+
+    def __init__(self, message: str, *, hint: str | None = None, is_transient: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.is_transient = is_transient
 
 
 class Interrupted(OffbranchError):
