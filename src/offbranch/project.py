@@ -100,15 +100,26 @@ def find_root(start: AbsPath) -> AbsPath | None:
         directory = above
 
 
-def read_config(root: AbsPath | None, environment: Environment) -> Config:
-    """Returns the merged configuration: machine, user, project, project-local; the later wins."""
+def read_config(root: AbsPath | None, environment: Environment, *, project_text: str | None = None) -> Config:
+    """Returns the merged configuration: machine, user, project, project-local; the later wins.
+
+    Args:
+        root: Of the project; None outside of any.
+        environment: Says where the files of the machine and the user are.
+        project_text: In place of the project's own file, e.g. as it is in another revision.
+    """
     files: list[tuple[str, str | None]] = [
         (os.path.join(environment.system_config_dir, "config"), None),
         (os.path.join(environment.global_config_dir, "config"), None),
     ]
     if root is not None:
         files += [(join(root, CONFIG_FILE), CONFIG_FILE), (join(root, LOCAL_CONFIG_FILE), LOCAL_CONFIG_FILE)]
-    return merge_configs(_read_level(path, origin or path) for path, origin in files)
+    return merge_configs(
+        parse_config(project_text, origin=CONFIG_FILE)
+        if project_text is not None and origin == CONFIG_FILE
+        else _read_level(path, origin or path)
+        for path, origin in files
+    )
 
 
 def cache_root_of(root: AbsPath, config: Config) -> AbsPath:

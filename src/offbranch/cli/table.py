@@ -51,6 +51,9 @@ COMMANDS: Mapping[str, Command] = {
         ("status", "status", "show what has changed since it last ran, and why"),
         ("commit", "commit", "record the present content of data and outputs"),
         ("checkout", "checkout", "put recorded data and outputs into the workspace"),
+        ("push", "push", "upload data to a data remote"),
+        ("pull", "pull", "download data and put it into the workspace"),
+        ("fetch", "fetch", "download data into the cache"),
         ("dag", "dag", "draw which stage needs which"),
         ("exp run", "exp_run", "run an experiment"),
         ("exp show", "exp_show", "show experiments as a table"),
@@ -79,7 +82,7 @@ ALIASES: Mapping[str, str] = {
 }
 # Commands of DVC 3.67 that later versions bring; each gets one honest line instead of "unknown".
 LATER: frozenset[str] = frozenset(
-    "artifacts cache check-ignore config data pull push fetch destroy diff du freeze unfreeze gc get get-url import"
+    "artifacts cache check-ignore config data destroy diff du freeze unfreeze gc get get-url import"
     " import-db import-url install list ls list-url ls-url metrics move mv params plots queue remote remove rm studio"
     " unprotect update".split()
 ) | {"exp clean", "exp push", "exp pull"}

@@ -5,32 +5,40 @@ A commit's key is the path and id of every pipeline and ignore file below the pr
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from offbranch.base.errors import OffbranchError
 from offbranch.base.paths import DATA_SUFFIX, IGNORE_FILE, LOCK_FILE, PIPELINE_FILE, GitPath, RepoPath, parent
 from offbranch.base.plugins import load
-from offbranch.experiments.wanted import Wanted, wanted_of
 from offbranch.git.ids import BlobId, ObjectName, TreeId
 from offbranch.git.objects import MODE_TREE, ObjectReader
 from offbranch.git.tree_reader import TreeReader
 from offbranch.pipeline.load import load_pipelines
+from offbranch.pipeline.stage import Pipelines
 from offbranch.storage.ignore import IGNORED_DIRECTORIES, PATTERN_MATCHER
 
 Signature = tuple[tuple[str, str], ...]
 Ignores = Callable[[RepoPath, bool], bool]
+T = TypeVar("T")
 
 
-class PipelineMemory:
-    """What was wanted of the trees seen so far."""
+class PipelineMemory(Generic[T]):
+    """What was understood of the trees seen so far.
 
-    def __init__(self, objects: ObjectReader, prefix: GitPath) -> None:
+    Args:
+        objects: Reads them; stays open as long as this is used.
+        prefix: Directory of the project in the repository.
+        understand: Makes of the pipelines of a tree what is wanted of them; their lock files count as missing.
+    """
+
+    def __init__(self, objects: ObjectReader, prefix: GitPath, *, understand: Callable[[Pipelines], T]) -> None:
         self._objects = objects
         self._prefix = prefix
+        self._understand = understand
         self._signatures: dict[TreeId, Signature] = {}
-        self._known: dict[Signature, list[tuple[Mapping[RepoPath, ObjectName | None], Wanted | OffbranchError]]] = {}
+        self._known: dict[Signature, list[tuple[Mapping[RepoPath, ObjectName | None], T | OffbranchError]]] = {}
 
-    def wanted(self, tree: TreeId) -> Wanted | OffbranchError:
+    def wanted(self, tree: TreeId) -> T | OffbranchError:
         """Returns what to read of a commit, or why its pipelines cannot be understood."""
         top = self._objects.find(tree, self._prefix)
         if top is None or top.mode != MODE_TREE:
@@ -46,9 +54,9 @@ class PipelineMemory:
         candidates.append((recorder.reads, answer))
         return answer
 
-    def _resolve(self, recorder: "_Recorder", signature: Signature) -> Wanted | OffbranchError:
+    def _resolve(self, recorder: "_Recorder", signature: Signature) -> T | OffbranchError:
         try:
-            return wanted_of(load_pipelines(recorder, ignores=self._ignores(signature)))
+            return self._understand(load_pipelines(recorder, ignores=self._ignores(signature)))
         except OffbranchError as error:
             return error
 

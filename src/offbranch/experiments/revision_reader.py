@@ -14,7 +14,7 @@ from offbranch.experiments.revision import RevisionData, read_revision
 from offbranch.experiments.revision_files import no_such_file, parse_metrics
 from offbranch.experiments.revision_metrics import locks_of, metric_sources
 from offbranch.experiments.revision_pipelines import PipelineMemory
-from offbranch.experiments.wanted import Wanted
+from offbranch.experiments.wanted import Wanted, wanted_of
 from offbranch.git.ids import BlobId, CommitId, ObjectName, TreeId
 from offbranch.git.objects import MODE_LINK, MODE_SUBMODULE, MODE_TREE, ObjectReader, TreeEntry
 from offbranch.git.tree_reader import TreeReader
@@ -35,7 +35,7 @@ class RevisionReader:
         self._objects = objects
         self._prefix = prefix
         self._cache = cache
-        self._pipelines = PipelineMemory(objects, prefix)
+        self._pipelines = PipelineMemory(objects, prefix, understand=wanted_of)
         self._blobs: dict[str, bytes] = {}
         self._parsed: dict[tuple[str, str], Any] = {}
 

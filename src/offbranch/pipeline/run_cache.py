@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from offbranch.base.errors import BadInputError
+from offbranch.base.errors import BadInputError, CorruptObjectError
 from offbranch.base.files import atomic_write, remove_file
 from offbranch.base.paths import AbsPath
 from offbranch.pipeline.lockfile import canonical_json, entry_mapping, parse_entry, render_entry_document
@@ -89,6 +89,27 @@ def find_run(
         if all(item.md5 and is_cached(ObjectId(item.md5)) for item in entry.outs):
             return entry
     return None
+
+
+def is_entry_name(key: str) -> bool:
+    """Tells whether a path below the cache is that of an entry: `runs/<2>/<64 digits>/<64 digits>`."""
+    parts = key.split("/")
+    return len(parts) == 4 and parts[0] == "runs" and parts[1] == parts[2][:2] and all(map(_is_value, parts[2:]))
+
+
+def entry_at(key: str, content: bytes) -> LockedStage:
+    """Returns the entry that a file of the run-cache holds.
+
+    Raises:
+        CorruptObjectError: It is not the entry that its name says.
+    """
+    try:
+        entry = parse_entry(content.decode(), key)
+    except (BadInputError, UnicodeDecodeError) as error:
+        raise CorruptObjectError(f"'{key}' of the run-cache cannot be read") from error
+    if run_value(entry) != key.rpartition("/")[2]:
+        raise CorruptObjectError(f"'{key}' of the run-cache is not the entry that its name says")
+    return entry
 
 
 def _directory(cache_root: AbsPath, key: str) -> str:

@@ -6,8 +6,10 @@ mode 0444 is trusted; with any other mode it is hashed again, and deleted if it 
 """
 
 import errno
+import itertools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from types import TracebackType
 
 from offbranch.base.errors import CorruptObjectError, MissingDataError, OffbranchError
 from offbranch.base.files import TEMPORARY_PREFIX, remove_file
@@ -41,6 +43,7 @@ from offbranch.storage.listing import Listing, parse_listing
 from offbranch.storage.objects import DIRECTORY_SUFFIX, EMPTY_FILE, Content, ObjectId, is_directory
 
 _MODE = 0o444
+_FEW = 64
 _HEX_DIGITS = frozenset("0123456789abcdef")
 
 
@@ -68,6 +71,7 @@ class LocalCache:
         self._legacy = legacy
         self._objects = root if legacy else os.path.join(root, "files", "md5")
         self._temporary = temporary_name()
+        self._numbers = itertools.count()
         self._must_chmod: bool | None = None
         self._directories: dict[str, str] = {}
         self._fresh: set[str] = set()
@@ -213,6 +217,29 @@ class LocalCache:
         self._store(wanted, data)
         return wanted
 
+    def write_object(self, id: ObjectId, data: bytes) -> None:
+        """Writes an object whose bytes the caller has hashed, whether it is there or not."""
+        self._write(self._fan_out(id[:2]), id, data)
+
+    def incoming(self) -> "Incoming":
+        """Returns a context for an object that comes in piece by piece; may be called from several threads."""
+        self._make_directory(self._objects)
+        path = AbsPath(os.path.join(self._objects, f"{self._temporary}-{next(self._numbers)}"))
+        try:
+            return Incoming(self, path, os.open(path, CREATE_FLAGS, _MODE))
+        except OSError as error:
+            raise self._write_error(error) from error
+
+    def present(self, ids: Collection[ObjectId]) -> frozenset[ObjectId]:
+        """Returns those of the ids under whose names something stands, trusted or not; directories are read, not files."""
+        if len(ids) < _FEW:
+            return frozenset(id for id in ids if os.path.exists(self.path_of(id)))
+        found: set[ObjectId] = set()
+        for prefix in sorted({id[:2] for id in ids}):
+            names = _names(os.path.join(self._objects, prefix))
+            found.update(ObjectId(prefix + name) for name in names)
+        return frozenset(found.intersection(ids))
+
     def add_listing(self, data: bytes, id: ObjectId) -> None:
         """Stores a directory object. To be called after its files are stored: its presence says they are there."""
         self._store(id, data)
@@ -307,28 +334,11 @@ class LocalCache:
 
         What is hashed is our copy, not the file: nobody else writes to it, so the name always fits the content.
         """
-        self._make_directory(self._objects)
-        temporary = AbsPath(os.path.join(self._objects, self._temporary))
-        own = os.open(temporary, CREATE_FLAGS, _MODE)
-        try:
-            try:
-                md5, n_copied = self._copy_and_hash(source, own, before.st_size)
-                if n_copied != before.st_size or not is_unchanged(before, os.fstat(source)):
-                    remove_file(temporary)
-                    return None
-                self._protect(own)
-                if os.utime in os.supports_fd:
-                    # A hard link shows this time; the present one would be too young for the state database.
-                    os.utime(own, ns=(before.st_mtime_ns, before.st_mtime_ns))
-            finally:
-                os.close(own)
-            if self.has(ObjectId(md5)):
-                remove_file(temporary)
-            else:
-                os.replace(temporary, self._fan_out(md5[:2]) + md5[2:])
-        except BaseException:
-            remove_file(temporary)
-            raise
+        with self.incoming() as own:
+            md5, n_copied = self._copy_and_hash(source, own.descriptor, before.st_size)
+            if n_copied != before.st_size or not is_unchanged(before, os.fstat(source)):
+                return None
+            own.publish(ObjectId(md5), mtime_ns=before.st_mtime_ns)
         return md5
 
     def _copy_and_hash(self, source: int, own: int, size: int) -> tuple[str, int]:
@@ -422,6 +432,41 @@ class LocalCache:
             if full
             else "check its permissions, or choose another place (cache.dir in .dvc/config)",
         )
+
+
+class Incoming:
+    """An object on its way in: an open temporary file, which goes away unless it is published."""
+
+    def __init__(self, cache: LocalCache, path: AbsPath, descriptor: int) -> None:
+        self.path = path
+        self.descriptor = descriptor
+        self._cache = cache
+
+    def __enter__(self) -> "Incoming":
+        return self
+
+    def write(self, data: bytes) -> None:
+        """Writes a piece; raises OffbranchError when the disk is full."""
+        try:
+            write_all(self.descriptor, data)
+        except OSError as error:
+            raise self._cache._write_error(error) from error
+
+    def publish(self, id: ObjectId, *, mtime_ns: int | None = None) -> None:
+        """Gives the object its name, unless there is a sound one. The caller has hashed what was written."""
+        cache = self._cache
+        cache._protect(self.descriptor)
+        if mtime_ns is not None and os.utime in os.supports_fd:
+            # A hard link shows this time; the present one would be too young for the state database.
+            os.utime(self.descriptor, ns=(mtime_ns, mtime_ns))
+        if not cache.has(id):
+            os.replace(self.path, cache._fan_out(id[:2]) + id[2:])
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self.descriptor)
+        remove_file(self.path)
 
 
 def _names(directory: str) -> list[str]:

@@ -1,0 +1,45 @@
+"""Uploads data to a data remote: what .dvc files and dvc.lock name and the remote does not have yet.
+
+Each object is checked against its name before it is sent, and a directory's list is sent after its files. If it
+is interrupted, run it again: what has arrived is not sent twice.
+"""
+
+from argparse import Namespace
+
+from offbranch.api.transfer import push
+from offbranch.base.errors import ExitCode
+from offbranch.cli.console import Console
+from offbranch.cli.parser import Parser
+from offbranch.cli.sessions import session_of
+from offbranch.cli.transfer_options import (
+    add_transfer_json,
+    add_transfer_options,
+    counted,
+    say_moved,
+    scope_of,
+    transfer_options_of,
+)
+from offbranch.experiments.move_data import raise_problems
+
+EXAMPLES = (
+    ("ob push", "everything the workspace records, to the default remote"),
+    ("ob push -r backup data/raw.dvc", "one .dvc file, to the remote 'backup'"),
+    ("ob push -a --run-cache", "of all branches, and what the run-cache knows"),
+)
+
+
+def add_arguments(parser: Parser) -> None:
+    add_transfer_options(parser, "push")
+    add_transfer_json(parser)
+
+
+def run(args: Namespace, console: Console) -> int:
+    moved = push(scope_of(args), session_of(console), transfer_options_of(args))
+    if moved.n_objects or moved.n_runs:
+        summary = counted(moved.n_objects, "file", "pushed")
+        summary += f", {counted(moved.n_runs, 'run-cache file', 'pushed')}" if moved.n_runs else ""
+    else:
+        summary = "Nothing was pushed." if moved.problems else "Everything is up to date."
+    say_moved(moved, "pushed", args, console, summary=summary)
+    raise_problems(moved, "pushed")
+    return ExitCode.DONE

@@ -1,0 +1,188 @@
+"""Moving the data of a project between its cache and its data remotes, remote by remote, and what came of it."""
+
+from collections.abc import Iterable, Iterator
+
+from offbranch.base.errors import CorruptObjectError, MissingDataError, OffbranchError, RemoteError
+from offbranch.base.events import Reporter
+from offbranch.base.paths import RepoPath
+from offbranch.base.records import field, record
+from offbranch.experiments.checkout_data import CheckedOut
+from offbranch.experiments.data_remotes import DataScope, Group, group_outputs
+from offbranch.experiments.run_cache_transfer import fetch_run_cache, outputs_of_run_cache, push_run_cache
+from offbranch.project import Project
+from offbranch.storage.objects import ObjectId
+from offbranch.storage.remote_setting import RemoteSetting, resolve_remote
+from offbranch.storage.remote_store import close_store, open_store
+from offbranch.storage.transfer import fetch_objects, push_objects
+from offbranch.storage.transfer_plan import Ends, Transferred, Wanted, plan_push, users_of
+
+
+@record
+class TransferOptions:
+    """How data is moved.
+
+    Attributes:
+        jobs: Transfers at a time; None for what the remote likes.
+        run_cache: Entries of the run-cache, and the outputs they name, go along.
+    """
+
+    jobs: int | None = None
+    run_cache: bool = False
+
+
+@record
+class Problem:
+    """An object that did not arrive.
+
+    Attributes:
+        id: The object.
+        paths: Files of the project whose content it is, the first few.
+        error: Why.
+        remote: Name of the data remote.
+    """
+
+    id: ObjectId
+    paths: tuple[str, ...]
+    error: OffbranchError
+    remote: str
+
+
+@record
+class Moved:
+    """What a transfer came to.
+
+    Attributes:
+        n_objects: Objects that arrived, lists of directories included.
+        size_bytes: Of them.
+        n_runs: Entries of the run-cache that arrived.
+        problems: What did not arrive.
+        remotes: Labels of the remotes that took part.
+        checked_out: For `pull`, what changed in the workspace.
+    """
+
+    n_objects: int = 0
+    size_bytes: int = 0
+    n_runs: int = 0
+    problems: tuple[Problem, ...] = ()
+    remotes: tuple[str, ...] = ()
+    checked_out: CheckedOut = field(default_factory=CheckedOut)
+
+
+def push_data(
+    project: Project, scope: DataScope, options: TransferOptions, reporter: Reporter, *, cwd: RepoPath
+) -> Moved:
+    """Sends what the remotes lack; see `api.transfer.push`."""
+    groups = group_outputs(project, scope, cwd=cwd, for_push=True)
+    moved = [_push_part(project, part, options, reporter) for part in _parts(project, groups, scope, options)]
+    n_runs = 0
+    if options.run_cache:
+        setting = resolve_remote(project.config, scope.remote, root=project.root)
+        n_runs = push_run_cache(project.cache.root, setting, jobs=options.jobs, reporter=reporter)
+    return _sum(moved, n_runs)
+
+
+def fetch_data(
+    project: Project, scope: DataScope, options: TransferOptions, reporter: Reporter, *, cwd: RepoPath
+) -> Moved:
+    """Gets what the cache lacks; see `api.transfer.fetch`."""
+    n_runs = 0
+    if options.run_cache:
+        setting = resolve_remote(project.config, scope.remote, root=project.root)
+        n_runs = fetch_run_cache(project.cache.root, setting, jobs=options.jobs, reporter=reporter)
+    groups = group_outputs(project, scope, cwd=cwd, for_push=False)
+    moved = [_fetch_part(project, part, options, reporter) for part in _parts(project, groups, scope, options)]
+    return _sum(moved, n_runs)
+
+
+def raise_problems(moved: Moved, verb: str) -> None:
+    """Raises what a transfer could not do, once the rest is done and told.
+
+    Raises:
+        RemoteError: A remote failed.
+        CorruptObjectError: Something was corrupt.
+        MissingDataError: Something was not there.
+    """
+    if not moved.problems:
+        return
+    n = len(moved.problems)
+    text = f"{n} {'object' if n == 1 else 'objects'} could not be {verb}"
+    errors = [problem.error for problem in moved.problems]
+    if (broken := next((error for error in errors if isinstance(error, RemoteError)), None)) is not None:
+        raise RemoteError(text, hint=broken.hint or "run the command again: what has arrived is not sent again")
+    if any(isinstance(error, CorruptObjectError) for error in errors):
+        raise CorruptObjectError(text, hint="ob fsck checks everything; ob fsck --repair gets sound copies")
+    raise MissingDataError(text, hint="push it from a clone that has it, or make it again with 'ob repro'")
+
+
+_Part = tuple[RemoteSetting, bool, tuple[Wanted, ...]]
+
+
+def _parts(project: Project, groups: Iterable[Group], scope: DataScope, options: TransferOptions) -> Iterator[_Part]:
+    """Yields remote, age and objects of each group; outputs of the run-cache join those of the default remote."""
+    extra: tuple[Wanted, ...] = ()
+    default: RemoteSetting | None = None
+    if options.run_cache:
+        default = resolve_remote(project.config, scope.remote, root=project.root)
+        extra = tuple(outputs_of_run_cache(project.cache.root))
+    for group in groups:
+        if default is not None and group.setting.url == default.url and not group.is_legacy:
+            yield group.setting, False, (*group.wanted, *extra)
+            default = None
+        else:
+            yield group.setting, group.is_legacy, group.wanted
+    if default is not None and extra:
+        yield default, False, extra
+
+
+def _ends(project: Project, setting: RemoteSetting, is_legacy: bool, jobs: int | None, reporter: Reporter) -> Ends:
+    return Ends(
+        cache=project.cache.legacy_view() if is_legacy else project.cache,
+        store=open_store(setting, jobs=jobs, legacy=is_legacy),
+        state=project.state,
+        reporter=reporter,
+    )
+
+
+def _push_part(project: Project, part: _Part, options: TransferOptions, reporter: Reporter) -> Moved:
+    setting, is_legacy, wanted = part
+    ends = _ends(project, setting, is_legacy, options.jobs, reporter)
+    try:
+        done = push_objects(plan_push(wanted, ends), ends)
+        for id, error in done.failed.items():
+            if isinstance(error, CorruptObjectError):
+                ends.cache.verify(id)  # removes it: what is corrupt must not be taken for present
+        return _moved(done, wanted, ends, setting, "is neither in the cache nor at the")
+    finally:
+        close_store(ends.store)
+
+
+def _fetch_part(project: Project, part: _Part, options: TransferOptions, reporter: Reporter) -> Moved:
+    setting, is_legacy, wanted = part
+    ends = _ends(project, setting, is_legacy, options.jobs, reporter)
+    try:
+        return _moved(fetch_objects(wanted, ends), wanted, ends, setting, "is not at the")
+    finally:
+        close_store(ends.store)
+
+
+def _moved(done: Transferred, wanted: tuple[Wanted, ...], ends: Ends, setting: RemoteSetting, where: str) -> Moved:
+    users = users_of({*done.failed, *done.missing}, wanted, ends.cache)
+    missing = {id: MissingDataError(f"the object '{id}' {where} {setting.label}") for id in done.missing}
+    problems = [
+        Problem(id=id, paths=users[id], error=error, remote=setting.name)
+        for id, error in {**done.failed, **missing}.items()
+    ]
+    return Moved(
+        n_objects=done.n_objects, size_bytes=done.size_bytes, problems=tuple(problems), remotes=(setting.label,)
+    )
+
+
+def _sum(moved: Iterable[Moved], n_runs: int) -> Moved:
+    parts = tuple(moved)
+    return Moved(
+        n_objects=sum(part.n_objects for part in parts),
+        size_bytes=sum(part.size_bytes for part in parts),
+        n_runs=n_runs,
+        problems=tuple(problem for part in parts for problem in part.problems),
+        remotes=tuple(dict.fromkeys(label for part in parts for label in part.remotes)),
+    )

@@ -1,0 +1,149 @@
+"""Which cached outputs a workspace or a revision records: what must be in the cache, or at a remote, to have its data."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from offbranch.base.paths import LOCK_FILE, PIPELINE_FILE, GitPath, RepoPath
+from offbranch.base.records import record
+from offbranch.experiments.revision_pipelines import PipelineMemory
+from offbranch.git.ids import BlobId, CommitId, TreeId
+from offbranch.git.objects import ObjectReader
+from offbranch.pipeline.lockfile import parse_lock
+from offbranch.pipeline.stage import LockedItem, LockedStage, Output, Pipelines, Stage
+from offbranch.pipeline.targets import Target
+from offbranch.storage.objects import ObjectId
+from offbranch.storage.transfer_plan import Wanted
+
+
+@record
+class UsedOutput:
+    """A cached output with its recorded content.
+
+    Attributes:
+        stage: What makes it, or the .dvc file that tracks it.
+        out: Its definition.
+        path: Where it is in the project.
+        item: What is recorded of it; its `md5` is set.
+        inner: Paths inside it that are meant, when not the whole of it.
+    """
+
+    stage: Stage
+    out: Output
+    path: RepoPath
+    item: LockedItem
+    inner: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> ObjectId:
+        """The object that holds it."""
+        return ObjectId(self.item.md5 or "")
+
+    @property
+    def is_legacy(self) -> bool:
+        """Its object is one of DVC 2, in the old place and with the old hash."""
+        return self.item.hash_name is None
+
+    @property
+    def is_import(self) -> bool:
+        """It comes from another repository, which keeps its data."""
+        return any(dependency.source and "repo" in dependency.source for dependency in self.stage.deps)
+
+    @property
+    def wanted(self) -> Wanted:
+        """The same as what a transfer moves."""
+        return Wanted(id=self.id, path=self.path, inner=self.inner)
+
+
+def outputs_of_stages(pipelines: Pipelines, stages: Iterable[Stage]) -> Iterator[UsedOutput]:
+    """Yields every cached output of some stages whose content is recorded."""
+    for stage in stages:
+        yield from _of_stage(stage, pipelines.locks.get(stage.address))
+
+
+def outputs_of_targets(pipelines: Pipelines, targets: Sequence[Target]) -> tuple[UsedOutput, ...]:
+    """Returns the cached outputs that targets name; several paths inside one output make one entry."""
+    inner: dict[tuple[str, RepoPath], list[str]] = {}
+    found: dict[tuple[str, RepoPath], UsedOutput] = {}
+    for target in targets:
+        for used in _of_stage(target.stage, pipelines.locks.get(target.stage.address)):
+            key = (target.stage.address, used.path)
+            if target.path is None or target.path == used.path:
+                found[key] = used
+                inner[key] = [""]
+            elif target.path.startswith(f"{used.path}/"):
+                found.setdefault(key, used)
+                inner.setdefault(key, []).append(target.path[len(used.path) + 1 :])
+    return tuple(
+        used if "" in inner[key] else _with_inner(used, tuple(dict.fromkeys(inner[key]))) for key, used in found.items()
+    )
+
+
+class RevisionOutputs:
+    """The cached outputs that commits record; what is the same in several commits is read and understood once.
+
+    Args:
+        objects: Stays open as long as this is used.
+        prefix: Directory of the project in the repository.
+    """
+
+    def __init__(self, objects: ObjectReader, prefix: GitPath) -> None:
+        self._objects = objects
+        self._prefix = prefix
+        self._pipelines = PipelineMemory(objects, prefix, understand=_as_it_is)
+        self._locks: dict[str, Mapping[str, LockedStage]] = {}
+
+    def of_commit(self, commit: CommitId) -> tuple[UsedOutput, ...]:
+        """Returns the outputs that a commit records.
+
+        Raises:
+            OffbranchError: A pipeline or lock file in it cannot be understood.
+        """
+        return self.of_tree(self._objects.commit(commit).tree)
+
+    def of_tree(self, tree: TreeId) -> tuple[UsedOutput, ...]:
+        """Returns the outputs that a tree records; raises as `of_commit`."""
+        pipelines = self.pipelines_of(tree)
+        for error in pipelines.broken.values():
+            raise error
+        return tuple(outputs_of_stages(pipelines, pipelines.stages))
+
+    def pipelines_of(self, tree: TreeId) -> Pipelines:
+        """Returns the pipelines of a tree, with what is locked."""
+        found = self._pipelines.wanted(tree)
+        if isinstance(found, Exception):
+            raise found
+        locks = dict(found.locks)
+        for stage in found.stages:
+            if stage.name is not None:
+                lock = self._lock(tree, RepoPath(stage.file.removesuffix(PIPELINE_FILE) + LOCK_FILE))
+                if (entry := lock.get(stage.name)) is not None:
+                    locks[stage.address] = entry
+        return _with_locks(found, locks)
+
+    def _lock(self, tree: TreeId, path: RepoPath) -> Mapping[str, LockedStage]:
+        entry = self._objects.find(tree, GitPath(f"{self._prefix}/{path}" if self._prefix else path))
+        if entry is None:
+            return {}
+        if entry.id not in self._locks:
+            text = self._objects.blob(BlobId(entry.id)).decode("utf-8", "replace")
+            self._locks[entry.id] = parse_lock(text, path)
+        return self._locks[entry.id]
+
+
+def _of_stage(stage: Stage, locked: LockedStage | None) -> Iterator[UsedOutput]:
+    items = {item.written: item for item in locked.outs} if locked is not None else {}
+    for out in stage.outs:
+        item = items.get(out.written)
+        if out.cache and out.path is not None and item is not None and item.md5:
+            yield UsedOutput(stage=stage, out=out, path=out.path, item=item)
+
+
+def _with_inner(used: UsedOutput, inner: tuple[str, ...]) -> UsedOutput:
+    return UsedOutput(stage=used.stage, out=used.out, path=used.path, item=used.item, inner=inner)
+
+
+def _with_locks(pipelines: Pipelines, locks: Mapping[str, LockedStage]) -> Pipelines:
+    return Pipelines(stages=pipelines.stages, locks=locks, files=pipelines.files, broken=pipelines.broken)
+
+
+def _as_it_is(pipelines: Pipelines) -> Pipelines:
+    return pipelines

@@ -1,0 +1,148 @@
+"""Objects from one cache directory to another: the cache, and a data remote that is a directory.
+
+Each is hashed in the same pass as it is copied, and appears under its name only if it fits it. A large one of our own cache
+is not hashed again as long as the state database knows that its file was found right and has not been touched since.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+
+from offbranch.base.errors import CorruptObjectError, OffbranchError
+from offbranch.base.records import record
+from offbranch.storage.hashing import (
+    CHUNK_SIZE,
+    READ_FLAGS,
+    SMALL_SIZE,
+    new_long_md5,
+    new_md5,
+    read_error,
+)
+from offbranch.storage.links import LinkKind, clone, copy_range
+from offbranch.storage.local import LocalCache
+from offbranch.storage.objects import DIRECTORY_SUFFIX, ObjectId
+from offbranch.storage.scan import stamp_of
+from offbranch.storage.state import StateDb
+
+_FIRST_READ = 1 << 16  # most objects are small: one read
+_TELL_EVERY = 500
+
+
+@record
+class Copied:
+    """What came of copying.
+
+    Attributes:
+        n_done: Objects that are at the target now.
+        size_bytes: Of those.
+        missing: Not at the source.
+        failed: Could not be copied: corrupt ones (`CorruptObjectError`), or read errors.
+    """
+
+    n_done: int
+    size_bytes: int
+    missing: tuple[ObjectId, ...]
+    failed: dict[ObjectId, OffbranchError]
+
+
+def copy_objects(
+    ids: Sequence[ObjectId],
+    source: LocalCache,
+    target: LocalCache,
+    *,
+    state: StateDb | None,
+    tell: Callable[[int], object],
+) -> Copied:
+    """Copies objects that the target lacks; what is wrong with one does not keep the others back.
+
+    Args:
+        ids: In an order that keeps one directory's objects together.
+        source: Where they are.
+        target: Where they go.
+        state: Knows large objects of the source that were found right, and learns of those of the target.
+        tell: Called with the number of objects looked at so far.
+
+    Raises:
+        OffbranchError: The target cannot be written to.
+    """
+    missing: list[ObjectId] = []
+    failed: dict[ObjectId, OffbranchError] = {}
+    size_bytes = 0
+    write, path_of = target.write_object, source.path_of
+    open_file, read, close_file = os.open, os.read, os.close
+    for n_seen, id in enumerate(ids, 1):
+        try:
+            descriptor = open_file(path_of(id), READ_FLAGS)
+        except (FileNotFoundError, NotADirectoryError):
+            missing.append(id)
+            continue
+        except OSError as error:
+            failed[id] = read_error(path_of(id), error)
+            continue
+        try:
+            data = read(descriptor, _FIRST_READ)
+            if len(data) == _FIRST_READ:
+                size_bytes += _copy_longer(id, data, descriptor, source, target, state)
+            elif new_md5(data).hexdigest() == id[:32]:
+                write(id, data)
+                size_bytes += len(data)
+            else:
+                failed[id] = corrupt_error(id, source)
+        except CorruptObjectError as error:
+            failed[id] = error
+        except OSError as error:
+            failed[id] = read_error(path_of(id), error)
+        finally:
+            close_file(descriptor)
+        if n_seen % _TELL_EVERY == 0:
+            tell(n_seen)
+    tell(len(ids))
+    n_done = len(ids) - len(missing) - len(failed)
+    return Copied(n_done=n_done, size_bytes=size_bytes, missing=tuple(missing), failed=failed)
+
+
+def corrupt_error(id: ObjectId, cache: LocalCache) -> CorruptObjectError:
+    """Returns the error for an object whose content does not fit its name."""
+    return CorruptObjectError(f"the object '{id}' in '{cache.root}' is corrupt: its content has another hash")
+
+
+def _copy_longer(
+    id: ObjectId, head: bytes, descriptor: int, source: LocalCache, target: LocalCache, state: StateDb | None
+) -> int:
+    """Copies an open object of which `head` was read; returns its size."""
+    status = os.fstat(descriptor)
+    if status.st_size < SMALL_SIZE:
+        parts = [head]
+        while data := os.read(descriptor, SMALL_SIZE):
+            parts.append(data)
+        content = b"".join(parts)
+        if new_md5(content).hexdigest() != id[:32]:
+            raise corrupt_error(id, source)
+        target.write_object(id, content)
+        return len(content)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    observed_ns = state.now_ns() if state is not None else 0
+    is_known = state is not None and state.file(source.path_of(id), stamp_of(status)) == id
+    with target.incoming() as own:
+        if not (LinkKind.REFLINK in target.linker.kinds and clone(descriptor, own.descriptor)):
+            while copy_range(descriptor, own.descriptor, 8 * CHUNK_SIZE):
+                pass
+        if not is_known:
+            # Our copy is hashed: nobody else writes to it, so the name always fits the content.
+            if _hash_open(own.descriptor) != id.removesuffix(DIRECTORY_SUFFIX):
+                raise corrupt_error(id, source)
+            if state is not None:
+                state.record_file(source.path_of(id), stamp_of(status), id, observed_ns=observed_ns)
+        elif os.fstat(own.descriptor).st_size != status.st_size:
+            raise corrupt_error(id, source)
+        own.publish(id, mtime_ns=status.st_mtime_ns)
+    if state is not None:
+        state.record_file(target.path_of(id), stamp_of(os.stat(target.path_of(id))), id, observed_ns=observed_ns)
+    return status.st_size
+
+
+def _hash_open(descriptor: int) -> str:
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    digest = new_long_md5()
+    while data := os.read(descriptor, CHUNK_SIZE):
+        digest.update(data)
+    return digest.hexdigest()

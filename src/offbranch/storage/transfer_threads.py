@@ -1,0 +1,136 @@
+"""Moving objects to and from a server, each by a call of its own in one of a few threads."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+
+from offbranch.base.errors import CorruptObjectError, MissingDataError, OffbranchError
+from offbranch.base.events import Progressed
+from offbranch.storage.copy_objects import corrupt_error
+from offbranch.storage.hashing import SMALL_SIZE, hash_bytes, hash_file, new_long_md5
+from offbranch.storage.local import LocalCache
+from offbranch.storage.objects import DIRECTORY_SUFFIX, ObjectId
+from offbranch.storage.parallel import Stop, run_parallel
+from offbranch.storage.remote_store import RemoteStore
+from offbranch.storage.retry import with_retries
+from offbranch.storage.scan import stamp_of
+from offbranch.storage.transfer_plan import Ends, Transferred
+
+_SECOND_NS = 1_000_000_000
+_ENOUGH_FAILURES = 10
+
+
+def with_trust(ids: Iterable[ObjectId], ends: Ends) -> Iterator[tuple[ObjectId, bool]]:
+    """Yields objects, each with whether it is known to be right; asked here because the database is of one thread."""
+    for id in ids:
+        path = ends.cache.path_of(id)
+        try:
+            status = os.stat(path)
+        except OSError:
+            yield id, False
+            continue
+        is_long = status.st_size >= SMALL_SIZE
+        yield id, is_long and ends.state is not None and ends.state.file(path, stamp_of(status)) == id
+
+
+def in_threads(
+    action: "PushOne | FetchOne", items: Iterator[tuple[ObjectId, bool]], total: int, ends: Ends, what: str
+) -> Transferred:
+    assert isinstance(ends.store, RemoteStore)
+    n_done = size_bytes = 0
+    missing: list[ObjectId] = []
+    failed: dict[ObjectId, OffbranchError] = {}
+    for n_ended, ((id, _), answer) in enumerate(run_parallel(action, items, jobs=ends.store.jobs, stop=action.stop), 1):
+        if isinstance(answer, MissingDataError):
+            missing.append(id)
+        elif isinstance(answer, OffbranchError):
+            failed[id] = answer
+            _give_up_early(failed, n_done, answer)
+        else:
+            n_done += 1
+            size_bytes += answer
+        ends.reporter.emit(Progressed(what=what, done=n_ended, total=total, unit="files"))
+    return Transferred(n_objects=n_done, size_bytes=size_bytes, missing=tuple(missing), failed=failed)
+
+
+def _give_up_early(failed: dict[ObjectId, OffbranchError], n_done: int, last: OffbranchError) -> None:
+    """Ends a transfer of which nothing at all works: a thousand times the same refusal tells no more than ten."""
+    if n_done == 0 and len(failed) >= _ENOUGH_FAILURES and not isinstance(last, CorruptObjectError):
+        raise last
+
+
+class PushOne:
+    """Sends one object, hashed before it is sent; called from several threads."""
+
+    def __init__(self, cache: LocalCache, store: RemoteStore) -> None:
+        self.cache, self.store, self.stop = cache, store, Stop()
+
+    def __call__(self, item: tuple[ObjectId, bool]) -> int:
+        id, is_known = item
+        self.stop.check()
+        path, key = self.cache.path_of(id), self.store.key_of(id)
+        try:
+            size = os.stat(path).st_size
+        except FileNotFoundError as error:
+            raise MissingDataError(f"'{id}' is not in the cache '{self.cache.root}'") from error
+        if size < SMALL_SIZE:
+            data = self.cache.read_bytes(id)
+            if hash_bytes(data) != id.removesuffix(DIRECTORY_SUFFIX):
+                raise corrupt_error(id, self.cache)
+            with_retries(lambda: self.store.files.write(key, data), sleep=self.stop.sleep)
+            return size
+        if not is_known and hash_file(path)[0] != id.removesuffix(DIRECTORY_SUFFIX):
+            raise corrupt_error(id, self.cache)
+        with_retries(
+            lambda: self.store.files.upload(path, key, on_bytes=lambda _: self.stop.check()), sleep=self.stop.sleep
+        )
+        return size
+
+
+class FetchOne:
+    """Gets one object, hashed as it comes in; called from several threads."""
+
+    def __init__(self, cache: LocalCache, store: RemoteStore) -> None:
+        self.cache, self.store, self.stop = cache, store, Stop()
+
+    def __call__(self, item: tuple[ObjectId, bool]) -> int:
+        id, _ = item
+        self.stop.check()
+        return with_retries(lambda: self._once(id), sleep=self.stop.sleep)
+
+    def _once(self, id: ObjectId) -> int:
+        digest = new_long_md5()
+        size = 0
+        with self.cache.incoming() as own:
+
+            def take(data: bytes) -> None:
+                nonlocal size
+                self.stop.check()
+                own.write(data)
+                digest.update(data)
+                size += len(data)
+
+            self.store.files.download(self.store.key_of(id), take)
+            if digest.hexdigest() != id.removesuffix(DIRECTORY_SUFFIX):
+                raise CorruptObjectError(
+                    f"the object '{id}' is corrupt at the {self.store.files.setting.label}, so it was not taken"
+                )
+            own.publish(id)
+        return size
+
+
+def remember(ids: Sequence[ObjectId], got: Transferred, ends: Ends) -> None:
+    """Tells the state database of large objects that were hashed on their way in."""
+    if ends.state is None:
+        return
+    bad = {*got.missing, *got.failed}
+    for id in ids:
+        path = ends.cache.path_of(id)
+        if id in bad or (status := os.stat(path)).st_size < SMALL_SIZE:
+            continue
+        # A second back, so that a later change shows another time than this.
+        old_ns = status.st_mtime_ns - _SECOND_NS
+        try:
+            os.utime(path, ns=(old_ns, old_ns))
+        except OSError:
+            continue
+        ends.state.record_file(path, stamp_of(os.stat(path)), id, observed_ns=ends.state.now_ns())
