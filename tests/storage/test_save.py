@@ -207,8 +207,11 @@ def test_the_cache_may_be_a_link_to_another_place(bench: Bench, tmp_path: Path) 
     assert bench.observe("f") == content
 
 
+MANY = {**FILES, **{f"d/many/{n}": b"m%d" % n for n in range(400)}}
+
+
 def test_whether_the_cache_is_complete_is_asked_again_when_it_changed(bench: Bench) -> None:
-    bench.write(FILES)
+    bench.write(MANY)
     content = bench.save("d")
     for directory in (bench.cache_root / "files/md5").iterdir():
         os.utime(directory, ns=(OLD_NS, OLD_NS))
@@ -219,7 +222,7 @@ def test_whether_the_cache_is_complete_is_asked_again_when_it_changed(bench: Ben
 
 
 def test_a_complete_cache_is_not_looked_through_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench.write(FILES)
+    bench.write(MANY)
     content = bench.save("d")
     for directory in (bench.cache_root / "files/md5").iterdir():
         os.utime(directory, ns=(OLD_NS, OLD_NS))

@@ -12,6 +12,7 @@ from offbranch.pipeline.graph import Graph, build_graph, upstream
 from offbranch.pipeline.select import SelectOptions, select_stages
 from offbranch.pipeline.stage import Pipelines, Stage
 from offbranch.pipeline.status import Reason, StageStatus, examine, reasons
+from offbranch.storage.whole import CacheLook
 
 
 @record
@@ -62,7 +63,7 @@ def status(
             reader=project.reader,
             state=project.state,
             ignore=project.ignore,
-            is_cached=project.cache.has_all,
+            is_cached=CacheLook(cache=project.cache, state=project.state),
         )
         cwd = working_directory(project, session)
         found = []

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from offbranch.base.errors import NotFoundError
 from offbranch.base.events import NullReporter, Progressed, Reporter
 from offbranch.base.paths import AbsPath, RepoPath
-from offbranch.storage.hashing import is_racy, special_file_error
+from offbranch.storage.hashing import special_file_error
 from offbranch.storage.ignore import IgnoreRules
 from offbranch.storage.links import link_kind_of
 from offbranch.storage.listing import listing_bytes, listing_id, make_listing
@@ -19,6 +19,7 @@ from offbranch.storage.local import LocalCache
 from offbranch.storage.objects import Content, ObjectId
 from offbranch.storage.scan import Scan, scan_directory, stamp_of
 from offbranch.storage.state import StateDb
+from offbranch.storage.whole import is_whole
 from offbranch.storage.workspace import find_status, is_executable, known_md5s, record_written
 
 _BATCH = 1000
@@ -87,7 +88,7 @@ def _save_directory(
     observed_ns = state.now_ns() if state is not None else 0
     scan = scan_directory(path, ignore=ignore, rel=rel)
     known = state.directory(path, scan.fingerprint) if state is not None else None
-    if state is not None and known is not None and _is_complete(known, cache, state):
+    if state is not None and known is not None and is_whole(known.id, cache, state):
         return known
     names = scan.paths
     md5s, new = _add_files(path, scan, names, cache, state, reporter)
@@ -103,23 +104,6 @@ def _save_directory(
     else:
         state.record_directory(path, scan, md5s, content=content, observed_ns=observed_ns)
     return content
-
-
-def _is_complete(content: Content, cache: LocalCache, state: StateDb) -> bool:
-    """Tells whether the cache has a directory object with all its files.
-
-    As long as no object came or went since that was last found to be so, it still is: 256 looks in place of one per file.
-    """
-    observed_ns = state.now_ns()
-    fingerprint, last_ns = cache.fingerprint()
-    place = cache.path_of(content.id)
-    if state.directory(place, fingerprint) == content:
-        return True
-    if not cache.has_all(content.id):
-        return False
-    if not is_racy(last_ns, observed_ns):
-        state.record_fingerprint(place, fingerprint, content)
-    return True
 
 
 def _add_files(
