@@ -1,4 +1,4 @@
-"""`--pull` from a data remote that is a directory: what is missing comes back, what is corrupt does not."""
+"""`--pull` from a data remote: what is missing comes back, what is corrupt does not."""
 
 import os
 import shutil
@@ -63,7 +63,7 @@ def test_a_corrupt_object_is_told_and_not_taken(project: TestProject, tmp_path: 
 
 @pytest.mark.parametrize(
     ("config", "message"),
-    [("", "no default data remote"), ("[core]\nremote = s\n['remote \"s\"']\nurl = s3://b/k\n", "not a directory")],
+    [("", "no default data remote"), ("[core]\nremote = s\n['remote \"s\"']\nurl = ftp://b/k\n", "unknown scheme")],
 )
 def test_without_a_reachable_remote_it_says_so(project: TestProject, config: str, message: str) -> None:
     project.write(".dvc/config", config)

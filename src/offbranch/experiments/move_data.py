@@ -94,6 +94,15 @@ def fetch_data(
     return _sum(moved, n_runs)
 
 
+def fetch_ids(
+    project: Project, setting: RemoteSetting, ids: Iterable[ObjectId], reporter: Reporter
+) -> tuple[OffbranchError, ...]:
+    """Gets objects, directories with their files, from one remote; returns what went wrong."""
+    part = (setting, False, tuple(Wanted(id=id, path=id) for id in ids))
+    moved = _fetch_part(project, part, TransferOptions(), reporter)
+    return tuple(problem.error for problem in moved.problems)
+
+
 def raise_problems(moved: Moved, verb: str) -> None:
     """Raises what a transfer could not do, once the rest is done and told.
 

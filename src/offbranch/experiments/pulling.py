@@ -1,45 +1,43 @@
-"""Where `--pull` gets missing content from: the project's default data remote, as far as this version can reach it."""
+"""Where `--pull` gets missing content from: the project's default data remote."""
 
-import os
 from collections.abc import Callable, Sequence
 
+from offbranch.base.errors import MissingDataError, OffbranchError
 from offbranch.base.events import Reporter, Warned
-from offbranch.base.paths import DVC_DIR, AbsPath, join
 from offbranch.base.plugins import load
 from offbranch.project import Project
 from offbranch.storage.objects import ObjectId
+from offbranch.storage.remote_setting import RemoteSetting, default_remote, resolve_remote
 
 Fetch = Callable[[Sequence[ObjectId]], frozenset[ObjectId]]
 
 
 def fetch_of(project: Project, reporter: Reporter) -> Fetch | None:
     """Returns what fetches objects into the cache; None, with a warning, where there is no remote to fetch from."""
-    name = (project.config.get("core", "remote") or "").lower()
-    setting = project.config.settings.get((f'remote "{name}"', "url")) if name else None
-    if setting is None:
+    if default_remote(project.config) is None:
         reporter.emit(
             Warned(
                 text="--pull finds nothing: the project has no default data remote",
-                hint="name one in .dvc/config: 'remote = NAME' in [core], and its url in ['remote \"NAME\"']",
+                hint="name one: ob remote add -d NAME URL",
             )
         )
         return None
-    url = setting.value.removeprefix("file://")
-    if "://" in url:
-        reporter.emit(
-            Warned(
-                text=f"--pull finds nothing: the data remote '{name}' is not a directory, which is all this version reaches",
-                hint="fetch with 'dvc fetch', then run again",
-            )
-        )
-        return None
-    base = os.path.dirname(setting.origin) if os.path.isabs(setting.origin) else join(project.root, DVC_DIR)
-    remote = AbsPath(os.path.normpath(os.path.join(base, os.path.expanduser(url))))
+    setting = resolve_remote(project.config, None, root=project.root)
 
     def fetch(ids: Sequence[ObjectId]) -> frozenset[ObjectId]:
-        found: frozenset[ObjectId] = load("offbranch.storage.directory_remote:fetch_from_directory")(
-            project.cache, remote, ids, reporter
-        )
-        return found
+        return _fetch(project, setting, ids, reporter)
 
     return fetch
+
+
+def _fetch(
+    project: Project, setting: RemoteSetting, ids: Sequence[ObjectId], reporter: Reporter
+) -> frozenset[ObjectId]:
+    try:
+        errors = load("offbranch.experiments.move_data:fetch_ids")(project, setting, ids, reporter)
+    except OffbranchError as error:  # without its data a stage may still run
+        errors = (error,)
+    for error in errors:
+        if not isinstance(error, MissingDataError):
+            reporter.emit(Warned(text=error.message, hint=error.hint))
+    return frozenset(id for id in ids if project.cache.has_all(id))
