@@ -1,13 +1,14 @@
-"""Data between the cache and data remotes: push, fetch, pull."""
+"""Data between the cache and data remotes: push, fetch, pull, and how the two differ."""
 
 from offbranch.api.selecting import select_for
-from offbranch.api.session import Session, held, working_directory
+from offbranch.api.session import Session, held, opened, working_directory
 from offbranch.base.errors import MissingDataError
 from offbranch.base.records import replace
 from offbranch.experiments.checkout_data import check_out_data
 from offbranch.experiments.data_remotes import DataScope
 from offbranch.experiments.loading import load
 from offbranch.experiments.move_data import Moved, TransferOptions, fetch_data, push_data
+from offbranch.experiments.remote_status import RemoteDifference, compare_with_remotes
 
 
 def push(scope: DataScope, session: Session, options: TransferOptions) -> Moved:
@@ -67,3 +68,14 @@ def pull(
         if allow_missing:
             problems = tuple(one for one in problems if not isinstance(one.error, MissingDataError))
         return replace(moved, problems=problems, checked_out=done)
+
+
+def remote_status(scope: DataScope, session: Session, *, jobs: int | None = None) -> RemoteDifference:
+    """Compares the cache with the data remotes; nothing is moved.
+
+    Raises:
+        UsageError: There is no remote to compare with.
+        RemoteError: A remote cannot be reached.
+    """
+    with opened(session) as project:
+        return compare_with_remotes(project, scope, cwd=working_directory(project, session), jobs=jobs)

@@ -33,11 +33,12 @@ def fetch_of(project: Project, reporter: Reporter) -> Fetch | None:
 def _fetch(
     project: Project, setting: RemoteSetting, ids: Sequence[ObjectId], reporter: Reporter
 ) -> frozenset[ObjectId]:
+    errors: tuple[OffbranchError, ...]
     try:
         errors = load("offbranch.experiments.move_data:fetch_ids")(project, setting, ids, reporter)
     except OffbranchError as error:  # without its data a stage may still run
         errors = (error,)
-    for error in errors:
-        if not isinstance(error, MissingDataError):
-            reporter.emit(Warned(text=error.message, hint=error.hint))
+    for each in errors:
+        if not isinstance(each, MissingDataError):
+            reporter.emit(Warned(text=each.message, hint=each.hint))
     return frozenset(id for id in ids if project.cache.has_all(id))

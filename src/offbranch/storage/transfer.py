@@ -45,7 +45,7 @@ def fetch_objects(wanted: Sequence[Wanted], ends: Ends) -> Transferred:
         OffbranchError: The cache cannot be written to.
     """
     cache = ends.cache
-    lists, failed = _fetch_lists({one.id for one in wanted if is_directory(one.id)}, ends)
+    lists, failed = fetch_lists({one.id for one in wanted if is_directory(one.id)}, ends)
     files = {one.id for one in wanted if not is_directory(one.id)}
     for one in wanted:
         if one.id in lists:
@@ -92,10 +92,13 @@ def _copied(ids: Sequence[ObjectId], source: LocalCache, target: LocalCache, end
     return Transferred(n_objects=done.n_done, size_bytes=done.size_bytes, missing=done.missing, failed=done.failed)
 
 
-def _fetch_lists(
+def fetch_lists(
     ids: Collection[ObjectId], ends: Ends
 ) -> tuple[dict[ObjectId, tuple[Listing, bytes | None]], dict[ObjectId, OffbranchError]]:
-    """Returns the lists of directories, each with its bytes unless the cache has it, and what could not be had."""
+    """Returns the lists of directories, each with its bytes unless the cache has it, and what could not be had.
+
+    Nothing is written to the cache.
+    """
     cache, store = ends.cache, ends.store
     found: dict[ObjectId, tuple[Listing, bytes | None]] = {}
     failed: dict[ObjectId, OffbranchError] = {}

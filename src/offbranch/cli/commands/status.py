@@ -11,8 +11,9 @@ from typing import Any
 
 from offbranch.api.stages import StageReport, status
 from offbranch.base.errors import ExitCode
+from offbranch.base.plugins import load
 from offbranch.cli.console import Console
-from offbranch.cli.options import add_json, add_recursive, add_targets, add_with_deps, refuse_later
+from offbranch.cli.options import add_json, add_recursive, add_targets, add_with_deps
 from offbranch.cli.parser import Parser, whole_number
 from offbranch.cli.sessions import session_of
 from offbranch.cli.status_data import shown_address, status_data, status_lines
@@ -20,25 +21,20 @@ from offbranch.cli.status_data import shown_address, status_data, status_lines
 EXAMPLES = (
     ("ob status", "everything that changed"),
     ("ob status -v train", "why 'train' would run"),
+    ("ob status -c", "what the data remote lacks, and what the cache lacks"),
     ("ob status -q || ob repro", "exit code 1 if something changed"),
 )
-_OF_REMOTES = (
-    ("cloud", "--cloud"),
-    ("remote", "--remote"),
-    ("all_branches", "--all-branches"),
-    ("all_tags", "--all-tags"),
-    ("all_commits", "--all-commits"),
-)
+_OF_REMOTES = ("cloud", "remote", "all_branches", "all_tags", "all_commits")
 
 
 def add_arguments(parser: Parser) -> None:
     add_targets(parser, "stage, .dvc file, output or directory; everything if not given")
-    parser.add_argument("-j", "--jobs", type=whole_number, metavar="N", help="for comparing with a data remote (later)")
-    parser.add_flag("-c", "--cloud", help="compare the cache with a data remote (later)")
-    parser.add_argument("-r", "--remote", metavar="NAME", help="the data remote to compare with (later)")
-    parser.add_flag("-a", "--all-branches", help="with -c: of all branches (later)")
-    parser.add_flag("-T", "--all-tags", help="with -c: of all tags (later)")
-    parser.add_flag("-A", "--all-commits", help="with -c: of all commits (later)")
+    parser.add_argument("-j", "--jobs", type=whole_number, metavar="N", help="with -c: questions at a time")
+    parser.add_flag("-c", "--cloud", help="compare the cache with the data remote: what is to be pushed or fetched")
+    parser.add_argument("-r", "--remote", metavar="NAME", help="compare with this data remote")
+    parser.add_flag("-a", "--all-branches", help="compare the data of all branches too")
+    parser.add_flag("-T", "--all-tags", help="compare the data of all tags too")
+    parser.add_flag("-A", "--all-commits", help="compare the data of every commit too")
     add_with_deps(parser)
     add_recursive(parser)
     add_json(parser, "what changed")
@@ -46,7 +42,8 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: Namespace, console: Console) -> int:
-    refuse_later(args, _OF_REMOTES, hint="DVC 3 works in the same project: dvc status --cloud")
+    if any(getattr(args, name) for name in _OF_REMOTES):
+        return int(load("offbranch.cli.remote_status:compare")(args, console))
     reports = status(args.targets, session_of(console), with_deps=args.with_deps, recursive=args.recursive)
     is_changed = any(report.status.is_changed for report in reports)
     if console.verbosity.quiet and not args.json:
