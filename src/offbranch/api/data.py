@@ -18,6 +18,7 @@ from offbranch.project import Project
 from offbranch.storage.hashing import hash_text_normalised
 from offbranch.storage.objects import Content
 from offbranch.storage.part import save_part
+from offbranch.storage.remote_setting import resolve_remote, resolve_url
 from offbranch.storage.save import save
 from offbranch.storage.workspace import observe
 
@@ -83,6 +84,49 @@ def add(
                 adding = replace(adding, loaded=load(project))
             done.append(_add_one(adding, path, owners[path]))
         return tuple(done)
+
+
+def add_to_remote(
+    target: str,
+    session: Session,
+    *,
+    out: str | None = None,
+    remote: str | None = None,
+    jobs: int | None = None,
+    force: bool = False,
+    desc: str | None = None,
+) -> Added:
+    """Stores data at a data remote only, and records it in a .dvc file; neither cache nor workspace get it.
+
+    Args:
+        target: A path of this machine, or a url.
+        session: Where.
+        out: Where in the project the data will be once it is pulled; by default its name, in the current directory.
+        remote: Name of the data remote; None for the default one.
+        jobs: Transfers at a time.
+        force: Replaces a .dvc file that is there.
+        desc: What the data is, for people.
+
+    Raises:
+        NotFoundError: There is nothing at the target, or no such remote.
+        ConflictError: The place is an output already, or tracked by Git.
+        RemoteError: A remote failed.
+    """
+    with held(session) as (project, _):
+        setting = resolve_remote(project.config, remote, root=project.root)
+        source = resolve_url(project.config, target, root=project.root, base=session.start)
+        name = out or os.path.basename(source.url.rstrip("/"))
+        top = _in_project(project, absolute(name, base=session.start))
+        loaded = load(project)
+        owner = _owner(loaded, top)
+        if owner is not None and not force:
+            raise ConflictError(f"'{owner.file}' exists already", hint="-f replaces what it records")
+        _refuse_tracked(project, [top] if owner is None else [])
+        content: Content = load_by_name("offbranch.experiments.send_data:send_to_remote")(
+            project, source, setting, jobs=jobs, reporter=session.reporter
+        )
+        adding = _Adding(project=project, session=session, loaded=loaded, commit=False, relink=False, desc=desc)
+        return _record(adding, top, owner, content)
 
 
 def _expand(project: Project, session: Session, targets: Sequence[str], *, glob: bool) -> Iterator[RepoPath]:
@@ -168,6 +212,12 @@ def _add_one(adding: _Adding, path: RepoPath, owner: Stage | None) -> Added:
         content = observe(disk, state=project.state, ignore=project.ignore, rel=top)
     if content is None:
         raise NotFoundError(f"'{top}' does not exist")
+    return _record(adding, top, owner, content)
+
+
+def _record(adding: _Adding, top: RepoPath, owner: Stage | None, content: Content) -> Added:
+    """Writes the .dvc file and the ignore entry."""
+    project = adding.project
     data_file = owner.file if owner else RepoPath(top + DATA_SUFFIX)
     text = _data_file_text(adding, data_file, owner, top, content)
     is_new = not project.reader.is_file(data_file)

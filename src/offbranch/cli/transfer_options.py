@@ -23,7 +23,7 @@ def add_transfer_options(parser: Parser, verb: str) -> None:
     parser.add_flag("-A", "--all-commits", help=f"{verb} the data of every commit too")
     add_with_deps(parser)
     add_recursive(parser)
-    parser.add_flag("--run-cache", help=f"{verb} the run-cache and what it names too")
+    parser.add_flag("--run-cache", help=f"{verb} the run-cache too: what made which outputs")
     parser.add_flag("--no-run-cache", help="leave the run-cache out, as if nothing is said")
     parser.add_flag("--glob", help="targets may be shell patterns, as 'train-*'")
 

@@ -1,6 +1,6 @@
 """Moving the data of a project between its cache and its data remotes, remote by remote, and what came of it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from offbranch.base.errors import CorruptObjectError, MissingDataError, OffbranchError, RemoteError
 from offbranch.base.events import Reporter
@@ -8,7 +8,7 @@ from offbranch.base.paths import RepoPath
 from offbranch.base.records import field, record
 from offbranch.experiments.checkout_data import CheckedOut
 from offbranch.experiments.data_remotes import DataScope, Group, group_outputs
-from offbranch.experiments.run_cache_transfer import fetch_run_cache, outputs_of_run_cache, push_run_cache
+from offbranch.experiments.run_cache_transfer import fetch_run_cache, push_run_cache
 from offbranch.project import Project
 from offbranch.storage.objects import ObjectId
 from offbranch.storage.remote_setting import RemoteSetting, resolve_remote
@@ -23,7 +23,7 @@ class TransferOptions:
 
     Attributes:
         jobs: Transfers at a time; None for what the remote likes.
-        run_cache: Entries of the run-cache, and the outputs they name, go along.
+        run_cache: Entries of the run-cache go along; the outputs that they name do not.
     """
 
     jobs: int | None = None
@@ -73,7 +73,7 @@ def push_data(
 ) -> Moved:
     """Sends what the remotes lack; see `api.transfer.push`."""
     groups = group_outputs(project, scope, cwd=cwd, for_push=True)
-    moved = [_push_part(project, part, options, reporter) for part in _parts(project, groups, scope, options)]
+    moved = [_push_part(project, _part(group), options, reporter) for group in groups]
     n_runs = 0
     if options.run_cache:
         setting = resolve_remote(project.config, scope.remote, root=project.root)
@@ -90,7 +90,7 @@ def fetch_data(
         setting = resolve_remote(project.config, scope.remote, root=project.root)
         n_runs = fetch_run_cache(project.cache.root, setting, jobs=options.jobs, reporter=reporter)
     groups = group_outputs(project, scope, cwd=cwd, for_push=False)
-    moved = [_fetch_part(project, part, options, reporter) for part in _parts(project, groups, scope, options)]
+    moved = [_fetch_part(project, _part(group), options, reporter) for group in groups]
     return _sum(moved, n_runs)
 
 
@@ -126,21 +126,8 @@ def raise_problems(moved: Moved, verb: str) -> None:
 _Part = tuple[RemoteSetting, bool, tuple[Wanted, ...]]
 
 
-def _parts(project: Project, groups: Iterable[Group], scope: DataScope, options: TransferOptions) -> Iterator[_Part]:
-    """Yields remote, age and objects of each group; outputs of the run-cache join those of the default remote."""
-    extra: tuple[Wanted, ...] = ()
-    default: RemoteSetting | None = None
-    if options.run_cache:
-        default = resolve_remote(project.config, scope.remote, root=project.root)
-        extra = tuple(outputs_of_run_cache(project.cache.root))
-    for group in groups:
-        if default is not None and group.setting.url == default.url and not group.is_legacy:
-            yield group.setting, False, (*group.wanted, *extra)
-            default = None
-        else:
-            yield group.setting, group.is_legacy, group.wanted
-    if default is not None and extra:
-        yield default, False, extra
+def _part(group: Group) -> _Part:
+    return group.setting, group.is_legacy, group.wanted
 
 
 def _ends(project: Project, setting: RemoteSetting, is_legacy: bool, jobs: int | None, reporter: Reporter) -> Ends:

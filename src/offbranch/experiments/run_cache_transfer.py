@@ -4,20 +4,17 @@ An entry that arrives is only taken if it is what its name says. Servers that ca
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 from offbranch.base.errors import OffbranchError
 from offbranch.base.events import Progressed, Reporter, Warned
 from offbranch.base.files import atomic_write
 from offbranch.base.paths import AbsPath
 from offbranch.pipeline.run_cache import entry_at, is_entry_name
-from offbranch.pipeline.stage import LockedItem
-from offbranch.storage.objects import ObjectId
 from offbranch.storage.parallel import Stop, run_parallel
 from offbranch.storage.remote_files import RemoteFiles, open_files
 from offbranch.storage.remote_setting import RemoteSetting
 from offbranch.storage.retry import with_retries
-from offbranch.storage.transfer_plan import Wanted
 
 _RUNS = "runs"
 
@@ -59,24 +56,6 @@ def fetch_run_cache(cache_root: AbsPath, setting: RemoteSetting, *, jobs: int | 
         return _each(get, sorted(new), jobs or files.jobs, "fetching the run-cache", reporter)
     finally:
         files.close()
-
-
-def outputs_of_run_cache(cache_root: AbsPath) -> Iterator[Wanted]:
-    """Yields the outputs that the entries of the run-cache name, each object once."""
-    seen: set[str] = set()
-    for key in _local_keys(cache_root):
-        for item in _outs(cache_root, key):
-            if item.md5 and item.md5 not in seen:
-                seen.add(item.md5)
-                yield Wanted(id=ObjectId(item.md5), path=item.written)
-
-
-def _outs(cache_root: AbsPath, key: str) -> Iterable[LockedItem]:
-    try:
-        with open(os.path.join(cache_root, key), "rb") as file:
-            return entry_at(key, file.read()).outs
-    except (OSError, OffbranchError):
-        return ()
 
 
 def _has_run_cache(files: RemoteFiles, reporter: Reporter) -> bool:

@@ -67,6 +67,8 @@ def copy_objects(
     missing: list[ObjectId] = []
     failed: dict[ObjectId, OffbranchError] = {}
     size_bytes = 0
+    if source.is_legacy:
+        return _copy_legacy(ids, source, target, tell)
     write, path_of = target.write_object, source.path_of
     open_file, read, close_file = os.open, os.read, os.close
     for n_seen, id in enumerate(ids, 1):
@@ -96,6 +98,34 @@ def copy_objects(
         if n_seen % _TELL_EVERY == 0:
             tell(n_seen)
     tell(len(ids))
+    n_done = len(ids) - len(missing) - len(failed)
+    return Copied(n_done=n_done, size_bytes=size_bytes, missing=tuple(missing), failed=failed)
+
+
+def _copy_legacy(
+    ids: Sequence[ObjectId], source: LocalCache, target: LocalCache, tell: Callable[[int], object]
+) -> Copied:
+    """The same for objects of DVC 2, whose hash looks at the text: each is written first and hashed then."""
+    missing: list[ObjectId] = []
+    failed: dict[ObjectId, OffbranchError] = {}
+    size_bytes = 0
+    for n_seen, id in enumerate(ids, 1):
+        if not os.path.isfile(source.path_of(id)):
+            missing.append(id)
+            continue
+        try:
+            with target.incoming() as own, open(source.path_of(id), "rb") as file:
+                while data := file.read(CHUNK_SIZE):
+                    own.write(data)
+                    size_bytes += len(data)
+                if source.hash_for(id, own.path) != id.removesuffix(DIRECTORY_SUFFIX):
+                    raise corrupt_error(id, source)
+                own.publish(id)
+        except CorruptObjectError as error:
+            failed[id] = error
+        except OSError as error:
+            failed[id] = read_error(source.path_of(id), error)
+        tell(n_seen)
     n_done = len(ids) - len(missing) - len(failed)
     return Copied(n_done=n_done, size_bytes=size_bytes, missing=tuple(missing), failed=failed)
 

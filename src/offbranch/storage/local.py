@@ -68,7 +68,7 @@ class LocalCache:
         self.root = root
         self.linker = Linker(link_kinds)
         self._shared_group = shared_group
-        self._legacy = legacy
+        self.is_legacy = legacy
         self._objects = root if legacy else os.path.join(root, "files", "md5")
         self._temporary = temporary_name()
         self._numbers = itertools.count()
@@ -149,8 +149,7 @@ class LocalCache:
         path = self.path_of(id)
         if not os.path.exists(path):
             return False
-        is_text_hash = self._legacy and not is_directory(id)
-        md5 = hash_text_normalised(path) if is_text_hash else hash_file(path)[0]
+        md5 = self.hash_for(id, path)
         try:
             if md5 != id.removesuffix(DIRECTORY_SUFFIX):
                 remove_file(path)
@@ -162,6 +161,10 @@ class LocalCache:
             if error.errno not in (errno.EPERM, errno.EACCES, errno.EROFS):
                 raise self._write_error(error) from error
         return md5 == id.removesuffix(DIRECTORY_SUFFIX)
+
+    def hash_for(self, id: ObjectId, path: AbsPath) -> str:
+        """Returns the hash of a file by the rule that the object's name was made with: a file of DVC 2 has the old one."""
+        return hash_text_normalised(path) if self.is_legacy and not is_directory(id) else hash_file(path)[0]
 
     def read_bytes(self, id: ObjectId) -> bytes:
         """Returns the content of a small object, unchecked.

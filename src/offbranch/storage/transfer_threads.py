@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from offbranch.base.errors import CorruptObjectError, MissingDataError, OffbranchError
 from offbranch.base.events import Progressed
 from offbranch.storage.copy_objects import corrupt_error
-from offbranch.storage.hashing import SMALL_SIZE, hash_bytes, hash_file, new_long_md5
+from offbranch.storage.hashing import SMALL_SIZE, hash_bytes, new_long_md5
 from offbranch.storage.local import LocalCache
 from offbranch.storage.objects import DIRECTORY_SUFFIX, ObjectId
 from offbranch.storage.parallel import Stop, run_parallel
@@ -72,13 +72,13 @@ class PushOne:
             size = os.stat(path).st_size
         except FileNotFoundError as error:
             raise MissingDataError(f"'{id}' is not in the cache '{self.cache.root}'") from error
-        if size < SMALL_SIZE:
+        if size < SMALL_SIZE and not self.cache.is_legacy:
             data = self.cache.read_bytes(id)
             if hash_bytes(data) != id.removesuffix(DIRECTORY_SUFFIX):
                 raise corrupt_error(id, self.cache)
             with_retries(lambda: self.store.files.write(key, data), sleep=self.stop.sleep)
             return size
-        if not is_known and hash_file(path)[0] != id.removesuffix(DIRECTORY_SUFFIX):
+        if not is_known and self.cache.hash_for(id, path) != id.removesuffix(DIRECTORY_SUFFIX):
             raise corrupt_error(id, self.cache)
         with_retries(
             lambda: self.store.files.upload(path, key, on_bytes=lambda _: self.stop.check()), sleep=self.stop.sleep
@@ -110,7 +110,8 @@ class FetchOne:
                 size += len(data)
 
             self.store.files.download(self.store.key_of(id), take)
-            if digest.hexdigest() != id.removesuffix(DIRECTORY_SUFFIX):
+            md5 = self.cache.hash_for(id, own.path) if self.cache.is_legacy else digest.hexdigest()
+            if md5 != id.removesuffix(DIRECTORY_SUFFIX):
                 raise CorruptObjectError(
                     f"the object '{id}' is corrupt at the {self.store.files.setting.label}, so it was not taken"
                 )

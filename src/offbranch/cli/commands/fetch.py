@@ -37,11 +37,9 @@ def add_arguments(parser: Parser) -> None:
 
 def run(args: Namespace, console: Console) -> int:
     moved = fetch(scope_of(args), session_of(console), transfer_options_of(args))
-    if moved.n_objects or moved.n_runs:
-        summary = counted(moved.n_objects, "file", "fetched")
-        summary += f", {counted(moved.n_runs, 'run-cache file', 'fetched')}" if moved.n_runs else ""
-    else:
-        summary = "Nothing was fetched." if moved.problems else "Everything is up to date."
+    n_files = moved.n_objects + moved.n_runs
+    nothing = "Nothing was fetched." if moved.problems else "Everything is up to date."
+    summary = counted(n_files, "file", "fetched") if n_files else nothing
     say_moved(moved, "fetched", args, console, summary=summary)
     raise_problems(moved, "fetched")
     return ExitCode.DONE

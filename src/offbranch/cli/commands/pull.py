@@ -54,7 +54,8 @@ def run(args: Namespace, console: Console) -> int:
             for path in paths:
                 console.data(f"{what[0].upper()}\t{path}")
     counts = {what: len(paths) for what, paths in changes.items()}
-    parts = [counted(moved.n_objects, "file", "fetched")] if moved.n_objects else []
+    n_files = moved.n_objects + moved.n_runs
+    parts = [counted(n_files, "file", "fetched")] if n_files else []
     parts += [summary_of(counts)] if any(counts.values()) else []
     nothing = "Nothing was pulled." if moved.problems else "Everything is up to date."
     say_moved(moved, "fetched", args, console, summary=" and ".join(parts) or nothing)

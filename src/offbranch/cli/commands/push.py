@@ -24,7 +24,7 @@ from offbranch.experiments.move_data import raise_problems
 EXAMPLES = (
     ("ob push", "everything the workspace records, to the default remote"),
     ("ob push -r backup data/raw.dvc", "one .dvc file, to the remote 'backup'"),
-    ("ob push -a --run-cache", "of all branches, and what the run-cache knows"),
+    ("ob push -a --run-cache", "of all branches, and the run-cache"),
 )
 
 
@@ -35,11 +35,9 @@ def add_arguments(parser: Parser) -> None:
 
 def run(args: Namespace, console: Console) -> int:
     moved = push(scope_of(args), session_of(console), transfer_options_of(args))
-    if moved.n_objects or moved.n_runs:
-        summary = counted(moved.n_objects, "file", "pushed")
-        summary += f", {counted(moved.n_runs, 'run-cache file', 'pushed')}" if moved.n_runs else ""
-    else:
-        summary = "Nothing was pushed." if moved.problems else "Everything is up to date."
+    n_files = moved.n_objects + moved.n_runs
+    nothing = "Nothing was pushed." if moved.problems else "Everything is up to date."
+    summary = counted(n_files, "file", "pushed") if n_files else nothing
     say_moved(moved, "pushed", args, console, summary=summary)
     raise_problems(moved, "pushed")
     return ExitCode.DONE
