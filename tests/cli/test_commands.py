@@ -124,8 +124,8 @@ def test_status(run: Ob, project: TestProject) -> None:
     assert "\tbecause parameter lr changed 0.1 -> 2\n" in run("status -v").out
     quiet = run("status -q")
     assert (quiet.code, quiet.out, quiet.err) == (1, "", "")
-    later = run("status --cloud")
-    assert later.code == 1 and "not there yet" in later.err
+    no_remote = run("status --cloud")
+    assert no_remote.code == 2 and "no data remote" in no_remote.err
 
 
 def test_status_of_what_never_ran_is_as_with_dvc(run: Ob, project: TestProject) -> None:
