@@ -7,6 +7,7 @@ nothing here opens a file.
 
 from collections.abc import Iterable, Mapping
 
+from offbranch.base.config_text import Header, scan
 from offbranch.base.errors import BadInputError, near_names
 from offbranch.base.records import record
 
@@ -105,25 +106,12 @@ def parse_config(text: str, *, origin: str) -> dict[tuple[str, str], Setting]:
         BadInputError: A line is no section, option or comment; or a section or option is unknown.
     """
     settings: dict[tuple[str, str], Setting] = {}
-    section: str | None = None
-    for number, raw in enumerate(text.splitlines(), 1):
-        line = raw.strip()
-        if not line or line.startswith(("#", ";")):
-            continue
-        if line.startswith("["):
-            if not line.split("#")[0].rstrip().endswith("]"):
-                raise BadInputError("the section header has no closing ']'", path=origin, line=number)
-            section = _section_name(line[1 : line.rindex("]")])
-            _check_section(section, origin=origin, line=number)
-            continue
-        option, equals, value = line.partition("=")
-        option = option.strip().strip("'\"").lower()
-        if not equals or not option:
-            raise BadInputError(f"expected 'option = value', found '{line}'", path=origin, line=number)
-        if section is None:
-            raise BadInputError(f"option '{option}' stands before any [section]", path=origin, line=number, key=option)
-        _check_option(section, option, origin=origin, line=number)
-        settings[section, option] = Setting(value=_unquote(value.strip()), origin=origin, line=number)
+    for part in scan(text, origin=origin):
+        if isinstance(part, Header):
+            check_section(part.section, path=origin, line=part.line)
+        else:
+            check_option(part.section, part.option, path=origin, line=part.line)
+            settings[part.section, part.option] = Setting(value=part.value, origin=origin, line=part.line)
     return settings
 
 
@@ -135,44 +123,37 @@ def merge_configs(levels: Iterable[Mapping[tuple[str, str], Setting]]) -> Config
     return Config(settings=merged)
 
 
-def _section_name(text: str) -> str:
-    name = text.strip()
-    if name[:1] in "'" and name.endswith("'"):
-        name = name[1:-1]
-    kind, _, rest = name.partition(" ")
-    label = rest.strip().strip('"')
-    return f'{kind.lower()} "{label.lower()}"' if label else kind.lower()
+def check_section(section: str, *, path: str, line: int | None = None) -> None:
+    """Makes sure that there is such a section.
 
-
-def _check_section(section: str, *, origin: str, line: int) -> None:
+    Raises:
+        BadInputError: There is none; near names are offered.
+    """
     kind = section.partition(" ")[0]
     if kind not in KNOWN:
         names = near_names(kind, KNOWN)
         raise BadInputError(
             f"unknown section '{section}'",
-            path=origin,
+            path=path,
             line=line,
             key=section,
             hint=f"did you mean '{names[0]}'?" if names else "known sections: " + ", ".join(sorted(KNOWN)),
         )
 
 
-def _check_option(section: str, option: str, *, origin: str, line: int) -> None:
+def check_option(section: str, option: str, *, path: str, line: int | None = None) -> None:
+    """Makes sure that a section may hold an option.
+
+    Raises:
+        BadInputError: It may not; near names are offered.
+    """
     known = KNOWN[section.partition(" ")[0]]
     if known is not None and option not in known:
         names = near_names(option, known)
         raise BadInputError(
             "unknown option",
-            path=origin,
+            path=path,
             line=line,
             key=f"{section}.{option}",
             hint=f"did you mean '{names[0]}'?" if names else "known options: " + ", ".join(sorted(known)),
         )
-
-
-def _unquote(value: str) -> str:
-    if len(value) >= 2 and value[0] in "'\"":
-        end = value.find(value[0], 1)
-        if end > 0:
-            return value[1:end]
-    return value.partition(" #")[0].rstrip()

@@ -103,6 +103,7 @@ def atomic_write(path: AbsPath, content: bytes, *, mode: int | None = None) -> N
     """Replaces a file in one step; a reader sees the old content or the new, never a part.
 
     A symbolic link stays a link: the file it points to is replaced. Without `mode` the present permissions are kept.
+    What only some may read is at no moment readable for others.
     """
     target = os.path.realpath(path) if os.path.islink(path) else path
     directory, name = os.path.split(target)
@@ -113,7 +114,7 @@ def atomic_write(path: AbsPath, content: bytes, *, mode: int | None = None) -> N
         except FileNotFoundError:
             mode = None
     try:
-        with open(temporary, "wb") as file:
+        with open(temporary, "wb", opener=None if mode is None else _open_private) as file:
             file.write(content)
         if mode is not None:
             os.chmod(temporary, mode)
@@ -121,6 +122,10 @@ def atomic_write(path: AbsPath, content: bytes, *, mode: int | None = None) -> N
     except BaseException:
         remove_file(AbsPath(temporary))
         raise
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def write_if_changed(path: AbsPath, content: bytes) -> bool:

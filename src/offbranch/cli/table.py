@@ -64,6 +64,21 @@ COMMANDS: Mapping[str, Command] = {
         ("exp remove", "exp_remove", "remove experiments"),
         ("exp rename", "exp_rename", "give an experiment another name"),
         ("exp save", "exp_save", "save the workspace as an experiment without running"),
+        ("remove", "remove", "stop tracking data, or remove stages"),
+        ("move", "move", "rename data, with its .dvc file"),
+        ("unprotect", "unprotect", "make linked data writable"),
+        ("destroy", "destroy", "take the project apart; the data in the workspace stays"),
+        ("check-ignore", "check_ignore", "tell which paths .dvcignore leaves out, and why"),
+        ("config", "config", "read and change the configuration"),
+        ("remote add", "remote_add", "add a data remote"),
+        ("remote list", "remote_list", "list the data remotes"),
+        ("remote modify", "remote_modify", "set an option of a data remote"),
+        ("remote remove", "remote_remove", "remove a data remote"),
+        ("remote rename", "remote_rename", "rename a data remote"),
+        ("remote default", "remote_default", "print or choose the default data remote"),
+        ("cache dir", "cache_dir", "print or set where the cache is"),
+        ("cache migrate", "cache_migrate", "bring objects of DVC 2 into the layout of DVC 3"),
+        ("doctor", "doctor", "examine the project and this machine, and say what to mend"),
         ("root", "root", "print where the project begins"),
         ("completion", "completion", "print a completion script for a shell"),
         ("version", "version", "print versions and where things are"),
@@ -72,19 +87,21 @@ COMMANDS: Mapping[str, Command] = {
 }
 GROUPS: Mapping[str, str] = {
     "exp": "run, compare and keep experiments",
+    "remote": "places that data is pushed to and pulled from",
+    "cache": "where data is kept on this machine",
     "stage": "add and list the stages of a pipeline",
 }
 ALIASES: Mapping[str, str] = {
     "experiments": "exp",
     "exp ls": "exp list",
     "exp rm": "exp remove",
-    "doctor": "version",
+    "rm": "remove",
+    "mv": "move",
 }
 # Commands of DVC 3.67 that later versions bring; each gets one honest line instead of "unknown".
 LATER: frozenset[str] = frozenset(
-    "artifacts cache check-ignore config data destroy diff du freeze unfreeze gc get get-url import"
-    " import-db import-url install list ls list-url ls-url metrics move mv params plots queue remote remove rm studio"
-    " unprotect update".split()
+    "artifacts data diff du freeze unfreeze gc get get-url import"
+    " import-db import-url install list ls list-url ls-url metrics params plots queue studio update".split()
 ) | {"exp clean", "exp push", "exp pull"}
 
 

@@ -8,7 +8,7 @@ from offbranch.base.files import FileReader
 from offbranch.base.locks import hold_lock, holder_as_pid
 from offbranch.base.paths import AbsPath, GitPath, RepoPath, join
 from offbranch.experiments.pulling import fetch_of
-from offbranch.git.ignore import ignored_paths, tracked_paths, write_ignore_entries
+from offbranch.git.ignore import ignored_paths, remove_ignore_entries, tracked_paths, write_ignore_entries
 from offbranch.pipeline.runner import CommandRunner
 from offbranch.pipeline.workbench import NO_SOURCE_CONTROL, SourceControl, Workbench
 from offbranch.project import Project
@@ -91,6 +91,13 @@ def source_control(project: Project) -> SourceControl:
         return tuple(_inside(write_ignore_entries(repo, _in_git(prefix, paths)), prefix))
 
     return SourceControl(tracked=tracked, unignored=unignored, ignore=ignore)
+
+
+def unignore(project: Project, paths: Sequence[RepoPath]) -> tuple[RepoPath, ...]:
+    """Removes the ignore entries of outputs that are none any more; returns the files that changed."""
+    if project.repo is None:
+        return ()
+    return tuple(_inside(remove_ignore_entries(project.repo, _in_git(project.prefix, paths)), project.prefix))
 
 
 def in_git(project: Project, path: RepoPath) -> GitPath:

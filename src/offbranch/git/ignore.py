@@ -4,7 +4,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 
-from offbranch.base.files import atomic_write
+from offbranch.base.files import atomic_write, remove_file
 from offbranch.base.paths import GitPath, join
 from offbranch.git.repository import GitRepo, repo_git
 
@@ -97,6 +97,27 @@ def write_ignore_entries(repo: GitRepo, paths: Sequence[GitPath]) -> tuple[GitPa
         if after != before:
             os.makedirs(os.path.dirname(where), exist_ok=True)
             atomic_write(where, os.fsencode(after))
+            changed[file] = None
+    return tuple(changed)
+
+
+def remove_ignore_entries(repo: GitRepo, paths: Sequence[GitPath]) -> tuple[GitPath, ...]:
+    """Removes the line for each path from the `.gitignore` of its directory; returns the files that changed.
+
+    A file that holds nothing any more is removed as well.
+    """
+    changed: dict[GitPath, None] = {}
+    for path in paths:
+        directory, _, name = path.rpartition("/")
+        file = GitPath(f"{directory}/.gitignore" if directory else ".gitignore")
+        where = join(repo.root, file)
+        before = _text_of(where)
+        after = without_entry(before, name)
+        if after != before:
+            if after.strip():
+                atomic_write(where, os.fsencode(after))
+            else:
+                remove_file(where)
             changed[file] = None
     return tuple(changed)
 

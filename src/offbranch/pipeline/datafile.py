@@ -116,6 +116,34 @@ def update_datafile_text(
     return render(document)
 
 
+def relocate_datafile_text(text: str, path: str, renamed: Mapping[str, Mapping[str, str]], wdir: str | None) -> str:
+    """Returns the text of a .dvc file with paths in it changed, for data or a .dvc file that goes elsewhere.
+
+    Args:
+        text: The present text.
+        path: The file, for messages.
+        renamed: `deps` or `outs` -> path as written -> the new one.
+        wdir: The new `wdir` of a file that has one.
+    """
+    document = load_yaml(text, path)
+    check_data_file(document, text=text, path=path)
+
+    def change(loaded: Any) -> None:
+        for section, paths in renamed.items():
+            for item in loaded.get(section) or ():
+                item["path"] = paths.get(str(item["path"]), item["path"])
+        if wdir is not None and "wdir" in loaded:
+            loaded["wdir"] = wdir
+        if "md5" in loaded:
+            loaded["md5"] = digest(loaded)
+
+    if "#" in text or "&" in text or "!" in text:
+        edited: str = load("offbranch.base.yaml_ruamel:edit")(text, change)
+        return edited
+    change(document)
+    return render(document)
+
+
 def digest(document: Mapping[str, Any]) -> str:
     """Returns the top-level `md5` of a .dvc file, by which DVC notices that it was edited."""
     kept = {key: value for key, value in document.items() if key not in ("md5", "meta", "desc")}

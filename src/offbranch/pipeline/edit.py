@@ -53,6 +53,35 @@ def add_stage_text(old: str | None, name: str, definition: Mapping[str, Any], *,
     return _checked(_with_block(old, name, block, is_empty=not stages), wanted, old, change)
 
 
+def remove_stage_text(text: str, name: str, *, path: str = "dvc.yaml") -> str | None:
+    """Returns the text of a dvc.yaml without a stage or group; None when it would say nothing any more.
+
+    Comments outside of the stage stay, those above it as well.
+
+    Args:
+        text: The present text.
+        name: The stage or group, as written under `stages`.
+        path: The file, for messages.
+
+    Raises:
+        NotFoundError: The file has no such stage.
+        BadInputError: The text is not YAML.
+    """
+    document = load_yaml(text, path)
+    stages = (document or {}).get("stages") or {}
+    if name not in stages:
+        raise NotFoundError(f"no stage '{name}' in '{path}'", hint=did_you_mean(name, map(str, stages)))
+
+    def change(loaded: Any) -> None:
+        del loaded["stages"][name]
+        if not loaded["stages"]:
+            del loaded["stages"]
+
+    wanted = _copy(document)
+    change(wanted)
+    return _checked(_without_block(text, name, is_last=len(stages) == 1), wanted, text, change) if wanted else None
+
+
 def set_stage_key(text: str, name: str, key: str, value: Any, *, path: str = "dvc.yaml") -> str:
     """Returns the text of a dvc.yaml with one key of a stage set, or (None) removed.
 
@@ -152,6 +181,24 @@ def _with_block(old: str, name: str, block: str, *, is_empty: bool) -> str | Non
     # Entries set apart by blank lines stay so.
     gap = "\n" if len(heads) > 1 and _is_spaced(text, [start for start, _ in heads.values()]) else ""
     return text[:end] + gap + block + text[end:]
+
+
+def _without_block(text: str, name: str, *, is_last: bool) -> str | None:
+    text = _ended(text)
+    line = _stages_line(text)
+    if line is None:
+        return None
+    section = _section(text, line.start())
+    if is_last:
+        return text[: line.start()] + text[section:]
+    heads = _heads(text, line.end() + 1, section)
+    if name not in heads:
+        return None
+    start = heads[name][0]
+    end = _section(text, start)
+    if _is_spaced(text, [place for place, _ in heads.values()]) and text[end : end + 1] == "\n":
+        end += 1  # the blank line that set it apart
+    return text[:start] + text[end:]
 
 
 def _is_spaced(text: str, starts: list[int]) -> bool:
