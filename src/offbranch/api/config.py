@@ -155,7 +155,7 @@ def check_change(section: str, option: str, written: str, files: Sequence[Config
         return
     together = merged(files, level)
     url = written if option == "url" else need_remote(section, files, level).written
-    schemes = _followed(url, together)
+    schemes = schemes_behind(url, together)
     check_setting(section, option, written, schemes=schemes)
     if option == "url":
         for of_section, other in together:
@@ -185,7 +185,7 @@ def need_remote(section: str, files: Sequence[ConfigFile], level: Level) -> Conf
     )
 
 
-def _followed(url: str, together: Mapping[tuple[str, str], ConfigValue]) -> tuple[str, ...] | None:
+def schemes_behind(url: str, together: Mapping[tuple[str, str], ConfigValue]) -> tuple[str, ...] | None:
     """Returns the scheme of a url, or of the remote that it leads to; None when that is not known."""
     seen: set[str] = set()
     while scheme_of(url) == "remote":

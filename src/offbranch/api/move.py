@@ -65,8 +65,8 @@ def move(source: str, target: str, session: Session) -> Moved:
         stage = _owner(loaded, old, source)
         new = _destination(project, session, loaded, old, target)
         data_file = _new_data_file(stage, old, new)
-        text = _new_text(project, stage, old, new, data_file)
-        has_data = _check_free(project, old, new, stage, data_file, text)
+        text = _new_text(project, stage, new, data_file)
+        has_data = _check_free(project, stage, old, new, data_file, text)
         return _carry_out(project, stage, old, new, data_file, text, has_data=has_data)
 
 
@@ -164,7 +164,7 @@ def _new_data_file(stage: Stage, old: RepoPath, new: RepoPath) -> RepoPath:
     )
 
 
-def _new_text(project: Project, stage: Stage, old: RepoPath, new: RepoPath, data_file: RepoPath) -> str:
+def _new_text(project: Project, stage: Stage, new: RepoPath, data_file: RepoPath) -> str:
     """Returns the .dvc file as it will be: paths are relative to where it is."""
     before, after = stage.wdir, stage.wdir if data_file == stage.file else parent(data_file)
 
@@ -182,7 +182,7 @@ def _relative_path(path: str, directory: RepoPath) -> str:
     return posixpath.relpath(posixpath.join("/root", path), posixpath.join("/root", directory))
 
 
-def _check_free(project: Project, old: RepoPath, new: RepoPath, stage: Stage, data_file: RepoPath, text: str) -> bool:
+def _check_free(project: Project, stage: Stage, old: RepoPath, new: RepoPath, data_file: RepoPath, text: str) -> bool:
     """Makes sure that nothing is overwritten; returns whether there is data to be renamed."""
     has_old, has_new = (os.path.lexists(join(project.root, path)) for path in (old, new))
     present = None if data_file == stage.file else read_if_there(project.reader, data_file)

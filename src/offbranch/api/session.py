@@ -101,6 +101,11 @@ def held(session: Session, *, runs_commands: bool = False) -> Iterator[tuple[Pro
         yield project, descriptors
 
 
+def lock_files(project: Project) -> tuple[AbsPath, AbsPath]:
+    """Returns our lock of a project, and that of DVC; for those who only look at them."""
+    return join(project.root, LOCK), AbsPath(os.path.join(project.tmp_dir, "lock"))
+
+
 def need_git(project: Project) -> GitRepo:
     """Returns the Git repository of a project, ready for experiments.
 

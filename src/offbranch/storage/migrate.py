@@ -55,7 +55,7 @@ def plan_migration(cache: LocalCache, *, state: StateDb, reporter: Reporter) -> 
     names: dict[ObjectId, ObjectId] = {}
     files: dict[ObjectId, ObjectId] = {}
     for n_done, id in enumerate(one for one in old if not is_directory(one)):
-        new = _new_name(cache, AbsPath(legacy.path_of(id)), id, state)
+        new = _new_name(AbsPath(legacy.path_of(id)), id, state)
         if new is None:
             _tell_corrupt(legacy, id, reporter)
             continue
@@ -90,7 +90,7 @@ def apply_migration(migration: Migration, cache: LocalCache) -> None:
         cache.add_listing(data, id)
 
 
-def _new_name(cache: LocalCache, path: AbsPath, id: ObjectId, state: StateDb) -> ObjectId | None:
+def _new_name(path: AbsPath, id: ObjectId, state: StateDb) -> ObjectId | None:
     """Returns the md5 of an object of DVC 2; None when it is not what its name says."""
     status = os.stat(path)
     known = state.file(path, stamp_of(status))
