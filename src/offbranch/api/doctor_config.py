@@ -72,6 +72,10 @@ def check_remotes(
             hint = f"pip install 'offbranch[{absent[1]}]'"
             yield problem("remotes", f"{name}: {scheme} needs '{absent[0]}', which is not installed", hint)
             continue
+        if scheme == "local" and not os.path.isdir(remote.url) and "://" not in remote.url:
+            hint = f"mount it, or let the first push make it; another place: ob remote modify {remote.name} url PATH"
+            yield warning("remotes", f"{name}: there is no directory '{remote.url}'", hint)
+            continue
         yield ok("remotes", f"{name}: {scheme}, {without_password(remote.url)}")
         if (result := probe(remote) if probe is not None else None) is not None:
             yield result

@@ -92,7 +92,8 @@ def rename_section(text: str, section: str, new: str, *, origin: str = "config")
     """
     parts = tuple(scan(text, origin=origin))
     for header in [part for part in parts if isinstance(part, Header) and part.section == section][::-1]:
-        text = text[: header.name_start] + _header_name(new) + text[header.name_end :]
+        inner = text[header.name_start : header.name_end]
+        text = text[: header.name_start] + inner.replace(inner.strip(), _header_name(new)) + text[header.name_end :]
     return text
 
 
@@ -141,7 +142,7 @@ def _with_section(text: str, parts: tuple[Header | Entry, ...], section: str, ro
     if named and not section.startswith(_KINDS_WITH_NAME):
         at = _with_comments_above(text, named[0].start)
         return text[:at] + block + text[at:]
-    if not text.strip():
+    if text in ("\n", "\r\n"):
         text = ""  # DVC leaves a single newline where nothing is left
     return text + ("" if not text or text.endswith(("\n", "\r")) else end_of_line) + block
 

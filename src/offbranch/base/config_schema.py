@@ -140,7 +140,7 @@ def check_remote_option(section: str, option: str, schemes: Iterable[str] | None
     name = section.partition(" ")[2].strip('"')
     owners = [kind for kind, options in SCHEMES.items() if option in options]
     if owners and schemes is not None:
-        reason = f"it is an option of {', '.join(owners)}, and the remote is of {', '.join(kinds)}"
+        reason = f"it is an option of {', '.join(owners)}, not of {', '.join(kinds)}"
     else:
         reason = "there is no such option"
     raise UsageError(
