@@ -61,7 +61,7 @@ def test_commands_and_aliases() -> None:
     assert read_words(["experiments", "run"]).command is COMMANDS["exp run"]
     assert read_words(["exp", "ls"]).command is COMMANDS["exp list"]
     assert read_words(["exp", "rm", "x"]).command is COMMANDS["exp remove"]
-    assert read_words(["doctor"]).command is COMMANDS["version"]
+    assert read_words(["mv", "a", "b"]).command is COMMANDS["move"]
     assert read_words(["repro", "-f", "train"]).words == ["-f", "train"]
 
 

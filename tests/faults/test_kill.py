@@ -47,6 +47,7 @@ class Scenario:
         code: How it ends if it is not killed.
         files: Of the project.
         is_done: Tells whether it has done everything already, so that it cannot be repeated.
+        rewrites: Of the user's own files those that the command is to change.
         every: Only each so many-th write is tried; all processes of Git that write always.
     """
 
@@ -55,6 +56,7 @@ class Scenario:
     code: int = 0
     files: tuple[tuple[str, str], ...] = tuple(SIMPLE.items())
     is_done: Callable[[TestProject], bool] = lambda project: False
+    rewrites: tuple[str, ...] = ()
     every: int = 1
 
 
@@ -118,6 +120,42 @@ def restorable(project: TestProject) -> None:
     project.write("params.yaml", "lr: 0.5\nfail: 0\n")
 
 
+def with_data_to_move(project: TestProject) -> None:
+    with_data(project)
+    (project.root / "sub").mkdir()
+    assert project.ob("add", "data", "big.bin").code == 0
+
+
+def with_linked_data(project: TestProject) -> None:
+    with_data(project)
+    project.write(".dvc/config", "[cache]\n    type = hardlink\n")
+    assert project.ob("add", "data", "big.bin").code == 0
+
+
+def with_outputs(project: TestProject) -> None:
+    user_work(project)
+    assert project.ob("repro").code == 0
+
+
+def with_remotes(project: TestProject) -> None:
+    user_work(project)
+    project.write(".dvc/config", "# mine\n[core]\n    remote = a\n['remote \"a\"']\n    url = /x  # there\n")
+    project.write(".dvc/config.local", "[core]\n    remote = a\n")
+
+
+def with_objects_of_dvc2(project: TestProject) -> None:
+    user_work(project)
+    for name, md5 in (("w.txt", "dd8c6a395b5dd36c56d23275028f526c"), ("v.txt", "60b725f10c9c85c70d97880dfe8191b3")):
+        data = b"a\r\nb\r\n" if name == "w.txt" else b"a\n"
+        project.write(name, data)
+        project.write(f".dvc/cache/{md5[:2]}/{md5[2:]}", data).chmod(0o444)
+        project.write(f"{name}.dvc", f"outs:\n- md5: {md5}\n  size: {len(data)}\n  path: {name}\n")
+
+
+def lacks(path: str) -> Callable[[TestProject], bool]:
+    return lambda project: not project.exists(path)
+
+
 def has_experiment(name: str) -> Callable[[TestProject], bool]:
     return lambda project: name in project.exps()
 
@@ -145,6 +183,21 @@ SCENARIOS = {
     "add-again": Scenario(("add", "data"), with_added_data),
     "checkout": Scenario(("checkout",), with_lost_data),
     "commit": Scenario(("commit", "-f"), with_changed_output),
+    "move": Scenario(("move", "big.bin", "sub/other.bin"), with_data_to_move, is_done=lacks("big.bin.dvc")),
+    "move-directory": Scenario(("move", "data", "sub"), with_data_to_move, is_done=lacks("data.dvc")),
+    "remove-data": Scenario(("remove", "--outs", "big.bin.dvc"), with_data_to_move, is_done=lacks("big.bin.dvc")),
+    "remove-stage": Scenario(
+        ("remove", "--outs", "prepare"), with_outputs, files=STAGES, rewrites=("dvc.yaml",),
+        is_done=lambda project: "  prepare:" not in project.read("dvc.lock"),
+    ),
+    "unprotect": Scenario(("unprotect", "data", "big.bin"), with_linked_data),
+    "remote-rename": Scenario(
+        ("remote", "rename", "a", "b"), with_remotes, is_done=lambda project: '"b"' in project.read(".dvc/config")
+    ),
+    "remote-remove": Scenario(
+        ("remote", "remove", "a"), with_remotes, is_done=lambda project: '"a"' not in project.read(".dvc/config")
+    ),
+    "cache-migrate": Scenario(("cache", "migrate", "--dvc-files"), with_objects_of_dvc2),
 }  # fmt: skip
 
 
@@ -188,7 +241,8 @@ def test_killed_anywhere(name: str, killer: Killer, tmp_path: Path) -> None:
     scenario = SCENARIOS[name]
     origin = make_project(tmp_path / "origin", dict(scenario.files))
     scenario.prepare(origin)
-    before = kept(origin, OWN)
+    own = tuple(name for name in OWN if name not in scenario.rewrites)
+    before = kept(origin, own)
     undisturbed = copy_of(origin, tmp_path / "undisturbed")
     labels = killer.writes(undisturbed.root, scenario.words)
     assert killer.code == scenario.code, (tmp_path / "output").read_text()
@@ -203,12 +257,12 @@ def test_killed_anywhere(name: str, killer: Killer, tmp_path: Path) -> None:
             # How often the state database is written depends on the clock, so there may be that many writes less.
             assert code == scenario.code, f"{place}\n{output}"
             assert n > len(labels) - sum(label.startswith("sqlite") for label in labels), f"{place}\n{output}"
-        check(project, before, known, place)
+        check(project, own, before, known, place)
         check_git(project)
         if not scenario.is_done(project):
             code, output = killer.run(project.root, scenario.words)
             assert code == scenario.code, f"{place}\n{output}"
-        check(project, before, known, place)
+        check(project, own, before, known, place)
         if name == "apply":
             check_replaced_work_is_kept(project, place)
         if name == "run-fails":
@@ -227,8 +281,8 @@ def check_replaced_work_is_kept(project: TestProject, place: str) -> None:
     assert project.exists(f".dvc/cache/files/md5/{md5[:2]}/{md5[2:]}"), place
 
 
-def check(project: TestProject, before: Kept, known: dict[str, list[str]], place: str) -> None:
-    assert kept(project, OWN) == before, place
+def check(project: TestProject, own: Sequence[str], before: Kept, known: dict[str, list[str]], place: str) -> None:
+    assert kept(project, own) == before, place
     assert wrong_objects(project) == [], place
     assert incomplete_experiments(project, known) == [], place
     assert AttemptState.RUNNING not in attempts(project), place

@@ -2,7 +2,11 @@
 
 from collections.abc import Mapping
 
+from offbranch.api.config import cache_dir, get_config, list_config, set_config, unset_config
+from offbranch.api.config_levels import Level as ConfigLevel
 from offbranch.api.data import add
+from offbranch.api.data_move import move
+from offbranch.api.data_unprotect import unprotect
 from offbranch.api.demo import create_demo
 from offbranch.api.exp import RunRequest
 from offbranch.api.exp import apply as exp_apply
@@ -11,12 +15,26 @@ from offbranch.api.exp import remove as exp_remove
 from offbranch.api.exp import rename as exp_rename
 from offbranch.api.exp import run as exp_run
 from offbranch.api.exp import save as exp_save
+from offbranch.api.ignored import check_ignore
+from offbranch.api.migrate import migrate as cache_migrate
 from offbranch.api.outputs import checkout, commit
 from offbranch.api.pipeline import ReproRequest, plan, repro
 from offbranch.api.project import init, root
+from offbranch.api.project_destroy import destroy
+from offbranch.api.remotes import (
+    add_remote,
+    default_remote,
+    list_remotes,
+    modify_remote,
+    remove_remote,
+    rename_remote,
+    set_default_remote,
+)
+from offbranch.api.self_check import doctor
 from offbranch.api.session import Session, make_session
 from offbranch.api.show import exp_diff, exp_list, exp_show, exp_table
 from offbranch.api.stage_edit import NewStage, add_stage
+from offbranch.api.stage_remove import remove
 from offbranch.api.stages import dag, status
 from offbranch.api.stages import stages as list_stages
 from offbranch.experiments.remove import Removal
@@ -26,6 +44,7 @@ from offbranch.views.options import ShowOptions
 
 __all__ = [
     "PUBLIC",
+    "ConfigLevel",
     "ListOptions",
     "NewStage",
     "Removal",
@@ -35,11 +54,18 @@ __all__ = [
     "Session",
     "ShowOptions",
     "add",
+    "add_remote",
     "add_stage",
+    "cache_dir",
+    "cache_migrate",
+    "check_ignore",
     "checkout",
     "commit",
     "create_demo",
     "dag",
+    "default_remote",
+    "destroy",
+    "doctor",
     "exp_apply",
     "exp_branch",
     "exp_diff",
@@ -50,13 +76,25 @@ __all__ = [
     "exp_save",
     "exp_show",
     "exp_table",
+    "get_config",
     "init",
+    "list_config",
+    "list_remotes",
     "list_stages",
     "make_session",
+    "modify_remote",
+    "move",
     "plan",
+    "remove",
+    "remove_remote",
+    "rename_remote",
     "repro",
     "root",
+    "set_config",
+    "set_default_remote",
     "status",
+    "unprotect",
+    "unset_config",
 ]
 
 PUBLIC: Mapping[str, str]

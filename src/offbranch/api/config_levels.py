@@ -17,6 +17,7 @@ from offbranch.base.events import Warned
 from offbranch.base.files import atomic_write, decode
 from offbranch.base.locks import hold_lock
 from offbranch.base.paths import CONFIG_FILE, DVC_DIR, LOCAL_CONFIG_FILE, OB_DIR, AbsPath, join
+from offbranch.base.plugins import load
 from offbranch.base.records import record
 from offbranch.project import find_root
 
@@ -162,7 +163,13 @@ def changing(session: Session, file: ConfigFile) -> Iterator[None]:
     root = find_root(session.start)
     private = join(root, OB_DIR) if root is not None else session.environment.cache_dir
     directory = private if file.level in (Level.PROJECT, Level.LOCAL) else session.environment.cache_dir
-    with hold_lock(AbsPath(os.path.join(directory, "config.lock")), wait_s=session.environment.lock_wait_s):
+    lock = AbsPath(os.path.join(directory, "config.lock"))
+    above = AbsPath(os.path.dirname(file.path))
+    with hold_lock(
+        lock,
+        wait_s=session.environment.lock_wait_s,
+        on_abandoned=lambda who: load("offbranch.base.litter:sweep_litter")(above, who.pid, below=False),
+    ):
         yield
 
 

@@ -45,7 +45,7 @@ class Remote:
     origin: str
 
 
-def remotes(session: Session, *, level: Level | None = None) -> tuple[Remote, ...]:
+def list_remotes(session: Session, *, level: Level | None = None) -> tuple[Remote, ...]:
     """Returns the data remotes that all config files together have, or one of them; the weakest file first."""
     together = _together(session, level)
     default = together.get(("core", "remote"))
@@ -101,7 +101,7 @@ def add_remote(
 
         secret = (section, "url") if holds_secret(section, "url", url) else None
         rewrite(session, file, edit, secret=secret)
-    return next(remote for remote in remotes(session) if remote.name == _name(section))
+    return next(remote for remote in list_remotes(session) if remote.name == _name(section))
 
 
 def modify_remote(name: str, option: str, value: str | None, session: Session, *, level: Level | None = None) -> None:

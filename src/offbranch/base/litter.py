@@ -12,17 +12,18 @@ from offbranch.base.paths import AbsPath, join
 _NOT_OURS = (".git", ".dvc/cache")
 
 
-def sweep_litter(root: AbsPath, pid: int) -> int:
+def sweep_litter(root: AbsPath, pid: int, *, below: bool = True) -> int:
     """Removes the temporary files of a process that is gone; returns their number.
 
     Args:
         root: Of the project. Links are not followed.
+        below: Look into directories below it as well.
         pid: The process; nobody else who uses this id may be writing to the project.
     """
     skipped = frozenset(join(root, path) for path in _NOT_OURS)
     n_removed = 0
     for directory, names, files in os.walk(root):
-        names[:] = [name for name in names if os.path.join(directory, name) not in skipped]
+        names[:] = [name for name in names if below and os.path.join(directory, name) not in skipped]
         for name in files:
             if name.startswith(TEMPORARY_PREFIX) and _is_of(pid, name):
                 remove_file(AbsPath(os.path.join(directory, name)))

@@ -8,7 +8,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterable
 
-from offbranch.api.check_ignore import Checked, check_ignore
+from offbranch.api.ignored import Checked, check_ignore
 from offbranch.base.errors import ExitCode, UsageError
 from offbranch.cli.console import Console
 from offbranch.cli.options import add_json

@@ -6,8 +6,8 @@ The data in the workspace stays; what is only in the cache is lost. A cache outs
 import json
 from argparse import Namespace
 
-from offbranch.api.destroy import cache_inside, destroy
 from offbranch.api.project import root
+from offbranch.api.project_destroy import cache_inside, destroy
 from offbranch.base.errors import ExitCode, OffbranchError, UsageError
 from offbranch.cli.console import Console
 from offbranch.cli.options import add_json

@@ -8,8 +8,8 @@ import json
 from argparse import Namespace
 from collections.abc import Mapping
 
-from offbranch.api.doctor import doctor
 from offbranch.api.finding import Finding, Health
+from offbranch.api.self_check import doctor
 from offbranch.base.errors import ExitCode
 from offbranch.cli.console import Console
 from offbranch.cli.lines import Style

@@ -6,7 +6,7 @@ If the destination is a directory, the data is put into it. Outputs of stages ca
 import json
 from argparse import Namespace
 
-from offbranch.api.move import move
+from offbranch.api.data_move import move
 from offbranch.base.errors import ExitCode
 from offbranch.cli.console import Console
 from offbranch.cli.next_steps import say_what_to_track

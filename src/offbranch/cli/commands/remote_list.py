@@ -4,7 +4,7 @@ import json
 from argparse import Namespace
 
 from offbranch.api.config_levels import shown
-from offbranch.api.remotes import remotes
+from offbranch.api.remotes import list_remotes
 from offbranch.base.config_schema import without_password
 from offbranch.base.errors import ExitCode
 from offbranch.cli.console import Console
@@ -25,7 +25,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: Namespace, console: Console) -> int:
-    found = remotes(session_of(console), level=level_of(args))
+    found = list_remotes(session_of(console), level=level_of(args))
     if args.json:
         console.data(
             json.dumps(

@@ -7,7 +7,7 @@ workspace and in the cache; --outs deletes it in the workspace.
 import json
 from argparse import Namespace
 
-from offbranch.api.remove import remove
+from offbranch.api.stage_remove import remove
 from offbranch.base.errors import ExitCode
 from offbranch.cli.console import Console
 from offbranch.cli.next_steps import say_what_to_track

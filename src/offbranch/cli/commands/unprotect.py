@@ -6,7 +6,7 @@ Only needed with hard or symbolic links (cache.type), before data is changed in 
 import json
 from argparse import Namespace
 
-from offbranch.api.unprotect import unprotect
+from offbranch.api.data_unprotect import unprotect
 from offbranch.base.errors import ExitCode
 from offbranch.cli.console import Console
 from offbranch.cli.options import add_json

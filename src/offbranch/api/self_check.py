@@ -5,10 +5,10 @@ import platform
 from collections.abc import Callable, Iterator, Sequence
 
 from offbranch import __version__
-from offbranch.api.doctor_config import check_config, check_remotes
-from offbranch.api.doctor_places import check_cache, check_links, check_locks, check_state
 from offbranch.api.finding import Finding, ok, problem, warning
 from offbranch.api.remotes import Remote
+from offbranch.api.self_check_config import check_config, check_remotes
+from offbranch.api.self_check_places import check_cache, check_links, check_locks, check_state
 from offbranch.api.session import Session
 from offbranch.base.errors import GitError, OffbranchError
 from offbranch.base.paths import CONFIG_FILE, LOCAL_CONFIG_FILE, TMP_DIR, RepoPath, join, relative_to

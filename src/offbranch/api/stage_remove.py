@@ -1,7 +1,7 @@
 """Taking stages out of dvc.yaml and data out of control.
 
-The order of writing: the definition first, then its entry in dvc.lock, the lines of `.gitignore`, and last, if asked for, the
-data. Killed in between, what is left over is an entry or a line that nothing needs, never data that nothing records.
+The order of writing: the lines of `.gitignore`, the data if asked for (the cache has it), the definition, and last its entry in
+dvc.lock. Killed in between, nothing is lost, and the same command once more completes it.
 """
 
 import os
@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from offbranch.api.session import Session, held, working_directory
 from offbranch.base.errors import ConflictError, NotFoundError
 from offbranch.base.files import atomic_write, decode, read_if_there, remove_file, remove_tree
-from offbranch.base.paths import DATA_SUFFIX, LOCK_FILE, PIPELINE_FILE, RepoPath, join
+from offbranch.base.paths import DATA_SUFFIX, LOCK_FILE, PIPELINE_FILE, RepoPath, join, resolve_in
 from offbranch.base.records import record
+from offbranch.base.yaml import load_yaml
 from offbranch.experiments.loading import load
 from offbranch.experiments.workbench import unignore
 from offbranch.pipeline.edit import remove_stage_text
@@ -51,14 +52,16 @@ def remove(targets: Sequence[str], session: Session, *, outs: bool = False, forc
     """
     with held(session) as (project, _):
         loaded = load(project)
-        stages = _stages_of(loaded, targets, working_directory(project, session))
-        names = _written_names(loaded, stages)
+        stages, names = _resolve(project, loaded, targets, working_directory(project, session))
         texts = _new_texts(project, names)
         paths = [out.path for stage in stages for out in stage.outs if out.path is not None]
         doomed = [path for path in paths if outs and os.path.lexists(join(project.root, path))]
         if not force:
             _refuse_loss(project, [out for stage in stages for out in stage.outs if out.path in doomed])
-        touched: list[RepoPath] = []
+        cached = [out.path for stage in stages for out in stage.outs if out.cache and out.path is not None]
+        touched = list(unignore(project, cached))
+        for path in doomed:
+            remove_tree(join(project.root, path))
         for file, text in texts.items():
             where = join(project.root, file)
             if text is None:
@@ -66,27 +69,52 @@ def remove(targets: Sequence[str], session: Session, *, outs: bool = False, forc
             else:
                 atomic_write(where, text.encode())
             touched.append(file)
-        cached = [out.path for stage in stages for out in stage.outs if out.cache and out.path is not None]
-        touched += unignore(project, cached)
-        for path in doomed:
-            remove_tree(join(project.root, path))
         addresses = tuple(stage.address for stage in stages)
         return Removed(stages=addresses, files=tuple(dict.fromkeys(touched)), outs=tuple(doomed))
 
 
-def _stages_of(loaded: Pipelines, targets: Sequence[str], cwd: RepoPath) -> tuple[Stage, ...]:
+def _resolve(
+    project: Project, loaded: Pipelines, targets: Sequence[str], cwd: RepoPath
+) -> tuple[tuple[Stage, ...], dict[RepoPath, list[str]]]:
+    """Returns the stages that targets name, and for each file the names of its entries that go; for a .dvc file none."""
     found: dict[str, Stage] = {}
-    for target in resolve_targets(loaded, targets, cwd=cwd):
-        stage = target.stage
-        if target.path is not None:
-            raise NotFoundError(
-                f"'{target.written}' is data, recorded by '{stage.address}'",
-                hint=f"stop tracking it with: ob remove {stage.address}"
-                if stage.command is None
-                else f"remove the stage that makes it with: ob remove {stage.address}",
-            )
-        found[stage.address] = stage
-    return tuple(found.values())
+    left_over: list[tuple[RepoPath, str]] = []
+    for written in targets:
+        try:
+            resolved = resolve_targets(loaded, (written,), cwd=cwd)
+        except NotFoundError:
+            orphan = _orphan(project, written, cwd)
+            if orphan is None:
+                raise
+            left_over.append(orphan)
+            continue
+        for target in resolved:
+            stage = target.stage
+            if target.path is not None:
+                raise NotFoundError(
+                    f"'{target.written}' is data, recorded by '{stage.address}'",
+                    hint=f"stop tracking it with: ob remove {stage.address}"
+                    if stage.command is None
+                    else f"remove the stage that makes it with: ob remove {stage.address}",
+                )
+            found[stage.address] = stage
+    stages = tuple(found.values())
+    names = _written_names(loaded, stages)
+    for file, name in left_over:
+        names.setdefault(file, []).append(name)
+    return stages, names
+
+
+def _orphan(project: Project, written: str, cwd: RepoPath) -> tuple[RepoPath, str] | None:
+    """Returns dvc.yaml and name of a stage that only dvc.lock has still, as after an interrupted removal."""
+    file, colon, name = written.partition(":")
+    path = resolve_in(cwd, file if colon else PIPELINE_FILE)
+    if path is None or not path.endswith(PIPELINE_FILE):
+        return None
+    lock = RepoPath(path.removesuffix(PIPELINE_FILE) + LOCK_FILE)
+    text = read_if_there(project.reader, lock)
+    wanted = name if colon else written
+    return (path, wanted) if text is not None and wanted in parse_lock(decode(text, lock), lock) else None
 
 
 def _written_names(loaded: Pipelines, stages: Iterable[Stage]) -> dict[RepoPath, list[str]]:
@@ -122,15 +150,23 @@ def _new_texts(project: Project, names: dict[RepoPath, list[str]]) -> dict[RepoP
         if file.endswith(DATA_SUFFIX):
             texts[file] = None
             continue
-        text: str | None = decode(project.reader.read_bytes(file), file)
-        for name in gone:
-            text = None if text is None else remove_stage_text(text, name, path=file)
-        texts[file] = text
+        content = read_if_there(project.reader, file)
+        if content is not None and (changed := _without(decode(content, file), file, gone)) != decode(content, file):
+            texts[file] = changed
         lock = RepoPath(file.removesuffix(PIPELINE_FILE) + LOCK_FILE)
         before = read_if_there(project.reader, lock)
         if before is not None:
             texts |= _new_lock(decode(before, lock), lock, gone)
     return texts
+
+
+def _without(text: str, file: RepoPath, gone: Sequence[str]) -> str | None:
+    stages = (load_yaml(text, file) or {}).get("stages") or {}
+    changed: str | None = text
+    for name in gone:
+        if changed is not None and name in stages:
+            changed = remove_stage_text(changed, name, path=file)
+    return changed
 
 
 def _new_lock(text: str, lock: RepoPath, gone: Sequence[str]) -> dict[RepoPath, str | None]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from offbranch.api.config import schemes_behind
 from offbranch.api.config_levels import ConfigFile, ConfigValue, Level, config_files, merged, read_text_of, values_of
 from offbranch.api.finding import Finding, ok, problem, warning
-from offbranch.api.remotes import Remote, remotes
+from offbranch.api.remotes import Remote, list_remotes
 from offbranch.api.session import Session
 from offbranch.base.config import parse_config
 from offbranch.base.config_schema import SCHEMES, check_remote_option, holds_secret, without_password
@@ -52,7 +52,7 @@ def check_remotes(
         probe: Tries whether the remote answers.
     """
     together = merged(config_files(session))
-    found = remotes(session)
+    found = list_remotes(session)
     if not found:
         yield ok("remotes", "none; 'ob remote add -d NAME URL' makes one")
     for remote in found:

@@ -1,6 +1,6 @@
 """Renaming data that a .dvc file records: the data itself, its .dvc file, and the lines of `.gitignore`.
 
-The order of writing: the new ignore line, the new .dvc file, the data, then the old .dvc file and ignore line go. Killed in
+The order of writing: the new ignore line, the new .dvc file, the data, then the old ignore line and .dvc file go. Killed in
 between, both .dvc files are there and the data has one of its two names; the same command once more completes it.
 """
 
@@ -80,11 +80,11 @@ def _carry_out(
     touched.append(data_file)
     if has_data:
         _rename(join(project.root, old), join(project.root, new))
+    if is_cached:
+        touched += unignore(project, [old])
     if data_file != stage.file:
         remove_file(join(project.root, stage.file))
         touched.append(stage.file)
-    if is_cached:
-        touched += unignore(project, [old])
     files = tuple(dict.fromkeys(touched))
     return Moved(source=old, target=new, data_file=data_file, files=files, has_data=has_data)
 
@@ -124,7 +124,9 @@ def _owner(loaded: Pipelines, path: RepoPath, written: str) -> Stage:
 
 def _destination(project: Project, session: Session, loaded: Pipelines, old: RepoPath, target: str) -> RepoPath:
     disk = absolute(target, base=session.start)
-    is_inside = os.path.isdir(disk) and (os.path.lexists(join(project.root, old)) or target.endswith(("/", os.sep)))
+    # A directory that has a .dvc file, while the old name is gone: what an interrupted move has renamed already.
+    is_moved = os.path.lexists(disk + DATA_SUFFIX) and not os.path.lexists(join(project.root, old))
+    is_inside = os.path.isdir(disk) and not is_moved
     new = _in_project(project, disk, target)
     if is_inside and new != old:
         new = RepoPath(f"{new}/{posixpath.basename(old)}" if new != ROOT else posixpath.basename(old))
