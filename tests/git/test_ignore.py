@@ -8,6 +8,7 @@ from git_repos import commit_all, gp, make_repo, opened, run, write
 from offbranch.git.ignore import (
     entry_line,
     ignored_paths,
+    remove_ignore_entries,
     stage_files,
     tracked_paths,
     untracked_files,
@@ -110,6 +111,16 @@ def test_entry_is_added_once_and_taken_away_alone() -> None:
     assert with_entry("/a\n/b\n", "a") == "/a\n/b\n"
     assert without_entry("# mine\r\n/a\r\n\r\n/ab\n/a", "a") == "# mine\r\n\r\n/ab\n"
     assert without_entry("/x y \n", "x y ") == ""
+
+
+def test_removing_entries(git_repo: Path) -> None:
+    repo = opened(git_repo)
+    write(git_repo, ".gitignore", "# mine\n/a\n/b\n")
+    write(git_repo, "sub/.gitignore", "/x\n")
+    assert remove_ignore_entries(repo, gp("a", "sub/x", "sub/nothing", "none/y")) == (".gitignore", "sub/.gitignore")
+    assert (git_repo / ".gitignore").read_text() == "# mine\n/b\n"
+    assert not (git_repo / "sub/.gitignore").exists()
+    assert remove_ignore_entries(repo, gp("a")) == ()
 
 
 # Git ends a rule at a line break, and its names cannot hold NUL or `/`.

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from offbranch.base.errors import BadInputError, ConflictError, NotFoundError
 from offbranch.base.yaml import load_yaml
-from offbranch.pipeline.edit import add_stage_text, set_stage_key
+from offbranch.pipeline.edit import add_stage_text, remove_stage_text, set_stage_key
 
 NEW: dict[str, Any] = {"outs": ["o"], "cmd": "run x", "deps": ["a", "b"], "params": ["lr", {"f.yaml": ["k"]}]}
 BLOCK = """\
@@ -147,3 +147,60 @@ def test_adding_means_what_a_dict_update_means(before: dict[str, str], name: str
     new = add_stage_text(old, name, {"cmd": command}, force=True)
     stages = {**(document.get("stages") or {}), name: {"cmd": command}}
     assert load_yaml(new, "f") == {**document, "stages": stages}
+
+
+# Removing
+
+
+def test_removing_keeps_every_other_byte() -> None:
+    a = "  a:\n    cmd: >-\n      python a.py\n      --x 1\n    deps: [b,   c]    # odd spacing\n\n"
+    assert remove_stage_text(COMMENTED, "a") == COMMENTED.replace(a, "")
+    b = '  b:\n    frozen: true   # for now\n    cmd: "two"\n'
+    assert remove_stage_text(COMMENTED, "b") == COMMENTED.replace(b, "")
+
+
+def test_removing_the_last_stage() -> None:
+    text = "# top\nstages:\n  a:\n    cmd: x\n# tail\nmetrics:\n- m.json\n"
+    assert remove_stage_text(text, "a") == "# top\n# tail\nmetrics:\n- m.json\n"
+    assert remove_stage_text("stages:\n  a:\n    cmd: x\n", "a") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "stages: {a: {cmd: x}, b: {cmd: y}}\n",
+        "stages:\n  ? a\n  : cmd: x\n  b:\n    cmd: y\n",
+        "stages:\n  b: &y\n    cmd: y\n  'a':\n    <<: *y\n",
+    ],
+)
+def test_removing_in_unusual_styles(text: str) -> None:
+    assert load_yaml(remove_stage_text(text, "a") or "", "f") == {"stages": {"b": {"cmd": "y"}}}
+
+
+def test_removing_a_stage_that_is_not_there() -> None:
+    with pytest.raises(NotFoundError, match=r"no stage 'aa' in 'sub/dvc\.yaml'") as caught:
+        remove_stage_text(COMMENTED, "aa", path="sub/dvc.yaml")
+    assert caught.value.hint == "did you mean 'a' or 'b'?" or caught.value.hint == "did you mean 'a'?"
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["a", "b c", "x-1", "yes", "1", "a@b"]),
+        st.fixed_dictionaries(
+            {"cmd": st.sampled_from(["echo", "a: b", "x # y"]), "outs": st.lists(st.just("o"), max_size=1)}
+        ),
+        min_size=1,
+    ),
+    st.sampled_from(["", "# end\n", "params:\n- p.yaml\n"]),
+    st.data(),
+)
+def test_removing_takes_back_what_adding_did(stages: dict[str, Any], tail: str, data: st.DataObject) -> None:
+    text: str | None = tail and tail
+    for name, definition in stages.items():
+        text = add_stage_text(text or None, name, definition)
+    gone = data.draw(st.sampled_from(sorted(stages)))
+    rest = {name: definition for name, definition in stages.items() if name != gone}
+    left = remove_stage_text(str(text), gone)
+    document = load_yaml(left, "f") if left is not None else None
+    assert ((document or {}).get("stages") or {}) == rest
+    assert left is None or left.count("#") == str(text).count("#") - str(stages[gone]).count("#")

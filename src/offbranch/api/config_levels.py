@@ -146,7 +146,8 @@ def shown_name(section: str, option: str) -> str:
 
 def as_written(value: str, section: str, option: str, file: ConfigFile, session: Session) -> str:
     """Returns how a value is written into a file: a relative path counts from there, not from where the user is."""
-    if not _is_path(section, option, value) or os.path.isabs(value) or value.startswith("~") or "://" in value:
+    is_fixed = not value or os.path.isabs(value) or value.startswith("~") or "://" in value
+    if is_fixed or not _is_path(section, option, value):
         return value
     path = os.path.relpath(os.path.join(session.start, value), os.path.dirname(file.path))
     return path.replace(os.sep, "/")

@@ -167,4 +167,8 @@ def _pipelines(project: Project) -> Iterator[Finding]:
     except OffbranchError as error:
         yield _of_error("pipeline", error)
     n_data = sum(stage.command is None for stage in loaded.stages)
-    yield ok("pipeline", f"{len(loaded.stages) - n_data} stages, {n_data} .dvc files in {len(loaded.files)} files")
+    yield ok("pipeline", f"{_count(len(loaded.stages) - n_data, 'stage')}, {_count(n_data, '.dvc file')}")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -100,9 +100,10 @@ def check_setting(section: str, option: str, value: str, *, schemes: Iterable[st
     """
     check_known(section, option)
     if section.startswith("remote "):
-        check_remote_option(section, option, schemes)
         if option == "url":
             _check_url(value)
+        else:
+            check_remote_option(section, option, schemes)
     key = f"{section}.{option}"
     if option in _BOOLEANS and value.lower() not in ("true", "false"):
         raise UsageError(f"{key}: expected true or false, found '{value}'")
