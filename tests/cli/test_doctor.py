@@ -10,11 +10,12 @@ from cli_runs import Ob, Ran
 from interop.peers import snapshot
 from offbranch.api import self_check
 from offbranch.api.finding import Finding, Health, warning
-from offbranch.api.remotes import Remote
 from offbranch.api.self_check import doctor
 from offbranch.api.session import lock_files, make_session
 from offbranch.base.locks import hold_lock
 from offbranch.project import open_project
+from offbranch.storage.remote_files import OPENERS
+from offbranch.storage.remote_setting import RemoteSetting
 from projects import TestProject, make_project
 
 
@@ -79,15 +80,17 @@ def test_a_broken_config_file(run: Ob, project: TestProject) -> None:
 
 
 def test_remotes(run: Ob, project: TestProject, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(self_check.EXTRAS, "s3", ("no_such_module_of_s3",))
-    monkeypatch.setitem(self_check.EXTRAS, "ssh", ("json",))
+    monkeypatch.setitem(self_check.MODULES, "s3", ("no_such_module_of_s3",))
+    monkeypatch.setitem(self_check.MODULES, "ssh", ("json",))
+    for scheme in ("s3", "ssh"):
+        monkeypatch.setitem(OPENERS, scheme, (f"of_{scheme}:open", scheme))  # type: ignore[misc]
     (project.root / "store").mkdir()
     project.write(
         ".dvc/config",
         "[core]\n    remote = nope\n"
         "['remote \"here\"']\n    url = ../store\n['remote \"gone\"']\n    url = ../nowhere\n"
         "['remote \"cloud\"']\n    url = s3://b\n['remote \"far\"']\n    url = ssh://h/p\n    region = x\n"
-        "['remote \"lost\"']\n    url = remote://nobody/x\n",
+        "['remote \"lost\"']\n    url = remote://nobody/x\n['remote \"drive\"']\n    url = gdrive://id\n",
     )
     ran = run("doctor --json")
     assert ran.code == 1
@@ -97,6 +100,7 @@ def test_remotes(run: Ob, project: TestProject, monkeypatch: pytest.MonkeyPatch)
     assert any("'gone': there is no directory" in one for one in warnings)
     assert any("cannot use 'region' of the data remote 'far'" in one for one in warnings)
     assert any("'cloud': s3 needs 'no_such_module_of_s3'" in one and "offbranch[s3]" in one for one in problems)
+    assert any("'drive': gdrive, gdrive://id, which this ob does not reach" in one for one in warnings)
     assert any("'lost'" in one for one in problems) and "'far': ssh, ssh://h/p -> None" in of(ran, "remotes", "ok")
 
 
@@ -105,7 +109,7 @@ def test_the_probe_is_asked_about_what_can_be_reached(project: TestProject) -> N
     project.write(".dvc/config", "['remote \"here\"']\n    url = ../store\n['remote \"gone\"']\n    url = ../nowhere\n")
     asked: list[str] = []
 
-    def probe(remote: Remote) -> Finding | None:
+    def probe(remote: RemoteSetting) -> Finding | None:
         asked.append(remote.name)
         return warning("remotes", f"'{remote.name}' is slow", "wait")
 

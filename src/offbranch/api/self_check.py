@@ -2,12 +2,12 @@
 
 import os
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from offbranch import __version__
 from offbranch.api.finding import Finding, ok, problem, warning
-from offbranch.api.remotes import Remote
-from offbranch.api.self_check_config import check_config, check_remotes
+from offbranch.api.remotes import list_remotes
+from offbranch.api.self_check_config import ProbeRemote, check_config, check_remotes
 from offbranch.api.self_check_places import check_cache, check_links, check_locks, check_state
 from offbranch.api.session import Session
 from offbranch.base.errors import GitError, OffbranchError
@@ -20,19 +20,17 @@ from offbranch.git.ignore import ignored_paths, tracked_paths
 from offbranch.git.repository import GitRepo, head_commit, operation_in_progress
 from offbranch.pipeline.graph import build_graph
 from offbranch.project import Project, find_root, open_project_at
+from offbranch.storage.remote_files import OPENERS
 
-# Optional dependency set -> modules that it brings.
-EXTRAS = {
-    "s3": ("obstore",),
+# Optional dependency set -> the modules that it brings and `ob` needs of it.
+MODULES = {
+    "s3": ("obstore", "botocore"),
     "gs": ("obstore",),
     "azure": ("obstore",),
     "ssh": ("asyncssh",),
     "http": ("requests",),
     "demo": ("numpy", "sklearn"),
 }
-# The set that the data remotes of a scheme need; none for a directory.
-EXTRA_OF_SCHEME = {"s3": "s3", "gs": "gs", "azure": "azure", "ssh": "ssh", "http": "http", "https": "http"}
-ProbeRemote = Callable[[Remote], Finding | None]
 
 
 def doctor(session: Session, *, probe_remote: ProbeRemote | None = None) -> tuple[Finding, ...]:
@@ -40,7 +38,8 @@ def doctor(session: Session, *, probe_remote: ProbeRemote | None = None) -> tupl
 
     Args:
         session: Where.
-        probe_remote: Tries whether a data remote answers; not called for one whose scheme is not usable here.
+        probe_remote: Tries whether a data remote answers, and returns what is to be said of it, None if nothing; only called
+            for one that this installation can reach.
 
     Returns:
         What was found, from the machine to the project; outside of a project only the former.
@@ -60,12 +59,10 @@ def doctor(session: Session, *, probe_remote: ProbeRemote | None = None) -> tupl
     try:
         for check in (_project, _git, check_cache, check_links, check_state, check_locks, _pipelines):
             findings += _guarded(check, project)
+        findings += check_remotes(project, list_remotes(session), missing=_missing, probe=probe_remote)
     finally:
         project.state.close()
-    try:
-        return (*findings, *check_remotes(session, missing=_missing_extra, probe=probe_remote))
-    except OffbranchError as error:
-        return (*findings, _of_error("remotes", error))
+    return tuple(findings)
 
 
 def _guarded(check: Callable[[Project], Iterator[Finding]], project: Project) -> list[Finding]:
@@ -99,21 +96,16 @@ def _machine(session: Session) -> Iterator[Finding]:
             yield problem("version", f"Git {shown} is too old", f"install Git {wanted} or newer")
         else:
             yield ok("version", f"Git {shown}")
-    missing = {extra: absent for extra in EXTRAS if (absent := _missing(EXTRAS[extra]))}
-    there = [extra for extra in EXTRAS if extra not in missing]
+    extras = dict.fromkeys([extra for _, extra in OPENERS.values() if extra is not None] + ["demo"])
+    missing = [extra for extra in extras if _missing(extra)]
+    there = [extra for extra in extras if extra not in missing]
     yield ok("optional", f"installed: {', '.join(there) or 'none'}; not installed: {', '.join(missing) or 'none'}")
 
 
-def _missing(modules: Sequence[str]) -> tuple[str, ...]:
+def _missing(extra: str) -> str | None:
+    """Returns a module of an optional dependency set that is not installed."""
     find = load_by_name("importlib.util:find_spec")
-    return tuple(module for module in modules if find(module) is None)
-
-
-def _missing_extra(scheme: str) -> tuple[str, str] | None:
-    """Returns the module that data remotes of a scheme need and that is not installed, and the set that brings it."""
-    extra = EXTRA_OF_SCHEME.get(scheme)
-    absent = _missing(EXTRAS[extra]) if extra is not None else ()
-    return (absent[0], str(extra)) if absent else None
+    return next((module for module in MODULES.get(extra, ()) if find(module) is None), None)
 
 
 def _project(project: Project) -> Iterator[Finding]:

@@ -2,16 +2,20 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-from offbranch.api.config import schemes_behind
 from offbranch.api.config_levels import ConfigFile, ConfigValue, Level, config_files, merged, read_text_of, values_of
-from offbranch.api.finding import Finding, ok, problem, warning
-from offbranch.api.remotes import Remote, list_remotes
+from offbranch.api.finding import Finding, Health, ok, problem, warning
+from offbranch.api.remotes import Remote
 from offbranch.api.session import Session
 from offbranch.base.config import parse_config
 from offbranch.base.config_schema import SCHEMES, check_remote_option, holds_secret, without_password
 from offbranch.base.errors import OffbranchError
+from offbranch.project import Project
+from offbranch.storage.remote_files import OPENERS
+from offbranch.storage.remote_setting import LOCAL, RemoteSetting, resolve_remote
+
+ProbeRemote = Callable[[RemoteSetting], Finding | None]
 
 
 def check_config(session: Session) -> Iterator[Finding]:
@@ -39,52 +43,62 @@ def check_config(session: Session) -> Iterator[Finding]:
 
 
 def check_remotes(
-    session: Session,
+    project: Project,
+    remotes: Sequence[Remote],
     *,
-    missing: Callable[[str], tuple[str, str] | None],
-    probe: Callable[[Remote], Finding | None] | None,
+    missing: Callable[[str], str | None],
+    probe: ProbeRemote | None,
 ) -> Iterator[Finding]:
     """Looks at each data remote.
 
     Args:
-        session: Where.
-        missing: Returns for a scheme the module that it needs and that is not installed, with the set that brings it.
-        probe: Tries whether the remote answers.
+        project: Whose remotes they are.
+        remotes: As configured.
+        missing: Returns a module of an optional dependency set that is not installed.
+        probe: Tries whether a remote answers.
     """
-    together = merged(config_files(session))
-    found = list_remotes(session)
-    if not found:
+    if not remotes:
         yield ok("remotes", "none; 'ob remote add -d NAME URL' makes one")
-    for remote in found:
-        section = f'remote "{remote.name}"'
+    for remote in remotes:
         name = f"'{remote.name}'{' (default)' if remote.is_default else ''}"
-        schemes = schemes_behind(together[section, "url"].written, together)
-        if schemes is None:
-            yield problem("remotes", f"{name}: its url leads to a data remote that does not exist", "ob remote list")
+        try:
+            setting = resolve_remote(project.config, remote.name, root=project.root)
+        except OffbranchError as error:
+            yield problem(
+                "remotes", f"{name}: {error.message}", error.hint or f"ob remote modify {remote.name} url URL"
+            )
             continue
-        scheme = schemes[0]
-        if scheme not in SCHEMES:
-            yield problem("remotes", f"{name}: '{scheme}://' is not known", f"ob remote modify {remote.name} url URL")
-            continue
-        yield from _options(remote, section, schemes)
-        absent = missing(scheme)
-        if absent is not None:
-            hint = f"pip install 'offbranch[{absent[1]}]'"
-            yield problem("remotes", f"{name}: {scheme} needs '{absent[0]}', which is not installed", hint)
-            continue
-        if scheme == "local" and not os.path.isdir(remote.url) and "://" not in remote.url:
-            hint = f"mount it, or let the first push make it; another place: ob remote modify {remote.name} url PATH"
-            yield warning("remotes", f"{name}: there is no directory '{remote.url}'", hint)
-            continue
-        yield ok("remotes", f"{name}: {scheme}, {without_password(remote.url)}")
-        if (result := probe(remote) if probe is not None else None) is not None:
+        yield from _options(remote, setting.scheme)
+        finding = _reach(setting, name, missing)
+        yield finding
+        if finding.health is Health.OK and probe is not None and (result := probe(setting)) is not None:
             yield result
 
 
-def _options(remote: Remote, section: str, schemes: tuple[str, ...]) -> Iterator[Finding]:
+def _reach(setting: RemoteSetting, name: str, missing: Callable[[str], str | None]) -> Finding:
+    """Tells whether this installation can reach a remote at all."""
+    scheme, own = setting.scheme, setting.name
+    shown = f"{scheme}, {without_password(setting.url)}"
+    if scheme not in OPENERS:
+        if scheme in SCHEMES:
+            return warning("remotes", f"{name}: {shown}, which this ob does not reach", "use 'dvc push' and 'dvc pull'")
+        return problem("remotes", f"{name}: '{scheme}://' is not known", f"ob remote modify {own} url URL")
+    extra = OPENERS[scheme][1]
+    if extra is not None and (module := missing(extra)) is not None:
+        hint = f"pip install 'offbranch[{extra}]'"
+        return problem("remotes", f"{name}: {scheme} needs '{module}', which is not installed", hint)
+    if scheme == LOCAL and not os.path.isdir(setting.url):
+        hint = f"mount it, or let the first push make it; another place: ob remote modify {own} url PATH"
+        return warning("remotes", f"{name}: there is no directory '{setting.url}'", hint)
+    return ok("remotes", f"{name}: {shown}")
+
+
+def _options(remote: Remote, scheme: str) -> Iterator[Finding]:
+    if scheme not in SCHEMES:
+        return
     for option in remote.options:
         try:
-            check_remote_option(section, option.option, schemes)
+            check_remote_option(option.section, option.option, (scheme,))
         except OffbranchError as error:
             text = error.message.replace("cannot set", "cannot use", 1)
             hint = f"ob config --{option.level.value} --unset {option.name}"

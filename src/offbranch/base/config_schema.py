@@ -151,12 +151,16 @@ def check_remote_option(section: str, option: str, schemes: Iterable[str] | None
 
 
 def without_password(url: str) -> str:
-    """Returns a url with the password in it, if any, made unreadable."""
+    """Returns a url with the password in it, and what stands after `?` (a signature may), made unreadable."""
     scheme, found, rest = url.partition("://")
+    rest, mark, _ = rest.partition("?")
     authority, slash, path = rest.partition("/")
     user, at, host = authority.rpartition("@")
     name, colon, _ = user.partition(":")
-    return f"{scheme}://{name}:***@{host}{slash}{path}" if found and at and colon else url
+    if not found or not (mark or (at and colon)):
+        return url
+    shown = f"{name}:***" if colon else user
+    return f"{scheme}://{shown}{at}{host}{slash}{path}{'?***' if mark else ''}"
 
 
 def _check_url(value: str) -> None:
