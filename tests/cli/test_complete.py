@@ -97,6 +97,14 @@ def test_stages(project: TestProject) -> None:
     assert set(offered(project, "exp", "run", "", cwd="sub")) == {"prep", "../dvc.yaml:train", "../x.csv.dvc"}
 
 
+def test_data_remotes_and_options_of_the_configuration(project: TestProject) -> None:
+    project.write(".dvc/config", "['remote \"store\"']\n    url = /x\n['remote \"spare\"']\n    url = /y\n")
+    for command in ("modify", "remove", "rename", "default"):
+        assert offered(project, "remote", command, "st") == ("store",)
+    assert offered(project, "config", "remote.") == ("remote.store.url", "remote.spare.url")
+    assert offered(project, "config", "cache.d") == ("cache.dir",)
+
+
 def test_parameters(project: TestProject) -> None:
     assert offered(project, "exp", "run", "-S", "") == ("lr=", "fail=")
     assert offered(project, "exp", "run", "-S", "l") == ("lr=",)

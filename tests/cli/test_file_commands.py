@@ -174,6 +174,21 @@ def test_data_does_not_leave_the_project_through_a_link(run: Ob, project: TestPr
     assert list((tmp_path / "outside").iterdir()) == []
 
 
+def test_nothing_is_deleted_or_changed_through_a_link(run: Ob, project: TestProject, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "x").write_text("theirs")
+    (outside / "x").chmod(0o444)
+    os.symlink(outside, project.root / "door")
+    project.write("named.dvc", "outs:\n- md5: 60b725f10c9c85c70d97880dfe8191b3\n  hash: md5\n  path: door/x\n")
+    for line in ("remove --outs -f named.dvc", "unprotect door/x", "move door/x y"):
+        refused = run(line)
+        assert refused.code and "out of the project" in refused.err
+    assert (outside / "x").read_text() == "theirs"
+    assert (outside / "x").stat().st_mode & 0o777 == 0o444 and project.exists("named.dvc")
+    done(run("remove named.dvc"))
+
+
 # Unprotect, destroy
 
 
@@ -199,6 +214,15 @@ def test_destroy_asks(run: Ob, project: TestProject, monkeypatch: pytest.MonkeyP
     assert not project.exists(".dvc") and not project.exists("dvc.yaml") and not project.exists("a.txt.dvc")
     assert project.read("data/b") == "content of data/b\n"
     assert run("root").code == 10
+
+
+def test_destroy_keeps_data_whose_data_file_is_broken(run: Ob, project: TestProject) -> None:
+    done(run("config cache.type symlink"))
+    done(run("checkout --relink"))
+    assert os.path.islink(project.root / "a.txt")
+    project.write("a.txt.dvc", "outs: [broken\n")
+    done(run("destroy -f"))
+    assert project.read("a.txt") == "content of a.txt\n" and not os.path.islink(project.root / "a.txt")
 
 
 def test_destroy_leaves_a_cache_elsewhere(run: Ob, project: TestProject, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import os
 from offbranch.base.environ import Environment
 from offbranch.base.paths import PIPELINE_FILE, AbsPath, relative_to
 from offbranch.base.plugins import load
-from offbranch.project import open_project
+from offbranch.project import find_root, open_project, read_config
 
 
 def experiment_names(start: AbsPath, environment: Environment) -> tuple[str, ...]:
@@ -22,6 +22,23 @@ def stage_names(start: AbsPath, environment: Environment) -> tuple[str, ...]:
     pipelines = load("offbranch.experiments.loading:load")(project)
     here = relative_to(start, project.root) or ""
     return tuple(dict.fromkeys(_as_seen_from(here, stage.file, stage.name) for stage in pipelines.stages))
+
+
+def remote_names(start: AbsPath, environment: Environment) -> tuple[str, ...]:
+    """Returns the names of the data remotes."""
+    names: tuple[str, ...] = load("offbranch.storage.remote_setting:remote_names")(
+        read_config(find_root(start), environment)
+    )
+    return names
+
+
+def option_names(start: AbsPath, environment: Environment) -> tuple[str, ...]:
+    """Returns the options of the configuration, those of data remotes only where they are set."""
+    known = load("offbranch.base.config:KNOWN")
+    plain = (f"{section}.{option}" for section, options in known.items() for option in sorted(options or ()))
+    config = read_config(find_root(start), environment)
+    set_here = (load("offbranch.api.config_levels:shown_name")(*key) for key in config.settings)
+    return tuple(dict.fromkeys((*set_here, *plain)))
 
 
 def parameter_keys(start: AbsPath, environment: Environment, file: str) -> tuple[str, ...]:

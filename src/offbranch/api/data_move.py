@@ -10,7 +10,7 @@ import posixpath
 
 from offbranch.api.session import Session, held
 from offbranch.base.errors import ConflictError, NotFoundError, OffbranchError, UsageError, did_you_mean
-from offbranch.base.files import decode, read_if_there, remove_file, remove_tree, write_if_changed
+from offbranch.base.files import decode, is_really_inside, read_if_there, remove_file, remove_tree, write_if_changed
 from offbranch.base.paths import (
     DATA_SUFFIX,
     ROOT,
@@ -62,6 +62,10 @@ def move(source: str, target: str, session: Session) -> Moved:
     with held(session) as (project, _):
         loaded = load(project)
         old = _in_project(project, absolute(source, base=session.start), source)
+        if not is_really_inside(join(project.root, old), project.root):
+            raise UsageError(
+                f"'{source}' leads out of the project through a link", hint="data of a project stays in it"
+            )
         stage = _owner(loaded, old, source)
         new = _destination(project, session, loaded, old, target)
         data_file = _new_data_file(stage, old, new)
@@ -141,7 +145,7 @@ def _destination(project: Project, session: Session, loaded: Pipelines, old: Rep
     above = join(project.root, parent(new))
     if not os.path.isdir(above):
         raise NotFoundError(f"there is no directory '{parent(new)}'", hint=f"mkdir -p {parent(new)}")
-    if not is_same_or_inside(AbsPath(os.path.realpath(above)), AbsPath(os.path.realpath(project.root))):
+    if not is_really_inside(join(project.root, new), project.root):
         raise UsageError(f"'{parent(new)}' leads out of the project", hint="choose a directory of the project")
     for stage in loaded.stages:
         for out in stage.outs:

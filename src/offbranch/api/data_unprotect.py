@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from offbranch.api.session import Session, held
 from offbranch.base.errors import NotFoundError, UsageError
-from offbranch.base.files import decode
+from offbranch.base.files import decode, is_really_inside
 from offbranch.base.paths import DATA_SUFFIX, AbsPath, RepoPath, absolute, join, relative_to
 from offbranch.pipeline.datafile import parse_data_file
 from offbranch.project import Project
@@ -44,6 +44,8 @@ def _paths_of(project: Project, session: Session, target: str) -> tuple[RepoPath
     else:
         found = (path,)
     for one in found:
+        if not is_really_inside(join(project.root, one), project.root):
+            raise UsageError(f"'{one}' leads out of the project through a link", hint="name data of the project")
         if not os.path.exists(AbsPath(join(project.root, one))):
             raise NotFoundError(
                 f"'{one}' does not exist"

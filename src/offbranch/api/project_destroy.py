@@ -7,7 +7,7 @@ between, the project is still one and the same command completes it.
 import os
 
 from offbranch.api.session import Session, held
-from offbranch.base.files import remove_file, remove_tree
+from offbranch.base.files import is_really_inside, remove_file, remove_tree
 from offbranch.base.paths import (
     DVC_DIR,
     IGNORE_FILE,
@@ -68,7 +68,16 @@ def destroy(session: Session) -> Destroyed:
 
 
 def _keep_data(project: Project) -> None:
+    """Makes files of links into the cache: of the outputs, and of all that a file says which cannot be read."""
     for stage in load(project).stages:
         for out in stage.outs:
-            if out.path is not None and os.path.lexists(path := join(project.root, out.path)):
+            path = join(project.root, out.path or "")
+            if out.path is not None and os.path.lexists(path) and is_really_inside(path, project.root):
+                unprotect(path)
+    cache = AbsPath(os.path.realpath(project.cache.root))
+    for directory, names, files in os.walk(project.root):
+        names[:] = [name for name in names if name not in (".git", DVC_DIR)]
+        for name in files:
+            path = AbsPath(os.path.join(directory, name))
+            if os.path.islink(path) and is_same_or_inside(os.path.realpath(path), cache) and os.path.isfile(path):
                 unprotect(path)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from offbranch.api.session import Session, held, working_directory
 from offbranch.base.errors import ConflictError, NotFoundError
-from offbranch.base.files import atomic_write, decode, read_if_there, remove_file, remove_tree
+from offbranch.base.files import atomic_write, decode, is_really_inside, read_if_there, remove_file, remove_tree
 from offbranch.base.paths import DATA_SUFFIX, LOCK_FILE, PIPELINE_FILE, RepoPath, join, resolve_in
 from offbranch.base.records import record
 from offbranch.base.yaml import load_yaml
@@ -56,6 +56,7 @@ def remove(targets: Sequence[str], session: Session, *, outs: bool = False, forc
         texts = _new_texts(project, names)
         paths = [out.path for stage in stages for out in stage.outs if out.path is not None]
         doomed = [path for path in paths if outs and os.path.lexists(join(project.root, path))]
+        _refuse_outside(project, doomed)
         if not force:
             _refuse_loss(project, [out for stage in stages for out in stage.outs if out.path in doomed])
         cached = [out.path for stage in stages for out in stage.outs if out.cache and out.path is not None]
@@ -178,6 +179,15 @@ def _new_lock(text: str, lock: RepoPath, gone: Sequence[str]) -> dict[RepoPath, 
     if len(unwanted) == len(entries) and "\ndatasets:" not in f"\n{text}":
         return {lock: None}
     return {lock: update_lock_text(text, dict.fromkeys(unwanted), path=lock)}
+
+
+def _refuse_outside(project: Project, paths: Iterable[RepoPath]) -> None:
+    for path in paths:
+        if not is_really_inside(join(project.root, path), project.root):
+            raise ConflictError(
+                f"'{path}' leads out of the project through a link, so it is not deleted",
+                hint="remove the stage without --outs, and the data by hand",
+            )
 
 
 def _refuse_loss(project: Project, outs: Iterable[Output]) -> None:

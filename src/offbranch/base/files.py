@@ -148,6 +148,12 @@ def remove_file(path: AbsPath) -> None:
         pass
 
 
+def is_really_inside(path: AbsPath, root: AbsPath) -> bool:
+    """Tells whether the directory that holds a path lies below another one when links on the way are followed."""
+    above, top = os.path.realpath(os.path.dirname(path)), os.path.realpath(root)
+    return above == top or above.startswith(top.rstrip(os.sep) + os.sep)
+
+
 def remove_tree(path: AbsPath) -> None:
     """Removes a file, a link, or a whole directory, read-only files included; nothing there is no error.
 

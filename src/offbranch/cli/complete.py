@@ -8,7 +8,14 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from offbranch.api.complete import experiment_names, parameter_files, parameter_keys, stage_names
+from offbranch.api.complete import (
+    experiment_names,
+    option_names,
+    parameter_files,
+    parameter_keys,
+    remote_names,
+    stage_names,
+)
 from offbranch.base.environ import Environment
 from offbranch.base.paths import AbsPath
 from offbranch.cli.console import Console
@@ -99,6 +106,14 @@ def _stages(place: Place) -> Iterable[str]:
     return stage_names(place.start, place.environment)
 
 
+def _remotes(place: Place) -> Iterable[str]:
+    return remote_names(place.start, place.environment)
+
+
+def _options_of_config(place: Place) -> Iterable[str]:
+    return option_names(place.start, place.environment)
+
+
 def _parameters(place: Place) -> Iterable[str]:
     """Yields `key=` and `file:key=` for `-S`, with the signs that Hydra puts in front of a key."""
     sign = place.word[: len(place.word) - len(place.word.lstrip("+~"))]
@@ -133,6 +148,12 @@ _ARGUMENTS: Mapping[str, Source] = {
     "checkout": _stages,
     "dag": _stages,
     "stage list": _stages,
+    "remove": _stages,
+    "config": _options_of_config,
+    "remote modify": _remotes,
+    "remote remove": _remotes,
+    "remote rename": _remotes,
+    "remote default": _remotes,
     "completion": lambda _: _SHELLS,
 }
 _VALUES: Mapping[str, Source] = {
