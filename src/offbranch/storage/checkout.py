@@ -18,6 +18,7 @@ from offbranch.storage.local import LocalCache
 from offbranch.storage.objects import is_directory
 from offbranch.storage.scan import stamp_of
 from offbranch.storage.state import StateDb
+from offbranch.storage.verify import CorruptContent, CorruptObject, corrupt_error, read_sound
 from offbranch.storage.workspace import record_written
 
 __all__ = ["CheckoutPlan", "apply_checkout", "plan_checkout"]
@@ -50,21 +51,26 @@ def apply_checkout(
     Raises:
         ConflictError: Unsaved files would be lost, or something that is not ours to remove stands in the way.
         MissingDataError: The cache lacks an object.
+        CorruptObjectError: An object of the cache was not what its name says; all other files have been written.
         OffbranchError: A file cannot be written.
     """
     _check(plan, force=force, allow_missing=allow_missing)
     if plan.is_noop or (plan.wanted in plan.missing):
         return
+    corrupt: dict[str, CorruptObject] = {}
     try:
         _clear(plan)
-        times = _write(plan, cache, None if state is None else _old_time(state), reporter or NullReporter())
+        times = _write(plan, cache, state, corrupt, reporter or NullReporter())
     except OSError as error:
         raise ConflictError(
             f"cannot check out '{plan.path}': {(error.strerror or str(error)).lower()}: '{error.filename}'",
             hint="move it away and repeat the command",
         ) from error
     if state is not None:
-        _record(plan, times, state, ignore)
+        _record(plan, times, state, ignore, is_whole=not plan.missing and not corrupt)
+    if corrupt:
+        top = plan.rel or plan.path
+        raise corrupt_error(corrupt.values(), (f"{top}/{name}" if name else top for name in corrupt))
 
 
 def _check(plan: CheckoutPlan, *, force: bool, allow_missing: bool) -> None:
@@ -127,8 +133,15 @@ def _remove_empty_tree(path: str, *, must: bool) -> None:
             return  # ignored files stay, and with them their directories
 
 
-def _write(plan: CheckoutPlan, cache: LocalCache, old_time: int | None, reporter: Reporter) -> dict[str, int]:
-    """Makes the files; returns the modification time that each shows."""
+def _write(
+    plan: CheckoutPlan,
+    cache: LocalCache,
+    state: StateDb | None,
+    corrupt: dict[str, CorruptObject],
+    reporter: Reporter,
+) -> dict[str, int]:
+    """Makes the files; returns the modification time that each shows. Those whose object is corrupt go into `corrupt`."""
+    old_time = None if state is None else _old_time(state)
     missing = frozenset(plan.missing)
     entries: Sequence[Entry] = [e for e in (*plan.add, *plan.modify, *plan.relink) if e[1] not in missing]
     prefix = plan.path + os.sep
@@ -138,14 +151,19 @@ def _write(plan: CheckoutPlan, cache: LocalCache, old_time: int | None, reporter
         os.makedirs(plan.path, exist_ok=True)
     elif entries:
         os.makedirs(os.path.dirname(plan.path), exist_ok=True)
-    link, path_of = cache.linker.link, cache.path_of
+    link, path_of, copies = cache.linker.link, cache.path_of, cache.linker.prefers_copies
     for n_done, (name, id) in enumerate(entries, 1):
         directory = name.rpartition("/")[0]
         if directory and directory not in made:
             os.makedirs(prefix + directory, exist_ok=True)
             made.add(directory)
         dest = prefix + name if name else plan.path
-        kind = link(path_of(id), dest, is_executable=plan.executable and not name, mtime_ns=old_time)
+        try:
+            data = read_sound(cache, id, state=state, whole=copies)
+        except CorruptContent as signal:
+            corrupt[name] = signal.found
+            continue
+        kind = link(path_of(id), dest, is_executable=plan.executable and not name, mtime_ns=old_time, data=data)
         is_timed = old_time is not None and kind in _OWN_FILE
         times[name] = old_time if is_timed and old_time is not None else os.stat(dest).st_mtime_ns
         if len(entries) > _EVENT_EVERY and (n_done % _EVENT_EVERY == 0 or n_done == len(entries)):
@@ -153,7 +171,9 @@ def _write(plan: CheckoutPlan, cache: LocalCache, old_time: int | None, reporter
     return times
 
 
-def _record(plan: CheckoutPlan, times: dict[str, int], state: StateDb, ignore: IgnoreRules | None) -> None:
+def _record(
+    plan: CheckoutPlan, times: dict[str, int], state: StateDb, ignore: IgnoreRules | None, *, is_whole: bool
+) -> None:
     if plan.wanted is None:
         return
     if is_directory(plan.wanted):
@@ -161,7 +181,7 @@ def _record(plan: CheckoutPlan, times: dict[str, int], state: StateDb, ignore: I
         for name, id in (*plan.add, *plan.modify, *plan.relink):
             if name in times:
                 written[name] = (id, times[name])
-        whole = plan.wanted if not plan.missing else None
+        whole = plan.wanted if is_whole else None
         record_written(plan.path, written, id=whole, state=state, ignore=ignore, rel=plan.rel)
     elif "" in times:
         observed_ns = state.now_ns()

@@ -20,6 +20,7 @@ from offbranch.storage.local import LocalCache
 from offbranch.storage.objects import ObjectId, is_directory
 from offbranch.storage.scan import Scan, scan_directory
 from offbranch.storage.state import StateDb
+from offbranch.storage.verify import is_sound
 from offbranch.storage.workspace import find_status, is_executable, list_scan, observe_file
 
 Entry = tuple[str, ObjectId]
@@ -151,8 +152,8 @@ def _target(wanted: ObjectId | None, cache: LocalCache, ignore: IgnoreRules | No
 def _look_at_file(
     path: AbsPath, status: os.stat_result, wanted: ObjectId | None, cache: LocalCache, state: StateDb | None
 ) -> _Present:
-    if wanted is not None and link_kind_of(path, cache.path_of(wanted)) and cache.has(wanted):
-        id = wanted  # the object itself, and a protected one
+    if wanted is not None and _is_object(path, wanted, cache, state):
+        id = wanted
     else:
         id = observe_file(path, status, state=state).id
     return _Present(
@@ -165,6 +166,13 @@ def _look_at_file(
 def _look_at_directory(path: AbsPath, scan: Scan, state: StateDb | None, observed_ns: int) -> _Present:
     listing = list_scan(path, scan, state=state, observed_ns=observed_ns)
     return _Present(listing=listing, times_ns=dict(zip(scan.paths, scan.numbers[1::4], strict=True)), scan=scan)
+
+
+def _is_object(path: AbsPath, wanted: ObjectId, cache: LocalCache, state: StateDb | None) -> bool:
+    """Tells whether a file is the wanted object itself, linked, and a sound one."""
+    if link_kind_of(path, cache.path_of(wanted)) is None or is_directory(wanted) or not cache.has(wanted):
+        return False
+    return is_sound(cache, wanted, state=state)
 
 
 def _compare(

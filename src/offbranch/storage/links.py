@@ -70,7 +70,15 @@ class Linker:
         self._devices: dict[str, int] = {}
         self._temporary = temporary_name()
 
-    def link(self, source: str, dest: str, *, is_executable: bool = False, mtime_ns: int | None = None) -> LinkKind:
+    def link(
+        self,
+        source: str,
+        dest: str,
+        *,
+        is_executable: bool = False,
+        mtime_ns: int | None = None,
+        data: bytes | None = None,
+    ) -> LinkKind:
         """Makes `dest` have the content of `source`, replacing a file or link that is there.
 
         Args:
@@ -79,12 +87,13 @@ class Linker:
             is_executable: The user may execute it. Such a file is never the cache object itself, and an empty one
                 neither, because the object's mode and its one copy must not be shared that way.
             mtime_ns: Modification time for a copy or reflink; None for the present.
+            data: The content, where the caller has read it already: a copy then reads nothing.
 
         Raises:
             OffbranchError: None of the kinds works, or the object cannot be read or `dest` not be written.
         """
         kind = self._first_that_works(
-            self._kinds_for(source, dest, is_executable), source, dest, is_executable, mtime_ns
+            self._kinds_for(source, dest, is_executable), source, dest, is_executable, mtime_ns, data
         )
         if kind is None:
             raise OffbranchError(
@@ -102,6 +111,11 @@ class Linker:
         if LinkKind.COPY in kinds:
             kinds = kinds[: kinds.index(LinkKind.COPY)]
         return self._first_that_works(kinds, source, dest, is_executable, mtime_ns)
+
+    @property
+    def prefers_copies(self) -> bool:
+        """Tells whether files are mostly made by reading and writing: a copy is the first or the second choice."""
+        return LinkKind.COPY in self.kinds[:2] and self.kinds[0] not in _OBJECT_ITSELF
 
     def may_link(self, directory: str) -> bool:
         """Tells whether anything better than a copy may work for files in a directory, as far as is known by now."""
@@ -125,13 +139,22 @@ class Linker:
         return kinds
 
     def _first_that_works(
-        self, kinds: Sequence[LinkKind], source: str, dest: str, is_executable: bool, mtime_ns: int | None
+        self,
+        kinds: Sequence[LinkKind],
+        source: str,
+        dest: str,
+        is_executable: bool,
+        mtime_ns: int | None,
+        data: bytes | None = None,
     ) -> LinkKind | None:
         directory, _, _ = dest.rpartition(os.sep)
         temporary = directory + os.sep + self._temporary
         for kind in kinds:
             try:
-                _make(kind, source, temporary, is_executable, mtime_ns)
+                if data is not None and kind is LinkKind.COPY:
+                    _write(data, temporary, is_executable, mtime_ns)
+                else:
+                    _make(kind, source, temporary, is_executable, mtime_ns)
                 os.replace(temporary, dest)
             except OSError as error:
                 remove_file(AbsPath(temporary))
@@ -272,6 +295,16 @@ def _fill(source: str, dest: str, is_executable: bool, mtime_ns: int | None, *, 
             os.close(own)
     finally:
         os.close(descriptor)
+
+
+def _write(data: bytes, dest: str, is_executable: bool, mtime_ns: int | None) -> None:
+    own = os.open(dest, CREATE_FLAGS, 0o766 if is_executable else 0o666)
+    try:
+        write_all(own, data)
+        if mtime_ns is not None and os.utime in os.supports_fd:
+            os.utime(own, ns=(mtime_ns, mtime_ns))
+    finally:
+        os.close(own)
 
 
 def _copy(source: int, dest: int) -> None:

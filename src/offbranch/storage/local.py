@@ -43,6 +43,7 @@ from offbranch.storage.listing import Listing, parse_listing
 from offbranch.storage.objects import DIRECTORY_SUFFIX, EMPTY_FILE, Content, ObjectId, is_directory
 
 _MODE = 0o444
+_LARGE = 1 << 16  # from here on it pays to remember that an object was hashed; see `verify.py`
 _FEW = 64
 _HEX_DIGITS = frozenset("0123456789abcdef")
 
@@ -55,6 +56,10 @@ class LocalCache:
         link_kinds: How files of the workspace are made from objects, first choice first.
         shared_group: Directories get mode 02775, so that a group can share the cache.
         legacy: See the objects of DVC 2 (`<root>/xx/yyyy`) in place of those of DVC 3.
+
+    Attributes:
+        corrupt: Objects that were found not to be what their names say, and removed, while this handle was used.
+        written: Large objects that this handle has hashed and stored, until `verify.record_written_objects` takes them.
     """
 
     def __init__(
@@ -76,10 +81,17 @@ class LocalCache:
         self._directories: dict[str, str] = {}
         self._fresh: set[str] = set()
         self._listings: dict[ObjectId, Listing] = {}
+        self.corrupt: set[ObjectId] = set()
+        self.written: list[ObjectId] = []
 
     def legacy_view(self) -> "LocalCache":
         """Returns the objects that DVC 2 left in this cache, for reading; their hash is `hash_text_normalised`."""
         return LocalCache(self.root, link_kinds=self.linker.kinds, legacy=True)
+
+    @property
+    def is_legacy(self) -> bool:
+        """Whether this shows the objects of DVC 2, whose names are hashes of text with its line ends made one kind."""
+        return self._legacy
 
     def path_of(self, id: ObjectId) -> AbsPath:
         """Returns where an object is, or would be."""
@@ -153,6 +165,7 @@ class LocalCache:
         try:
             if md5 != id.removesuffix(DIRECTORY_SUFFIX):
                 remove_file(path)
+                self.corrupt.add(id)
                 return False
             if os.stat(path).st_mode & 0o222:  # DVC lets a link to a program keep its x: 0544
                 os.chmod(path, _MODE)
@@ -196,6 +209,7 @@ class LocalCache:
         data = self.read_bytes(id)
         if hash_bytes(data) + DIRECTORY_SUFFIX != id:
             remove_file(self.path_of(id))
+            self.corrupt.add(id)
             raise CorruptObjectError(
                 f"the directory object '{id}' was corrupt in the cache and has been removed",
                 hint="make it again with 'ob repro', or fetch it from where it is kept",
@@ -463,7 +477,10 @@ class Incoming:
             # A hard link shows this time; the present one would be too young for the state database.
             os.utime(self.descriptor, ns=(mtime_ns, mtime_ns))
         if not cache.has(id):
+            is_large = os.fstat(self.descriptor).st_size >= _LARGE
             os.replace(self.path, cache._fan_out(id[:2]) + id[2:])
+            if is_large:
+                cache.written.append(id)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -19,6 +19,7 @@ from offbranch.storage.local import LocalCache
 from offbranch.storage.objects import Content, ObjectId
 from offbranch.storage.scan import Scan, scan_directory, stamp_of
 from offbranch.storage.state import StateDb
+from offbranch.storage.verify import record_written_objects
 from offbranch.storage.whole import is_whole
 from offbranch.storage.workspace import find_status, is_executable, known_md5s, record_written
 
@@ -73,6 +74,7 @@ def _save_file(
         status = os.stat(path)
     if state is not None:
         state.record_file(path, stamp_of(status), md5, observed_ns=observed_ns)
+        record_written_objects(cache, state=state)
     return content
 
 
@@ -98,6 +100,7 @@ def _save_directory(
     relinked = _relink_files(path, scan, names, md5s, new, cache) if relink else {}
     if state is None:
         return content
+    record_written_objects(cache, state=state)
     if relinked:
         times = dict(zip(names, zip(md5s, scan.numbers[1::4], strict=True), strict=True))
         record_written(path, times | relinked, id=content.id, state=state, ignore=ignore, rel=rel)
