@@ -150,10 +150,12 @@ def test_checkout_of_missing_content_does_the_rest_and_says_so(project: TestProj
     os.unlink(project.root / ".dvc/cache/files/md5" / a.content.id[:2] / a.content.id[2:])
     for name in ("a.bin", "b.bin"):
         (project.root / name).unlink()
-    with pytest.raises(MissingDataError, match=r"not in the cache: 'a\.bin'"):
-        checkout([], project.session())
+    done = checkout([], project.session())
+    assert isinstance(done.error, MissingDataError) and done.error.message == "not in the cache: 'a.bin'"
+    assert (done.added, done.missing, done.n_added) == (("b.bin",), ("a.bin",), 1)
     assert project.read("b.bin") == "b\n"
-    assert checkout([], project.session(), allow_missing=True).missing == ("a.bin",)
+    again = checkout([], project.session(), allow_missing=True)
+    assert (again.missing, again.error) == (("a.bin",), None)
 
 
 def test_commit_records_what_is_there(project: TestProject) -> None:

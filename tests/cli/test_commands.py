@@ -238,8 +238,9 @@ def test_add_commit_checkout(run: Ob, project: TestProject) -> None:
     assert "git add d.dvc" in run("commit d.dvc").out
     assert run("commit d.dvc").code == 0
     (project.root / "d" / "a").unlink()
-    assert run("checkout --summary").out == "1 file modified\n"
-    assert run("checkout --json").json == {"modified": [], "added": [], "deleted": [], "missing": []}
+    assert run("checkout --summary").out == "1 file added\n"
+    nothing = {"modified": [], "added": [], "deleted": [], "missing": [], "corrupt": []}
+    assert run("checkout --json").json == nothing
     assert run("add nothing").code == 1
     assert [one["path"] for one in run("add d --json").json] == ["d"]
 

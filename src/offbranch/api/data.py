@@ -10,6 +10,7 @@ from offbranch.base.paths import DATA_SUFFIX, AbsPath, RepoPath, absolute, join,
 from offbranch.base.plugins import load as load_by_name
 from offbranch.base.records import record, replace
 from offbranch.experiments.loading import load
+from offbranch.experiments.placed import remember_outputs
 from offbranch.experiments.workbench import source_control
 from offbranch.pipeline.datafile import render_data_file, update_datafile_text
 from offbranch.pipeline.plan import content_of, locked_item
@@ -83,6 +84,8 @@ def add(
                 # The path before may lie in the same directory, and have changed its record.
                 adding = replace(adding, loaded=load(project))
             done.append(_add_one(adding, path, owners[path]))
+        if commit:
+            remember_outputs(project, {one.path: one.content.id for one in done})
         return tuple(done)
 
 

@@ -15,6 +15,7 @@ from offbranch.experiments.branch import make_branch
 from offbranch.experiments.experiment import Experiment, ExperimentSpec
 from offbranch.experiments.names import Chooser
 from offbranch.experiments.naming import choose_name
+from offbranch.experiments.placed import outputs_of, remember_outputs
 from offbranch.experiments.preview import preview_run
 from offbranch.experiments.remove import Removal, Removed, remove_experiments
 from offbranch.experiments.rename import rename_experiment
@@ -110,6 +111,7 @@ def run(
             return RunReport(experiment=None, plan=preview_run(project, spec, options), in_workspace=False)
         launch = _launch(session, project, clock, descriptors)
         ran = run_workspace(project, repo, spec, options, launch)
+        remember_outputs(project, outputs_of(ran.outcome.result))
         return RunReport(experiment=ran.experiment, plan=None, in_workspace=True)
 
 

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 
 from offbranch.api.selecting import select_for
 from offbranch.api.session import Session, held
-from offbranch.base.errors import MissingDataError
 from offbranch.base.paths import RepoPath
+from offbranch.base.records import replace
 from offbranch.experiments.checkout_data import CheckedOut, check_out_data
 from offbranch.experiments.commit_data import commit_stages
 from offbranch.experiments.loading import load
+from offbranch.experiments.placed import placed_of, remember_outputs, remove_abandoned
 from offbranch.experiments.preview import RefusingRunner
 from offbranch.experiments.workbench import make_workbench
+from offbranch.pipeline.recorded import recorded_outputs
 
 
 def checkout(
@@ -25,21 +27,36 @@ def checkout(
 ) -> CheckedOut:
     """Makes data and cached outputs in the workspace equal to what .dvc files and dvc.lock record.
 
+    Args:
+        targets: Stages, .dvc files, outputs, or paths inside tracked directories: then only those files are touched.
+            Without any, outputs that nothing defines any more go too, if they are as we left them.
+        session: Where.
+        force: Loses content that is in no cache.
+        relink: Links or copies every file anew.
+        with_deps: Also what the targets need.
+        recursive: A directory stands for everything below it.
+        allow_missing: Content that is not in the cache is no error.
+
+    Returns:
+        What was done. A failure that did not stop the rest (missing or corrupt content) is its `error`, not raised.
+
     Raises:
         ConflictError: Content that is in no cache would be lost and `force` is not given; nothing has been changed.
-        MissingDataError: Recorded content is not in the cache; the rest has been checked out.
+        NotFoundError: A target does not exist, or is not recorded in its directory; nothing has been changed.
     """
     with held(session) as (project, _):
         loaded = load(project)
         selection = select_for(project, session, loaded, targets, with_deps=with_deps, recursive=recursive)
-        done = check_out_data(project, loaded, selection.stages, session.reporter, force=force, relink=relink)
-        if done.missing and not allow_missing:
-            names = ", ".join(f"'{path}'" for path in done.missing[:5])
-            raise MissingDataError(
-                f"not in the cache: {names}" + (f" and {len(done.missing) - 5} more" if len(done.missing) > 5 else ""),
-                hint="make them again with 'ob repro', or get them from a data remote",
-            )
-        return done
+        done = check_out_data(
+            project, loaded, selection.stages, session.reporter, force=force, relink=relink, named=selection.paths
+        )
+        outs = placed_of(recorded_outputs(selection.stages, loaded.locks))
+        if not targets:
+            defined = [out.path for stage in loaded.stages for out in stage.outs if out.path is not None]
+            gone = remove_abandoned(project, defined)
+            done = replace(done, deleted=gone, n_deleted=done.n_deleted + len(gone))
+        remember_outputs(project, outs, only_these=not targets)
+        return replace(done, error=None) if allow_missing and not done.corrupt else done
 
 
 def commit(
@@ -63,4 +80,8 @@ def commit(
         loaded = load(project)
         selection = select_for(project, session, loaded, targets, with_deps=with_deps, recursive=recursive)
         bench = make_workbench(project, runner=RefusingRunner(), reporter=session.reporter)
-        return commit_stages(loaded, selection.stages, bench, force=force, relink=relink)
+        written = commit_stages(loaded, selection.stages, bench, force=force, relink=relink, named=selection.paths)
+        if written:
+            loaded = load(project)
+        remember_outputs(project, placed_of(recorded_outputs(selection.stages, loaded.locks)))
+        return written

@@ -4,6 +4,7 @@ from offbranch.api.running import open_runner
 from offbranch.api.session import Session, held, opened, working_directory
 from offbranch.base.records import field, record, replace
 from offbranch.experiments.loading import load
+from offbranch.experiments.placed import outputs_of, remember_outputs
 from offbranch.experiments.preview import RefusingRunner
 from offbranch.experiments.workbench import make_workbench
 from offbranch.pipeline.execute import ExecuteOptions, RunResult, execute, facts_of, run_look_up
@@ -41,7 +42,10 @@ def repro(request: ReproRequest, session: Session) -> RunResult:
         pipelines, selection = _selected(project, request, session)
         with open_runner(session, log=None, keep_open=descriptors, root=project.root) as runner:
             bench = make_workbench(project, runner=runner, reporter=session.reporter, pull=request.execute.pull)
-            return execute(selection.stages, pipelines.locks, request.execute, bench, parents=selection.parents)
+            result = execute(selection.stages, pipelines.locks, request.execute, bench, parents=selection.parents)
+            if request.execute.commit:
+                remember_outputs(project, outputs_of(result))
+            return result
 
 
 def plan(request: ReproRequest, session: Session) -> Plan:

@@ -5,13 +5,16 @@ from collections.abc import Sequence
 from offbranch.api.selecting import select_for
 from offbranch.api.session import Session, opened, working_directory
 from offbranch.base.paths import RepoPath
-from offbranch.base.records import record
+from offbranch.base.records import record, replace
 from offbranch.experiments.loading import load
+from offbranch.experiments.part_changes import parts_differ
 from offbranch.pipeline.facts import gather_facts
 from offbranch.pipeline.graph import Graph, build_graph, upstream
-from offbranch.pipeline.select import SelectOptions, select_stages
+from offbranch.pipeline.recorded import recorded_outputs
+from offbranch.pipeline.select import Selection, SelectOptions, select_stages
 from offbranch.pipeline.stage import Pipelines, Stage
 from offbranch.pipeline.status import Reason, StageStatus, examine, reasons
+from offbranch.project import Project
 from offbranch.storage.whole import CacheLook
 
 
@@ -49,7 +52,8 @@ def status(
     """Returns the stages that are not up to date, in execution order.
 
     Args:
-        targets: Which stages; empty means all of the project.
+        targets: Which stages; empty means all of the project. Of a path inside a tracked directory only that part is
+            compared.
         session: Where.
         with_deps: Also what the targets need.
         recursive: A directory stands for all stages below it.
@@ -69,6 +73,7 @@ def status(
         found = []
         for stage in selection.stages:
             changes = examine(stage, pipelines.locks.get(stage.address), facts)
+            changes = _of_parts(project, stage, changes, pipelines, selection)
             if changes.is_changed:
                 found.append(
                     StageReport(
@@ -79,6 +84,18 @@ def status(
                     )
                 )
         return tuple(found)
+
+
+def _of_parts(
+    project: Project, stage: Stage, status: StageStatus, pipelines: Pipelines, selection: Selection
+) -> StageStatus:
+    """Returns a status without outputs of which only parts were asked about that have not changed."""
+    parts = selection.paths.get(stage.address, ())
+    if not status.outs or not parts:
+        return status
+    asked = recorded_outputs((stage,), pipelines.locks, named=selection.paths)
+    same = {one.out.written for one in asked if one.parts and not parts_differ(project, one)}
+    return replace(status, outs=tuple(change for change in status.outs if change.item not in same))
 
 
 def dag(targets: Sequence[str], session: Session) -> Dag:

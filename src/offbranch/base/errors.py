@@ -117,7 +117,19 @@ class MissingDataError(OffbranchError):
 
 
 class CorruptObjectError(OffbranchError):
-    pass
+    """Content that does not have the hash that names it.
+
+    Args:
+        objects: Ids of the objects, where the caller can go on without them.
+        users: The files that need them.
+    """
+
+    def __init__(
+        self, message: str, *, objects: tuple[str, ...] = (), users: tuple[str, ...] = (), hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.objects = objects
+        self.users = users
 
 
 class GitError(OffbranchError):

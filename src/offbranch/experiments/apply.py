@@ -13,12 +13,14 @@ from offbranch.experiments.attempts import list_attempts
 from offbranch.experiments.checkout_data import check_out_data
 from offbranch.experiments.commit import files_of_stages, snapshot_of
 from offbranch.experiments.loading import load
+from offbranch.experiments.placed import placed_of, remember_outputs
 from offbranch.experiments.refs import APPLY_ORIG_HEAD, APPLY_STASH, EXEC_APPLY, find_experiment, resolve_experiment
 from offbranch.experiments.workbench import in_git
 from offbranch.git.checkout import TreeCheckout, apply_tree_checkout, plan_tree_checkout
 from offbranch.git.objects import CommitId, ObjectReader, TreeId, write_commit
 from offbranch.git.refs import ANY, RefUpdate, resolve_revision, update_refs
 from offbranch.git.repository import GitRepo, head_commit
+from offbranch.pipeline.recorded import all_recorded
 from offbranch.pipeline.stage import Pipelines
 from offbranch.project import Project
 from offbranch.storage.save import save
@@ -134,7 +136,9 @@ def _apply_data(project: Project, reporter: Reporter) -> tuple[str, ...]:
     for error in pipelines.broken.values():
         reporter.emit(Warned(text=str(error)))
     _keep_unsaved(project, pipelines)
-    return check_out_data(project, pipelines, pipelines.stages, reporter, force=True).missing
+    done = check_out_data(project, pipelines, pipelines.stages, reporter, force=True)
+    remember_outputs(project, placed_of(all_recorded(pipelines).values()))
+    return (*done.missing, *done.corrupt)
 
 
 def _keep_unsaved(project: Project, pipelines: Pipelines) -> None:

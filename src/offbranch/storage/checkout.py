@@ -4,6 +4,7 @@ Each file is written under a temporary name and renamed; a kill leaves some file
 finishes the work. Nothing is written through a symbolic link, and only files of the plan are removed.
 """
 
+import errno
 import os
 from collections.abc import Iterable, Sequence
 
@@ -24,6 +25,12 @@ from offbranch.storage.workspace import record_written
 __all__ = ["CheckoutPlan", "apply_checkout", "plan_checkout"]
 
 _EVENT_EVERY = 1000
+_WAYS_OUT = {
+    errno.EACCES: "make the directory writable (chmod u+w) and repeat the command",
+    errno.EPERM: "see who owns the directory, and that it is not marked as unchangeable",
+    errno.EROFS: "the file system is mounted read-only",
+    errno.ENOSPC: "free some disk space and repeat the command",
+}
 _OWN_FILE = frozenset({LinkKind.COPY, LinkKind.REFLINK})
 
 
@@ -64,13 +71,17 @@ def apply_checkout(
     except OSError as error:
         raise ConflictError(
             f"cannot check out '{plan.path}': {(error.strerror or str(error)).lower()}: '{error.filename}'",
-            hint="move it away and repeat the command",
+            hint=_WAYS_OUT.get(error.errno or 0, "move it away and repeat the command"),
         ) from error
     if state is not None:
         _record(plan, times, state, ignore, is_whole=not plan.missing and not corrupt)
     if corrupt:
         top = plan.rel or plan.path
-        raise corrupt_error(corrupt.values(), (f"{top}/{name}" if name else top for name in corrupt))
+        raise corrupt_error(
+            (found.id for found in corrupt.values()),
+            (f"{top}/{name}" if name else top for name in corrupt),
+            kept=(found.path for found in corrupt.values() if not found.removed),
+        )
 
 
 def _check(plan: CheckoutPlan, *, force: bool, allow_missing: bool) -> None:

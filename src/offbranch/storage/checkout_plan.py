@@ -91,6 +91,7 @@ def plan_checkout(
     rel: RepoPath,
     executable: bool = False,
     relink: bool = False,
+    listing: Listing | None = None,
 ) -> CheckoutPlan:
     """Returns what must be done so that `path` holds `wanted`; changes nothing in the workspace.
 
@@ -103,6 +104,7 @@ def plan_checkout(
         rel: The same place as a path of the project.
         executable: The user shall be able to execute the file; no meaning for a directory.
         relink: Make every file again with the present kind of link.
+        listing: What `wanted` lists, for a part of a directory: then it is no object of the cache.
 
     Raises:
         CorruptObjectError: The directory object is corrupt; it has been removed.
@@ -116,9 +118,9 @@ def plan_checkout(
     scan = scan_directory(path, ignore=ignore, rel=rel) if was_directory else None
     if scan is not None and not relink and _is_known(path, scan, wanted, state):
         return plan
-    if wanted is not None and is_directory(wanted) and not cache.has(wanted):
+    if wanted is not None and is_directory(wanted) and listing is None and not cache.has(wanted):
         return replace(plan, missing=(wanted,))
-    target = _target(wanted, cache, ignore)
+    target = _target(wanted, cache, ignore) if listing is None else listing
     if scan is not None:
         present = _look_at_directory(path, scan, state, observed_ns)
     elif status is not None:
@@ -152,10 +154,8 @@ def _target(wanted: ObjectId | None, cache: LocalCache, ignore: IgnoreRules | No
 def _look_at_file(
     path: AbsPath, status: os.stat_result, wanted: ObjectId | None, cache: LocalCache, state: StateDb | None
 ) -> _Present:
-    if wanted is not None and _is_object(path, wanted, cache, state):
-        id = wanted
-    else:
-        id = observe_file(path, status, state=state).id
+    is_object = wanted is not None and _is_object(path, wanted, cache, state)
+    id = wanted if is_object and wanted is not None else observe_file(path, status, state=state).id
     return _Present(
         listing=Listing(entries={"": id}),
         times_ns={"": status.st_mtime_ns},

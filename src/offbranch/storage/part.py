@@ -39,31 +39,34 @@ def save_part(
         The new directory; None when the recorded one, or what the part replaces, is not in the cache.
 
     Raises:
-        NotFoundError: The part does not exist.
+        NotFoundError: The part neither exists nor is recorded. (One that is gone is recorded as gone.)
     """
     if recorded.n_files is None or not cache.has(recorded.id):
         return None
-    part = save(
-        join(directory, inner),
-        cache=cache,
-        state=state,
-        ignore=ignore,
-        rel=RepoPath(f"{rel}/{inner}"),
-        relink=relink,
-        reporter=reporter,
-    )
-    new: dict[str, ObjectId] = {inner: part.id}
-    if part.n_files is not None:
-        new = {f"{inner}/{name}": id for name, id in cache.listing(part.id).entries.items()}
     old = cache.listing(recorded.id).entries
     replaced = [name for name in old if name == inner or name.startswith(f"{inner}/")]
+    new: dict[str, ObjectId] = {}
+    size = 0
+    if not replaced or os.path.lexists(join(directory, inner)):
+        part = save(
+            join(directory, inner),
+            cache=cache,
+            state=state,
+            ignore=ignore,
+            rel=RepoPath(f"{rel}/{inner}"),
+            relink=relink,
+            reporter=reporter,
+        )
+        size, new = part.size, {inner: part.id}
+        if part.n_files is not None:
+            new = {f"{inner}/{name}": id for name, id in cache.listing(part.id).entries.items()}
     if not cache.has_many({old[name] for name in replaced}).issuperset(old[name] for name in replaced):
         return None
     kept = {name: id for name, id in old.items() if name not in replaced}
     data = listing_bytes(make_listing((kept | new).items(), path=directory))
     content = Content(
         id=listing_id(data),
-        size=recorded.size - sum(os.path.getsize(cache.path_of(old[name])) for name in replaced) + part.size,
+        size=recorded.size - sum(os.path.getsize(cache.path_of(old[name])) for name in replaced) + size,
         n_files=len(kept) + len(new),
     )
     cache.add_listing(data, content.id)

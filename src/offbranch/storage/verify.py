@@ -6,7 +6,7 @@ that its file had then. What does not fit its name is removed from the cache, so
 
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from offbranch.base.errors import CorruptObjectError
 from offbranch.base.paths import AbsPath
@@ -89,7 +89,8 @@ def read_sound(cache: LocalCache, id: ObjectId, *, state: StateDb | None, whole:
             if len(data) == _FIRST_READ:
                 size = os.fstat(descriptor).st_size
                 if size > SMALL_SIZE or not whole:
-                    return _check_large(cache, id, os.fstat(descriptor), state)
+                    _check_large(cache, id, os.fstat(descriptor), state)
+                    return None
                 while more := os.read(descriptor, CHUNK_SIZE):
                     data += more
         finally:
@@ -121,19 +122,25 @@ def record_written_objects(cache: LocalCache, *, state: StateDb) -> None:
     cache.written.clear()
 
 
-def corrupt_error(found: Iterable[CorruptObject], users: Iterable[str]) -> CorruptObjectError:
-    """Returns the error for corrupt objects, naming them and the files that use them."""
-    objects = tuple({one.id: one for one in found}.values())
-    ids = _some([one.id for one in objects])
-    kept = [one.path for one in objects if not one.removed]
-    fate = f"it cannot be removed: '{kept[0]}'" if kept else "removed from the cache, nothing of it was written"
+def corrupt_error(ids: Iterable[str], users: Iterable[str], *, kept: Iterable[str] = ()) -> CorruptObjectError:
+    """Returns the error for corrupt objects.
+
+    Args:
+        ids: Their names.
+        users: The files that need them.
+        kept: Where those are that could not be removed.
+    """
+    objects, files, left = tuple(dict.fromkeys(ids)), tuple(users), tuple(kept)
+    fate = f"it cannot be removed: '{left[0]}'" if left else "removed from the cache, nothing of it was written"
     return CorruptObjectError(
-        f"corrupt in the cache: {ids}, needed by {_some(list(users))} ({fate})",
+        f"corrupt in the cache: {_some(objects)}, needed by {_some(files)} ({fate})",
+        objects=objects,
+        users=files,
         hint="get it back with 'ob fetch', or make it again with 'ob repro' or 'ob add'; then repeat the command",
     )
 
 
-def _some(names: list[str], limit: int = 5) -> str:
+def _some(names: Sequence[str], limit: int = 5) -> str:
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(f"'{name}'" for name in names[:limit]) + more
 
@@ -168,4 +175,3 @@ def _found_corrupt(cache: LocalCache, id: ObjectId) -> CorruptContent:
         removed = False
     cache.corrupt.add(id)
     return CorruptContent(CorruptObject(id=id, path=path, removed=removed))
-
