@@ -54,6 +54,10 @@ COMMANDS: Mapping[str, Command] = {
         ("push", "push", "upload data to a data remote"),
         ("pull", "pull", "download data and put it into the workspace"),
         ("fetch", "fetch", "download data into the cache"),
+        ("data status", "data_status", "show what has happened to the data since the last Git commit"),
+        ("diff", "diff", "compare the data of two commits"),
+        ("ls", "ls", "list the files of a project, those of Git and the data"),
+        ("du", "du", "show how much space the files of a project take"),
         ("dag", "dag", "draw which stage needs which"),
         ("exp run", "exp_run", "run an experiment"),
         ("exp show", "exp_show", "show experiments as a table"),
@@ -90,18 +94,20 @@ GROUPS: Mapping[str, str] = {
     "remote": "places that data is pushed to and pulled from",
     "cache": "where data is kept on this machine",
     "stage": "add and list the stages of a pipeline",
+    "data": "look at data files and directories",
 }
 ALIASES: Mapping[str, str] = {
     "experiments": "exp",
     "exp ls": "exp list",
     "exp rm": "exp remove",
+    "list": "ls",
     "rm": "remove",
     "mv": "move",
 }
 # Commands of DVC 3.67 that later versions bring; each gets one honest line instead of "unknown".
 LATER: frozenset[str] = frozenset(
-    "artifacts data diff du freeze unfreeze gc get get-url import"
-    " import-db import-url install list ls list-url ls-url metrics params plots queue studio update".split()
+    "artifacts freeze unfreeze gc get get-url import"
+    " import-db import-url install list-url ls-url metrics params plots queue studio update".split()
 ) | {"exp clean", "exp push", "exp pull"}
 
 

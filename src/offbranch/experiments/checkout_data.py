@@ -202,7 +202,7 @@ def _report(jobs: Iterable[_Job], errors: Sequence[CorruptObjectError]) -> Check
         became_directory = plan.was_directory is False and is_directory(plan.wanted or ObjectId(""))
         n_added += 0 if became_file else made[0]
         n_modified += made[1] + (made[0] if became_file else 0)
-        n_deleted += 0 if became_directory else len(plan.delete)
+        n_deleted += 0 if became_directory else len(plan.delete) + (0 if became_file else _n_emptied(plan))
         n_relinked += len(plan.relink)
         if any(made) or plan.delete or plan.leftovers or became_file or became_directory or _made_empty(plan):
             (modified if job.was_there else added)[job.output.shown] = None
@@ -217,6 +217,20 @@ def _report(jobs: Iterable[_Job], errors: Sequence[CorruptObjectError]) -> Check
         n_relinked=n_relinked,
         error=_error(tuple(missing), ids, tuple(bad), errors),
     )
+
+
+def _n_emptied(plan: CheckoutPlan) -> int:
+    """Returns how many directories go with the files that are deleted; DVC counts them as files."""
+    gone = {above for name in plan.delete for above in _directories_of(name)}
+    if not gone:
+        return 0
+    stay = (*plan.keep, *(name for name, _ in (*plan.add, *plan.modify, *plan.relink)))
+    return len(gone.difference(above for name in stay for above in _directories_of(name)))
+
+
+def _directories_of(name: str) -> Iterator[str]:
+    while name := name.rpartition("/")[0]:
+        yield name
 
 
 def _made_empty(plan: CheckoutPlan) -> bool:

@@ -38,13 +38,13 @@ class PipelineMemory(Generic[T]):
         self._signatures: dict[TreeId, Signature] = {}
         self._known: dict[Signature, list[tuple[Mapping[RepoPath, ObjectName | None], T | OffbranchError]]] = {}
 
+    def ignores(self, tree: TreeId) -> Ignores:
+        """Returns the rules of the .dvcignore files of a commit."""
+        return self._ignores(self._signature_of_project(tree))
+
     def wanted(self, tree: TreeId) -> T | OffbranchError:
         """Returns what to read of a commit, or why its pipelines cannot be understood."""
-        top = self._objects.find(tree, self._prefix)
-        if top is None or top.mode != MODE_TREE:
-            signature: Signature = ()
-        else:
-            signature = self._signature(TreeId(top.id))
+        signature = self._signature_of_project(tree)
         candidates = self._known.setdefault(signature, [])
         for reads, answer in candidates:
             if all(self._id(tree, path) == name for path, name in reads.items()):
@@ -63,6 +63,10 @@ class PipelineMemory(Generic[T]):
     def _id(self, tree: TreeId, path: RepoPath) -> ObjectName | None:
         entry = self._objects.find(tree, GitPath(f"{self._prefix}/{path}" if self._prefix else path))
         return None if entry is None else entry.id
+
+    def _signature_of_project(self, tree: TreeId) -> Signature:
+        top = self._objects.find(tree, self._prefix)
+        return self._signature(TreeId(top.id)) if top is not None and top.mode == MODE_TREE else ()
 
     def _signature(self, tree: TreeId) -> Signature:
         known = self._signatures.get(tree)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from offbranch.base.paths import LOCK_FILE, PIPELINE_FILE, GitPath, RepoPath
 from offbranch.base.records import record
-from offbranch.experiments.revision_pipelines import PipelineMemory
+from offbranch.experiments.revision_pipelines import Ignores, PipelineMemory
 from offbranch.git.ids import BlobId, CommitId, TreeId
 from offbranch.git.objects import ObjectReader
 from offbranch.pipeline.lockfile import parse_lock
@@ -105,6 +105,10 @@ class RevisionOutputs:
         for error in pipelines.broken.values():
             raise error
         return tuple(outputs_of_stages(pipelines, pipelines.stages))
+
+    def ignores(self, tree: TreeId) -> Ignores:
+        """Returns the rules of the .dvcignore files of a tree."""
+        return self._pipelines.ignores(tree)
 
     def pipelines_of(self, tree: TreeId) -> Pipelines:
         """Returns the pipelines of a tree, with what is locked."""

@@ -74,6 +74,12 @@ def find_repo(start: AbsPath, env: Mapping[str, str]) -> GitRepo | None:
         here = parent
 
 
+def open_bare(path: AbsPath, env: Mapping[str, str]) -> GitRepo | None:
+    """Returns the bare repository at a path, its `root` being the Git directory itself; None if there is none."""
+    place = AbsPath(os.path.realpath(path))
+    return _repo_of(place, place, place, _read_format(place), env) if _is_git_dir(place) else None
+
+
 def repo_git(
     repo: GitRepo,
     *args: str,
@@ -153,6 +159,11 @@ def operation_in_progress(repo: GitRepo) -> str | None:
     return next((operation for name, operation in _MARKS.items() if name in exists), None)
 
 
+def has_changes(repo: GitRepo) -> bool:
+    """Tells whether a tracked file differs from HEAD, in the index or on disk."""
+    return bool(repo_git(repo, "status", "--porcelain", "--untracked-files=no", "--ignore-submodules=dirty"))
+
+
 def is_shallow(repo: GitRepo) -> bool:
     """Tells whether older history was left out of this clone."""
     try:
@@ -208,6 +219,10 @@ def _open(top: str, git_dir: str, start: AbsPath, env: Mapping[str, str]) -> Git
             top = os.path.realpath(os.path.join(git_dir, config["core.worktree"]))
             if os.path.commonpath((top, os.path.realpath(start))) != top:
                 return None
+    return _repo_of(top, git_dir, common_dir, config, env)
+
+
+def _repo_of(top: str, git_dir: str, common_dir: str, config: Mapping[str, str], env: Mapping[str, str]) -> GitRepo:
     return GitRepo(
         root=AbsPath(top),
         git_dir=AbsPath(git_dir),
