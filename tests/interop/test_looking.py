@@ -63,6 +63,7 @@ def dirty(project: PeerProject) -> None:
     project.write("f.txt", "zz\n")
     project.write("untracked", "u\n")
     project.write("ud/q", "q\n")
+    project.write("ud/skipped.dvi", "s\n")
 
 
 def moved(project: PeerProject) -> None:

@@ -1,5 +1,6 @@
 """Looking at data: what has changed since the last Git commit, and how two revisions differ. Changes nothing."""
 
+import posixpath
 from collections.abc import Callable, Iterable, Sequence
 
 from offbranch.api.session import Session, opened, working_directory
@@ -60,7 +61,7 @@ class DataStatus:
         not_in_remote: Recorded, but the data remote lacks it; empty if not asked for.
         committed: From the last Git commit to the records (.dvc files and dvc.lock).
         uncommitted: From the records to the disk.
-        untracked: Files that nothing tracks; empty if not asked for.
+        untracked: Files that nothing tracks, as seen from the user's directory; empty if not asked for.
         unchanged: What is the same in all three places.
         has_git_changes: Git has changes of its own to show.
     """
@@ -115,7 +116,7 @@ def data_status(targets: Sequence[str], options: DataStatusOptions, session: Ses
             not_in_remote=_wanted(not_in_remote(project, pipelines, find_missing, granular=granular), paths),
             committed=committed,
             uncommitted=uncommitted,
-            untracked=_untracked(project) if options.untracked_files else (),
+            untracked=_untracked(project, working_directory(project, session)) if options.untracked_files else (),
             unchanged=tuple(change.path for change in uncommitted.unchanged if change.path in same),
             has_git_changes=project.repo is not None and has_changes(project.repo),
         )
@@ -238,10 +239,11 @@ def _wanted(paths: Iterable[str], targets: tuple[RepoPath, ...]) -> tuple[str, .
     )
 
 
-def _untracked(project: Project) -> tuple[str, ...]:
+def _untracked(project: Project, cwd: RepoPath) -> tuple[str, ...]:
+    """Returns untracked files as seen from the user's directory, as Git and DVC show them."""
     if project.repo is None:
         return ()
     prefix = f"{project.prefix}/" if project.prefix else ""
     found = untracked_files(project.repo, (project.prefix,) if project.prefix else ())
     inside = (path[len(prefix) :] for path in found if path.startswith(prefix))
-    return tuple(path for path in inside if not project.ignore.ignores(RepoPath(path), False))
+    return tuple(posixpath.relpath(path, cwd) if cwd else path for path in inside)

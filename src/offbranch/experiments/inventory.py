@@ -213,8 +213,9 @@ class Inventory:
         """Returns what a directory object lists: directory below the output -> name -> object, None for a directory."""
         known = self._inside.get(owner.path)
         if known is None:
+            files = _files_of(owner, self._cache)
             known = self._inside[owner.path] = {"": {}}
-            for name, id in _files_of(owner, self._cache).items():
+            for name, id in files.items():
                 child: ObjectId | None = id
                 while True:
                     above, _, last = name.rpartition("/")

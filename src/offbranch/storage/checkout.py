@@ -16,7 +16,7 @@ from offbranch.storage.checkout_plan import CheckoutPlan, Entry, plan_checkout
 from offbranch.storage.ignore import IgnoreRules
 from offbranch.storage.links import LinkKind
 from offbranch.storage.local import LocalCache
-from offbranch.storage.objects import is_directory
+from offbranch.storage.objects import ObjectId, is_directory
 from offbranch.storage.scan import stamp_of
 from offbranch.storage.state import StateDb
 from offbranch.storage.verify import CorruptContent, CorruptObject, corrupt_error, read_sound
@@ -105,6 +105,13 @@ def _check(plan: CheckoutPlan, *, force: bool, allow_missing: bool) -> None:
         )
 
 
+def _vanished_error(plan: CheckoutPlan, name: str, id: ObjectId) -> MissingDataError:
+    return MissingDataError(
+        f"cannot check out '{plan.rel or plan.path}': '{id}', needed for '{name or plan.path}', has just vanished",
+        hint="something removes cache objects at this moment; repeat the command when it has finished",
+    )
+
+
 def _clear(plan: CheckoutPlan) -> None:
     """Removes what must not stay. Before anything is written: a file may stand where a directory is to be."""
     prefix = plan.path + os.sep
@@ -173,6 +180,12 @@ def _write(
             data = read_sound(cache, id, state=state, whole=copies)
         except CorruptContent as signal:
             corrupt[name] = signal.found
+            continue
+        except FileNotFoundError:
+            if id not in cache.corrupt:
+                raise _vanished_error(plan, name, id) from None
+            # It was removed when a file before this one needed it.
+            corrupt[name] = CorruptObject(id=id, path=path_of(id), removed=True)
             continue
         kind = link(path_of(id), dest, is_executable=plan.executable and not name, mtime_ns=old_time, data=data)
         is_timed = old_time is not None and kind in _OWN_FILE

@@ -19,7 +19,7 @@ from offbranch.storage.local import LocalCache
 from offbranch.storage.objects import Content, ObjectId
 from offbranch.storage.scan import Scan, scan_directory, stamp_of
 from offbranch.storage.state import StateDb
-from offbranch.storage.verify import record_written_objects
+from offbranch.storage.verify import is_sound, record_written_objects
 from offbranch.storage.whole import is_whole
 from offbranch.storage.workspace import find_status, is_executable, known_md5s, record_written
 
@@ -70,7 +70,7 @@ def _save_file(
         return Content(id=known, size=status.st_size, is_executable=is_executable(status))
     md5, status = cache.add_with_status(path)
     content = Content(id=ObjectId(md5), size=status.st_size, is_executable=is_executable(status))
-    if relink and _relink(path, content.id, cache, status):
+    if relink and _relink(path, content.id, cache, status, state):
         status = os.stat(path)
     if state is not None:
         state.record_file(path, stamp_of(status), md5, observed_ns=observed_ns)
@@ -97,7 +97,7 @@ def _save_directory(
     data = listing_bytes(make_listing(zip(names, md5s, strict=True), path=path))
     content = Content(id=listing_id(data), size=scan.size_bytes, n_files=len(md5s))
     cache.add_listing(data, content.id)
-    relinked = _relink_files(path, scan, names, md5s, new, cache) if relink else {}
+    relinked = _relink_files(path, scan, names, md5s, new, cache, state) if relink else {}
     if state is None:
         return content
     record_written_objects(cache, state=state)
@@ -143,6 +143,7 @@ def _relink_files(
     md5s: Sequence[str],
     new: Sequence[int],
     cache: LocalCache,
+    state: StateDb | None,
 ) -> dict[str, tuple[str, int]]:
     """Replaces files by links to the cache; returns them with their md5 and present modification time.
 
@@ -154,12 +155,12 @@ def _relink_files(
         if index not in links and not cache.linker.may_link(path):  # the first file may have shown it
             continue
         file = AbsPath(path + os.sep + names[index])
-        if _relink(file, ObjectId(md5s[index]), cache, os.stat(file)):
+        if _relink(file, ObjectId(md5s[index]), cache, os.stat(file), state):
             relinked[names[index]] = (md5s[index], os.stat(file).st_mtime_ns)
     return relinked
 
 
-def _relink(path: AbsPath, id: ObjectId, cache: LocalCache, status: os.stat_result) -> bool:
+def _relink(path: AbsPath, id: ObjectId, cache: LocalCache, status: os.stat_result, state: StateDb | None) -> bool:
     """Replaces one file by a link to its object, unless it is one; returns whether it did.
 
     A link of the user's own to some other file becomes a file here, by a copy if nothing better works.
@@ -168,7 +169,15 @@ def _relink(path: AbsPath, id: ObjectId, cache: LocalCache, status: os.stat_resu
     if link_kind_of(path, source) is not None:
         return False
     executable = is_executable(status)
-    if os.path.islink(path):
+    is_link = os.path.islink(path)
+    if not is_link and not cache.linker.may_link(os.path.dirname(path)):
+        return False
+    if not is_sound(cache, id, state=state):
+        # It had been there before, and corrupt: the file must not become a link to it. Now it can be stored again.
+        cache.add_file(path)
+        if not is_sound(cache, id, state=state):
+            return False
+    if is_link:
         cache.linker.link(source, path, is_executable=executable, mtime_ns=status.st_mtime_ns)
         return True
     return cache.linker.relink(source, path, is_executable=executable, mtime_ns=status.st_mtime_ns) is not None

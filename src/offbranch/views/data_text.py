@@ -32,13 +32,16 @@ def change_lines(diff: DataDiff) -> Iterator[tuple[str, str]]:
         yield from ((word, change.path) for change in changes)
 
 
-def diff_to_json(diff: DataDiff, missing: Missing | None, *, show_hash: bool) -> dict[str, Any]:
+def diff_to_json(
+    diff: DataDiff, missing: Missing | None, *, show_hash: bool, hide_missing: bool = False
+) -> dict[str, Any]:
     """Returns `diff --json`.
 
     Args:
         diff: What differs.
         missing: What of the old side is not in the cache; None to leave that key out.
         show_hash: Each entry has its hash.
+        hide_missing: Leave out that key, too; whatever is missing, the others are there then.
     """
     absent = None if missing is None else [_entry(path, id, show_hash) for path, id in missing]
     if diff.is_empty and not absent:
@@ -53,7 +56,7 @@ def diff_to_json(diff: DataDiff, missing: Missing | None, *, show_hash: bool) ->
             _entry({"old": change.old_path, "new": change.path}, change.new, show_hash) for change in diff.renamed
         ],
     }
-    return found if absent is None else {**found, "not in cache": absent}
+    return found if absent is None or hide_missing else {**found, "not in cache": absent}
 
 
 def render_data_diff(diff: DataDiff, missing: Missing | None, *, show_hash: bool) -> str:

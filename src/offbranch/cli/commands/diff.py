@@ -36,10 +36,12 @@ def add_arguments(parser: Parser) -> None:
 def run(args: Namespace, console: Console) -> int:
     refuse_together(args, "json", "md")
     found = diff(args.a_rev, args.b_rev, session_of(console), targets=args.targets)
-    missing = None if args.hide_missing else found.not_in_cache
+    missing = found.not_in_cache
     if args.json:
-        console.data(json.dumps(diff_to_json(found.changes, missing, show_hash=args.show_hash)))
+        document = diff_to_json(found.changes, missing, show_hash=args.show_hash, hide_missing=args.hide_missing)
+        console.data(json.dumps(document))
     else:
+        missing = None if args.hide_missing else missing
         render = render_data_diff_markdown if args.md else render_data_diff
         console.data(render(found.changes, missing, show_hash=args.show_hash))
     return ExitCode.DONE
