@@ -17,6 +17,7 @@ from offbranch.api.outputs import checkout, commit
 from offbranch.api.pipeline import ReproRequest, repro
 from offbranch.api.session import opened
 from offbranch.api.stages import status
+from offbranch.api.transfer import push
 from offbranch.base.errors import (
     BadInputError,
     ConflictError,
@@ -25,8 +26,11 @@ from offbranch.base.errors import (
     NoProjectError,
     NotFoundError,
     OffbranchError,
+    UsageError,
 )
+from offbranch.experiments.data_remotes import DataScope
 from offbranch.experiments.loading import load
+from offbranch.experiments.move_data import TransferOptions
 from offbranch.experiments.placed import FILE
 from offbranch.storage.objects import ObjectId
 from offbranch.views.data_text import changes_to_json
@@ -84,10 +88,11 @@ def test_targets_of_data_status(project: TestProject) -> None:
     assert changes_to_json(gone.committed) == {"deleted": ["one.bin"]}
 
 
-def test_what_a_data_remote_lacks_is_asked_of_whoever_knows(project: TestProject) -> None:
+def test_what_a_data_remote_lacks(project: TestProject, tmp_path: Path) -> None:
     asked: list[ObjectId] = []
 
-    def find_missing(ids: tuple[ObjectId, ...]) -> frozenset[ObjectId]:
+    def find_missing(ids: frozenset[ObjectId], remote: str | None, is_legacy: bool) -> frozenset[ObjectId]:
+        assert (remote, is_legacy) == (None, False)
         asked.extend(ids)
         return frozenset(id for id in ids if id == recorded_id(project, "one.bin.dvc"))
 
@@ -97,8 +102,15 @@ def test_what_a_data_remote_lacks_is_asked_of_whoever_knows(project: TestProject
         assert list(found) == ["one.bin"]
         assert len(asked) == len(set(asked)) == 6
         assert not_in_remote(handles, pipelines, None, granular=True) == {}
-    with pytest.raises(OffbranchError, match="not there yet"):
-        data_status((), DataStatusOptions(not_in_remote=True), project.session())
+    options = DataStatusOptions(not_in_remote=True)
+    with pytest.raises(UsageError, match="no data remote is named"):
+        data_status((), options, project.session())
+    store = tmp_path / "store"
+    project.write(".dvc/config", f"[core]\n    remote = s\n['remote \"s\"']\n    url = {store}\n")
+    assert data_status((), options, project.session()).not_in_remote == ("data/", "model.txt", "one.bin")
+    push(DataScope(targets=("data",)), project.session(), TransferOptions())
+    assert data_status((), options, project.session()).not_in_remote == ("model.txt", "one.bin")
+    assert data_status(("data",), options, project.session()).not_in_remote == ()
 
 
 def test_an_experiment_is_a_revision(project: TestProject) -> None:

@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Callable, Iterable, Sequence
 
 from offbranch.api.session import Session, opened, working_directory
-from offbranch.base.errors import NoProjectError, NotFoundError, OffbranchError, did_you_mean
+from offbranch.base.errors import NoProjectError, NotFoundError, did_you_mean
 from offbranch.base.paths import RepoPath, is_same_or_inside, resolve_in
 from offbranch.base.records import record
 from offbranch.experiments.data_diff import DataDiff, compare_data
@@ -30,8 +30,10 @@ from offbranch.pipeline.stage import Pipelines
 from offbranch.pipeline.targets import resolve_targets
 from offbranch.project import Project
 from offbranch.storage.objects import ObjectId, is_directory
+from offbranch.storage.remote_setting import resolve_remote
+from offbranch.storage.remote_store import close_store, open_store, present_in
 
-FindMissing = Callable[[Sequence[ObjectId]], frozenset[ObjectId]]
+FindMissing = Callable[[frozenset[ObjectId], str | None, bool], frozenset[ObjectId]]
 WORKSPACE = "workspace"
 
 
@@ -156,34 +158,47 @@ def diff(a: str | None, b: str | None, session: Session, *, targets: Sequence[st
 def not_in_remote(
     project: Project, pipelines: Pipelines, find_missing: FindMissing | None, *, granular: bool
 ) -> dict[str, ObjectId]:
-    """Returns what is recorded but missing in a data remote: shown path -> object.
+    """Returns what is recorded but missing in its data remote: shown path -> object.
 
     Args:
-        find_missing: Tells which of some objects a data remote lacks; None if it is not to be asked.
+        find_missing: Tells which of some objects the data remote that an output names (None: the default one) lacks, those
+            of DVC 2 apart; None if no remote is to be asked.
     """
-    if find_missing is None:
-        return {}
-    wanted: dict[str, ObjectId] = {}
+    groups: dict[tuple[str | None, bool], dict[str, ObjectId]] = {}
     for path, output in all_recorded(pipelines).items():
-        if output.out.push:
+        if find_missing is not None and output.out.push:
+            wanted = groups.setdefault((output.out.remote, output.is_legacy), {})
             wanted[output.shown] = output.id
             files = listed(project, output) if granular and is_directory(output.id) else None
             wanted.update((f"{path}/{name}", id) for name, id in (files or {}).items())
-    missing = find_missing(tuple(dict.fromkeys(wanted.values())))
-    return {path: id for path, id in wanted.items() if id in missing}
+    missing: dict[str, ObjectId] = {}
+    for (remote, is_legacy), wanted in groups.items():
+        absent = find_missing(frozenset(wanted.values()), remote, is_legacy) if find_missing is not None else ()
+        missing.update((path, id) for path, id in wanted.items() if id in absent)
+    return missing
 
 
-def find_missing_in(project: Project, remote: str | None) -> FindMissing:
-    """Returns what asks a data remote for missing objects.
+def find_missing_in(project: Project, default: str | None) -> FindMissing:
+    """Returns what asks the data remotes of a project for missing objects.
+
+    Args:
+        project: Whose.
+        default: The remote of outputs that name none; None for the default one of the project.
 
     Raises:
-        OffbranchError: Always: this version cannot ask a data remote.
+        UsageError: There is no such remote.
     """
-    del project, remote
-    raise OffbranchError(
-        "'--not-in-remote' is not there yet in this version",
-        hint="DVC 3 works in the same project: dvc data status --not-in-remote",
-    )
+    resolve_remote(project.config, default, root=project.root)
+
+    def find_missing(ids: frozenset[ObjectId], remote: str | None, is_legacy: bool, /) -> frozenset[ObjectId]:
+        setting = resolve_remote(project.config, remote or default, root=project.root)
+        store = open_store(setting, jobs=None, legacy=is_legacy)
+        try:
+            return ids - present_in(store, ids)
+        finally:
+            close_store(store)
+
+    return find_missing
 
 
 def _head(project: Project) -> CommitId | None:

@@ -8,7 +8,9 @@ from offbranch.experiments.checkout_data import check_out_data
 from offbranch.experiments.data_remotes import DataScope
 from offbranch.experiments.loading import load
 from offbranch.experiments.move_data import Moved, TransferOptions, fetch_data, push_data
+from offbranch.experiments.placed import placed_of, remember_outputs
 from offbranch.experiments.remote_status import RemoteDifference, compare_with_remotes
+from offbranch.pipeline.recorded import recorded_outputs
 
 
 def push(scope: DataScope, session: Session, options: TransferOptions) -> Moved:
@@ -63,7 +65,8 @@ def pull(
         chosen = select_for(
             project, session, pipelines, scope.targets, with_deps=scope.with_deps, recursive=scope.recursive
         )
-        done = check_out_data(project, pipelines, chosen.stages, session.reporter, force=force)
+        done = check_out_data(project, pipelines, chosen.stages, session.reporter, force=force, named=chosen.paths)
+        remember_outputs(project, placed_of(recorded_outputs(chosen.stages, pipelines.locks)))
         problems = moved.problems
         if allow_missing:
             problems = tuple(one for one in problems if not isinstance(one.error, MissingDataError))

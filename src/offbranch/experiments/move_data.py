@@ -15,6 +15,7 @@ from offbranch.storage.remote_setting import RemoteSetting, resolve_remote
 from offbranch.storage.remote_store import close_store, open_store
 from offbranch.storage.transfer import fetch_objects, push_objects
 from offbranch.storage.transfer_plan import Ends, Transferred, Wanted, plan_push, users_of
+from offbranch.storage.verify import record_written_objects
 
 
 @record
@@ -156,7 +157,10 @@ def _fetch_part(project: Project, part: _Part, options: TransferOptions, reporte
     setting, is_legacy, wanted = part
     ends = _ends(project, setting, is_legacy, options.jobs, reporter)
     try:
-        return _moved(fetch_objects(wanted, ends), wanted, ends, setting, "is not at the")
+        done = fetch_objects(wanted, ends)
+        # Hashed on their way in: a checkout need not do it again.
+        record_written_objects(ends.cache, state=project.state)
+        return _moved(done, wanted, ends, setting, "is not at the")
     finally:
         close_store(ends.store)
 

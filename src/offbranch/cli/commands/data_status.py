@@ -39,7 +39,7 @@ def add_arguments(parser: Parser) -> None:
         metavar="no|all",
         help="show files that neither Git nor the project tracks ('all' if nothing follows)",
     )
-    parser.add_flag("--not-in-remote", help="show what a data remote lacks (later)")
+    parser.add_flag("--not-in-remote", help="show what the data remote lacks")
     parser.add_argument("-r", "--remote", metavar="NAME", help="with --not-in-remote: the data remote to ask")
     parser.add_flag("--no-remote-refresh", help="accepted for DVC's sake: a data remote is asked each time")
     add_json(parser, "the changes")

@@ -7,7 +7,7 @@ without -f. What cannot be had is named; the rest is put in place all the same.
 from argparse import Namespace
 
 from offbranch.api.transfer import pull
-from offbranch.base.errors import ExitCode
+from offbranch.base.errors import CorruptObjectError, ExitCode
 from offbranch.cli.commands.checkout import summary as summary_of
 from offbranch.cli.console import Console
 from offbranch.cli.parser import Parser
@@ -60,4 +60,6 @@ def run(args: Namespace, console: Console) -> int:
     nothing = "Nothing was pulled." if moved.problems else "Everything is up to date."
     say_moved(moved, "fetched", args, console, summary=" and ".join(parts) or nothing)
     raise_problems(moved, "pulled")
+    if isinstance(moved.checked_out.error, CorruptObjectError):
+        raise moved.checked_out.error
     return ExitCode.DONE
