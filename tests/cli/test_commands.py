@@ -245,6 +245,107 @@ def test_add_commit_checkout(run: Ob, project: TestProject) -> None:
     assert [one["path"] for one in run("add d --json").json] == ["d"]
 
 
+def test_data_status(run: Ob, project: TestProject) -> None:
+    project.write("d/a", "1")
+    run("add d")
+    project.commit("data")
+    fine = run("data status")
+    assert (fine.code, fine.out, fine.err) == (0, "No changes.\n", "")
+    assert run("data status --json").json == {}
+    project.write("d/b", "2")
+    project.write("new.txt", "n")
+    project.write("params.yaml", "lr: 3\nfail: 0\n")
+    changed = run("data status --granular --unchanged --untracked-files")
+    assert changed.out == (
+        "Uncommitted changes:\n"
+        "  (ob commit <target>... records them)\n"
+        "  (ob checkout <target>... discards them)\n"
+        "\tmodified: d/\n"
+        "\tadded: d/b\n"
+        "\n"
+        "Untracked files:\n"
+        "  (git add <file>... or ob add <file>... tracks them)\n"
+        "\tnew.txt\n"
+        "\n"
+        "Unchanged:\n"
+        "\td/a\n"
+    )
+    assert changed.err == "there are other changes of files that Git tracks: git status\n"
+    assert run("data status --json").json == {"uncommitted": {"modified": ["d/"]}}
+    assert run("data status --untracked-files some").code == 2
+    assert run("data status nosuch").code == 1
+    assert run("data status --not-in-remote").code == 2
+
+
+def test_diff(run: Ob, project: TestProject) -> None:
+    project.write("d/a", "1")
+    run("add d")
+    project.commit("data")
+    assert run("diff").out == "" and run("diff --json").json == {}
+    os.rename(project.root / "d/a", project.root / "d/b")
+    project.write("d/c", "2")
+    assert run("diff").out == (
+        "Added:\n    d/c\n\nRenamed:\n    d/a -> d/b\n\nModified:\n    d/\n\nfiles summary: 1 added, 1 renamed\n"
+    )
+    assert run("diff --md --targets d/c").out.splitlines()[2] == "| added    | d/c    |"
+    assert run("diff --show-hash").out.splitlines()[1] == "    c81e728d  d/c"
+    assert (run("diff --json --md").code, run("diff nosuch").code, run("diff --targets nosuch").code) == (2, 1, 1)
+
+
+def test_ls_and_du(run: Ob, project: TestProject) -> None:
+    project.write("d/a", "1")
+    project.write("d/s/b", "22")
+    run("add d")
+    project.commit("data")
+    assert run("ls . d").out == "a\ns\n" and run("list . d -R --size").out == "1  a\n2  s/b\n"
+    assert run("ls . d -T").out == "d\n├── a\n└── s\n    └── b\n"
+    assert run("ls . d -T -L 1").out == "d\n├── a\n└── s\n"
+    assert run("ls --dvc-only").out == "d\n" and "train.sh" in run("ls").out.splitlines()
+    (entry,) = run("ls . d/a --json").json
+    assert entry == {
+        "isout": True,
+        "isdir": False,
+        "isexec": False,
+        "size": 1,
+        "md5": "c4ca4238a0b923820dcc509a6f75849b",
+        "path": "a",
+    }
+    assert run("du . d").out == "1  d/a\n2  d/s\n3  d\n" and run("du . d -s").out == "3  d\n"
+    assert run("du . d --json").json == {
+        "path": "d",
+        "size": 3,
+        "entries": [{"path": "d/a", "size": 1}, {"path": "d/s", "size": 2}],
+    }
+    for words, code in (("ls . nosuch", 1), ("ls nosuch", 1), ("ls -T --json", 2), ("ls -L 0", 2), ("du . nosuch", 1)):
+        assert run(words).code == code, words
+    listing = next((project.root / ".dvc/cache/files/md5").rglob("*.dir"))
+    listing.unlink()
+    partly = run("ls -R --rev HEAD")
+    assert partly.code == 1 and "what 'd' holds is not known" in partly.err and "train.sh" in partly.out
+    assert run("ls . d --rev HEAD").code == 1
+
+
+def test_checkout_goes_on_and_tells_at_the_end(run: Ob, project: TestProject) -> None:
+    project.write("d/a", "1")
+    project.write("d/b", "2")
+    project.write("e.bin", "3")
+    run("add d e.bin")
+    bad = project.root / ".dvc/cache/files/md5/c4/ca4238a0b923820dcc509a6f75849b"
+    bad.chmod(0o644)
+    bad.write_text("X")
+    bad.chmod(0o444)
+    for name in ("d/a", "e.bin"):
+        (project.root / name).unlink()
+    done = run("checkout")
+    assert (done.code, done.out) == (1, "A\te.bin\n")
+    assert "corrupt in the cache: 'c4ca4238a0b923820dcc509a6f75849b', needed by 'd/a'" in done.err
+    assert "hint: " in done.err and "Traceback" not in done.err
+    again = run("checkout --json")
+    assert again.code == 1 and again.json["missing"] == ["d/a"] and "not in the cache: 'd/a'" in again.err
+    assert run("checkout --allow-missing").code == 0
+    assert run("checkout --relink d/b --summary").out == "No changes.\nRelinked 1 file.\n"
+
+
 def test_summaries() -> None:
     assert summary({"modified": 2, "added": 1, "deleted": 1}) == "2 files modified, 1 file added and 1 file deleted"
     assert summary({"modified": 0, "added": 1, "deleted": 0}) == "1 file added"

@@ -17,6 +17,8 @@ from offbranch.api.exp import run as exp_run
 from offbranch.api.exp import save as exp_save
 from offbranch.api.ignored import check_ignore
 from offbranch.api.migrate import migrate as cache_migrate
+from offbranch.api.files import ListRequest, list_files, space_used
+from offbranch.api.looking import DataStatusOptions, data_status, diff
 from offbranch.api.outputs import checkout, commit
 from offbranch.api.pipeline import ReproRequest, plan, repro
 from offbranch.api.project import init, root
@@ -45,7 +47,9 @@ from offbranch.views.options import ShowOptions
 __all__ = [
     "PUBLIC",
     "ConfigLevel",
+    "DataStatusOptions",
     "ListOptions",
+    "ListRequest",
     "NewStage",
     "Removal",
     "ReproRequest",
@@ -66,6 +70,8 @@ __all__ = [
     "default_remote",
     "destroy",
     "doctor",
+    "data_status",
+    "diff",
     "exp_apply",
     "exp_branch",
     "exp_diff",
@@ -80,6 +86,7 @@ __all__ = [
     "init",
     "list_config",
     "list_remotes",
+    "list_files",
     "list_stages",
     "make_session",
     "modify_remote",
@@ -92,6 +99,7 @@ __all__ = [
     "root",
     "set_config",
     "set_default_remote",
+    "space_used",
     "status",
     "unprotect",
     "unset_config",

@@ -17,7 +17,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: Namespace, console: Console) -> int:
-    words = [ALIASES.get(word, word) for word in args.words]
+    words = [ALIASES.get(word, word) for word in args.words[:1]] + args.words[1:]
     if not words:
         console.data(program_help())
     elif len(words) == 1 and words[0] in GROUPS:
