@@ -149,7 +149,7 @@ def diff(a: str | None, b: str | None, session: Session, *, targets: Sequence[st
             new = _index(project, after, b or WORKSPACE)
             cwd = working_directory(project, session)
             paths = tuple(_named(target, (old, new), cwd) for target in targets)
-            changes = compare_data(old, new, granular=True, targets=paths, show_old=True)
+            changes = compare_data(old, new, granular=True, targets=paths, show_old=True, only_changes=True)
             missing = not_in_cache(project, before, granular=True)
         absent = tuple((path, id) for path, id in sorted(missing.items()) if path in _wanted(missing, paths))
         return RevisionDiff(changes=changes, not_in_cache=absent if b is None else None)

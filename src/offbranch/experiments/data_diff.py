@@ -77,6 +77,7 @@ def compare_data(
     granular: bool,
     targets: tuple[RepoPath, ...] = (),
     show_old: bool = False,
+    only_changes: bool = False,
 ) -> DataDiff:
     """Compares two indices.
 
@@ -86,6 +87,7 @@ def compare_data(
         granular: Also file by file inside directories.
         targets: Only these paths and what is below them; all if there are none.
         show_old: A directory that became a file is shown as the directory, and the other way round.
+        only_changes: Directories that are the same on both sides are not entered.
     """
     found = _Found(lambda path: not targets or any(is_same_or_inside(path, target) for target in targets))
     for path in sorted({*old.outs, *new.outs}):
@@ -93,7 +95,7 @@ def compare_data(
             continue
         before, after = old.outs.get(path), new.outs.get(path)
         found.take(path, before, after, show_old=show_old)
-        if granular:
+        if granular and not (only_changes and before == after):
             _compare_files(path, _files(old, path, before), _files(new, path, after), found)
     return _with_renames(found)
 

@@ -17,6 +17,7 @@ from offbranch.pipeline.stage import Pipelines
 from offbranch.project import Project
 from offbranch.storage.hashing import hash_text_normalised
 from offbranch.storage.objects import ObjectId, is_directory
+from offbranch.storage.whole import is_whole
 from offbranch.storage.workspace import list_directory, observe
 
 Files = Mapping[str, ObjectId]
@@ -106,6 +107,8 @@ def not_in_cache(project: Project, pipelines: Pipelines, *, granular: bool) -> d
             cache = cache.legacy_view()
         if not cache.has(output.id):
             found[output.shown] = output.id
+        elif not granular or is_whole(output.id, cache, project.state):
+            continue
         files = listed(project, output) if granular and is_directory(output.id) else None
         if files:
             there = cache.has_many(set(files.values()))

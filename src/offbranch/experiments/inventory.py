@@ -14,6 +14,7 @@ from offbranch.base.records import positional_record, replace
 from offbranch.git.ids import TreeId
 from offbranch.git.repository import GitRepo, repo_git
 from offbranch.pipeline.recorded import RecordedOutput
+from offbranch.storage.hashing import read_error
 from offbranch.storage.ignore import IGNORED_DIRECTORIES, IgnoreRules
 from offbranch.storage.local import LocalCache
 from offbranch.storage.objects import ObjectId, is_directory
@@ -74,6 +75,8 @@ class DiskTree:
                     yield InventoryEntry(below, is_dir, False, is_exec, size)
         except (FileNotFoundError, NotADirectoryError):
             return
+        except OSError as error:
+            raise read_error(error.filename or path, error) from error
 
 
 class GitTree:
