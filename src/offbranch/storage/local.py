@@ -88,11 +88,6 @@ class LocalCache:
         """Returns the objects that DVC 2 left in this cache, for reading; their hash is `hash_text_normalised`."""
         return LocalCache(self.root, link_kinds=self.linker.kinds, legacy=True)
 
-    @property
-    def is_legacy(self) -> bool:
-        """Whether this shows the objects of DVC 2, whose names are hashes of text with its line ends made one kind."""
-        return self._legacy
-
     def path_of(self, id: ObjectId) -> AbsPath:
         """Returns where an object is, or would be."""
         return AbsPath(f"{self._objects}{os.sep}{id[:2]}{os.sep}{id[2:]}")
