@@ -117,6 +117,11 @@ def no_listing_and_gone(project: PeerProject) -> None:
     shutil.rmtree(project.root / "e")
 
 
+def linked(project: PeerProject) -> None:
+    (project.root / "d/filelink").symlink_to("../g/plain")
+    (project.root / "d/dirlink").symlink_to("../g", target_is_directory=True)
+
+
 def no_git_commit(project: PeerProject) -> None:
     shutil.rmtree(project.root / ".git")
     project.git("init", "-q", "-b", "main")
@@ -133,6 +138,7 @@ CHANGES = [
     no_listing,
     no_listing_and_changed,
     no_listing_and_gone,
+    linked,
     no_git_commit,
 ]
 STATUS_FLAGS = [
@@ -163,6 +169,16 @@ def test_diff(change: Callable[[PeerProject], None], project: PeerProject, fresh
     for flags in (("--json",), ("--json", "--show-hash"), ("--json", "--hide-missing")):
         ours = project.did("diff", *flags).json
         assert unordered(ours) == unordered(project.dvc("diff", *flags, **fresh).json), flags
+
+
+def test_what_the_remote_lacks(project: PeerProject, tmp_path: Path, fresh: dict[str, str]) -> None:
+    project.dvc("remote", "add", "-d", "store", str(tmp_path / "store"))
+    for pushed in ((), ("d",), ("f.txt",)):
+        if pushed:
+            project.dvc("push", *pushed)
+        for flags in ((), ("--granular",)):
+            args = ("data", "status", "--json", "--not-in-remote", *flags)
+            assert unordered(project.did(*args).json) == unordered(project.dvc(*args, **fresh).json)
 
 
 def test_diff_as_text(project: PeerProject, fresh: dict[str, str]) -> None:
