@@ -15,10 +15,10 @@ from offbranch.api.exp import remove as exp_remove
 from offbranch.api.exp import rename as exp_rename
 from offbranch.api.exp import run as exp_run
 from offbranch.api.exp import save as exp_save
-from offbranch.api.ignored import check_ignore
-from offbranch.api.migrate import migrate as cache_migrate
 from offbranch.api.files import ListRequest, list_files, space_used
+from offbranch.api.ignored import check_ignore
 from offbranch.api.looking import DataStatusOptions, data_status, diff
+from offbranch.api.migrate import migrate as cache_migrate
 from offbranch.api.outputs import checkout, commit
 from offbranch.api.pipeline import ReproRequest, plan, repro
 from offbranch.api.project import init, root
@@ -67,11 +67,11 @@ __all__ = [
     "commit",
     "create_demo",
     "dag",
+    "data_status",
     "default_remote",
     "destroy",
-    "doctor",
-    "data_status",
     "diff",
+    "doctor",
     "exp_apply",
     "exp_branch",
     "exp_diff",
@@ -85,8 +85,8 @@ __all__ = [
     "get_config",
     "init",
     "list_config",
-    "list_remotes",
     "list_files",
+    "list_remotes",
     "list_stages",
     "make_session",
     "modify_remote",
