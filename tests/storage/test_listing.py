@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offbranch.base.errors import BadInputError
-from offbranch.storage.listing import Listing, diff_listings, listing_bytes, listing_id, make_listing, parse_listing
+from offbranch.storage.listing import (
+    Listing,
+    _plain_pairs,
+    diff_listings,
+    listing_bytes,
+    listing_id,
+    make_listing,
+    parse_listing,
+)
 
 A, B = "9dd4e461268c8034f5c8564e155c67a6", "d41d8cd98f00b204e9800998ecf8427e"
 VECTOR = (
@@ -101,6 +109,26 @@ def test_names_that_only_look_odd_are_fine(name: str) -> None:
 def test_hashes_that_are_none_are_refused(md5: object) -> None:
     with pytest.raises(BadInputError):
         parse_listing(entry("a", md5))
+
+
+@given(
+    st.text(st.characters(codec="utf-8"), min_size=1, max_size=8), st.sampled_from([A, A[:-1] + '"', "x", A + ".dir"])
+)
+def test_the_short_way_reads_what_json_reads(name: str, md5: str) -> None:
+    for data in (entry(name, md5), json.dumps([{"md5": md5, "relpath": name}, {"md5": B, "relpath": "z"}]).encode()):
+        short = _plain_pairs(data)
+        assert short is None or short == [(each["relpath"], each["md5"]) for each in json.loads(data)]
+
+
+@given(st.lists(st.sampled_from(['"', "\\", "}, {", "md5", ": ", A, "relpath", ", ", "a", "\n", "é"]), max_size=14))
+def test_a_text_that_json_refuses_is_not_read_the_short_way(words: list[str]) -> None:
+    data = ('[{"md5": "' + A + '", "relpath": "' + "".join(words) + '"}]').encode()
+    try:
+        expected = [(each["relpath"], each["md5"]) for each in json.loads(data)]
+    except (ValueError, KeyError, TypeError):
+        expected = None
+    short = _plain_pairs(data)
+    assert short is None or short == expected
 
 
 @pytest.mark.parametrize(

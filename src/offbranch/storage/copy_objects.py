@@ -20,8 +20,8 @@ from offbranch.storage.hashing import (
 from offbranch.storage.links import LinkKind, clone, copy_range
 from offbranch.storage.local import LocalCache
 from offbranch.storage.objects import DIRECTORY_SUFFIX, ObjectId
-from offbranch.storage.scan import stamp_of
 from offbranch.storage.state import StateDb
+from offbranch.storage.verify import record_sound, sound_stamp
 
 _FIRST_READ = 1 << 16  # most objects are small: one read
 _TELL_EVERY = 500
@@ -151,7 +151,7 @@ def _copy_longer(
         return len(content)
     os.lseek(descriptor, 0, os.SEEK_SET)
     observed_ns = state.now_ns() if state is not None else 0
-    is_known = state is not None and state.file(source.path_of(id), stamp_of(status)) == id
+    is_known = state is not None and state.file(source.path_of(id), sound_stamp(source, status)) == id
     with target.incoming() as own:
         if not (LinkKind.REFLINK in target.linker.kinds and clone(descriptor, own.descriptor)):
             while copy_range(descriptor, own.descriptor, 8 * CHUNK_SIZE):
@@ -161,12 +161,12 @@ def _copy_longer(
             if _hash_open(own.descriptor) != id.removesuffix(DIRECTORY_SUFFIX):
                 raise corrupt_error(id, source)
             if state is not None:
-                state.record_file(source.path_of(id), stamp_of(status), id, observed_ns=observed_ns)
+                state.record_file(source.path_of(id), sound_stamp(source, status), id, observed_ns=observed_ns)
         elif os.fstat(own.descriptor).st_size != status.st_size:
             raise corrupt_error(id, source)
         own.publish(id, mtime_ns=status.st_mtime_ns)
     if state is not None:
-        state.record_file(target.path_of(id), stamp_of(os.stat(target.path_of(id))), id, observed_ns=observed_ns)
+        record_sound(target, id, state=state)
     return status.st_size
 
 

@@ -16,7 +16,7 @@ from offbranch.storage.local import LocalCache
 from offbranch.storage.objects import DIRECTORY_SUFFIX, ObjectId, is_directory
 from offbranch.storage.parallel import Stop, run_parallel
 from offbranch.storage.transfer_plan import Ends, TransferPlan, Transferred, Wanted, files_of
-from offbranch.storage.transfer_threads import FetchOne, PushOne, in_threads, remember, with_trust
+from offbranch.storage.transfer_threads import FetchOne, PushOne, in_threads, with_trust
 
 
 def push_objects(plan: TransferPlan, ends: Ends) -> Transferred:
@@ -79,9 +79,7 @@ def _fetch_files(ids: Sequence[ObjectId], ends: Ends) -> Transferred:
         return Transferred()
     if isinstance(ends.store, LocalCache):
         return _copied(ids, ends.store, ends.cache, ends, "fetching")
-    got = in_threads(FetchOne(ends.cache, ends.store), ((id, False) for id in ids), len(ids), ends, "fetching")
-    remember(ids, got, ends)
-    return got
+    return in_threads(FetchOne(ends.cache, ends.store), ((id, False) for id in ids), len(ids), ends, "fetching")
 
 
 def _copied(ids: Sequence[ObjectId], source: LocalCache, target: LocalCache, ends: Ends, what: str) -> Transferred:

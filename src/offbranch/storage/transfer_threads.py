@@ -1,7 +1,8 @@
 """Moving objects to and from a server, each by a call of its own in one of a few threads."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator
 
 from offbranch.base.errors import CorruptObjectError, MissingDataError, OffbranchError
 from offbranch.base.events import Progressed
@@ -12,10 +13,10 @@ from offbranch.storage.objects import DIRECTORY_SUFFIX, ObjectId
 from offbranch.storage.parallel import Stop, run_parallel
 from offbranch.storage.remote_store import RemoteStore
 from offbranch.storage.retry import with_retries
-from offbranch.storage.scan import stamp_of
 from offbranch.storage.transfer_plan import Ends, Transferred
+from offbranch.storage.verify import sound_stamp
 
-_SECOND_NS = 1_000_000_000
+_A_SECOND_NS = 1_000_000_000
 _ENOUGH_FAILURES = 10
 
 
@@ -29,7 +30,7 @@ def with_trust(ids: Iterable[ObjectId], ends: Ends) -> Iterator[tuple[ObjectId, 
             yield id, False
             continue
         is_long = status.st_size >= SMALL_SIZE
-        yield id, is_long and ends.state is not None and ends.state.file(path, stamp_of(status)) == id
+        yield id, is_long and ends.state is not None and ends.state.file(path, sound_stamp(ends.cache, status)) == id
 
 
 def in_threads(
@@ -115,23 +116,6 @@ class FetchOne:
                 raise CorruptObjectError(
                     f"the object '{id}' is corrupt at the {self.store.files.setting.label}, so it was not taken"
                 )
-            own.publish(id)
+            # A second back: the present time would be too young for the state database to remember the hash by.
+            own.publish(id, mtime_ns=time.time_ns() - _A_SECOND_NS)
         return size
-
-
-def remember(ids: Sequence[ObjectId], got: Transferred, ends: Ends) -> None:
-    """Tells the state database of large objects that were hashed on their way in."""
-    if ends.state is None:
-        return
-    bad = {*got.missing, *got.failed}
-    for id in ids:
-        path = ends.cache.path_of(id)
-        if id in bad or (status := os.stat(path)).st_size < SMALL_SIZE:
-            continue
-        # A second back, so that a later change shows another time than this.
-        old_ns = status.st_mtime_ns - _SECOND_NS
-        try:
-            os.utime(path, ns=(old_ns, old_ns))
-        except OSError:
-            continue
-        ends.state.record_file(path, stamp_of(os.stat(path)), id, observed_ns=ends.state.now_ns())

@@ -112,7 +112,7 @@ def record_sound(cache: LocalCache, id: ObjectId, *, state: StateDb) -> None:
     except OSError:
         return
     if status.st_size >= _FIRST_READ:
-        state.record_file(cache.path_of(id), _stamp(cache, status), id, observed_ns=observed_ns)
+        state.record_file(cache.path_of(id), sound_stamp(cache, status), id, observed_ns=observed_ns)
 
 
 def record_written_objects(cache: LocalCache, *, state: StateDb) -> None:
@@ -147,16 +147,16 @@ def _some(names: Sequence[str], limit: int = 5) -> str:
 
 def _check_large(cache: LocalCache, id: ObjectId, status: os.stat_result, state: StateDb | None) -> None:
     path = cache.path_of(id)
-    if state is not None and state.file(path, _stamp(cache, status)) == id:
+    if state is not None and state.file(path, sound_stamp(cache, status)) == id:
         return
     observed_ns = state.now_ns() if state is not None else 0
     if hash_file(path)[0] != id.removesuffix(DIRECTORY_SUFFIX):
         raise _found_corrupt(cache, id)
     if state is not None:
-        state.record_file(path, _stamp(cache, status), id, observed_ns=observed_ns)
+        state.record_file(path, sound_stamp(cache, status), id, observed_ns=observed_ns)
 
 
-def _stamp(cache: LocalCache, status: os.stat_result) -> Stamp:
+def sound_stamp(cache: LocalCache, status: os.stat_result) -> Stamp:
     """Returns the stamp of an object; without its ctime where hard links, coming and going, move that all the time."""
     size, mtime_ns, ctime_ns, inode = stamp_of(status)
     return (size, mtime_ns, 0 if LinkKind.HARDLINK in cache.linker.kinds else ctime_ns, inode)
