@@ -210,6 +210,25 @@ def forget(place: Place) -> None:
     place.home.mkdir()
 
 
+def with_remote(count: int) -> Callable[[Place], None]:
+    def build(place: Place) -> None:
+        many_files(count)(place)
+        store = place.root.parent / "store"
+        with (place.root / ".dvc/config").open("a") as file:
+            file.write(f"    remote = store\n['remote \"store\"']\n    url = {store}\n")
+
+    return build
+
+
+def empty_store(place: Place) -> None:
+    shutil.rmtree(place.root.parent / "store", ignore_errors=True)
+
+
+def lose_data(place: Place) -> None:
+    shutil.rmtree(place.root / ".dvc/cache", ignore_errors=True)
+    shutil.rmtree(place.root / "data", ignore_errors=True)
+
+
 def wipe_stages(place: Place) -> None:
     shutil.rmtree(place.root / "out")
     (place.root / "out").mkdir()
@@ -244,6 +263,14 @@ def cases(quick: bool) -> list[Case]:
              before=forget, runs=5),
         Case(f"add again, {files} files", many_files(files), lambda _: ["add", "data"], target_s=0.2),
         Case(f"status, {files} files", many_files(files), lambda _: ["status"], target_s=0.2, setup=[["add", "data"]]),
+        Case(f"status, {10 * files} files", many_files(10 * files), lambda _: ["status"], setup=[["add", "data"]],
+             yard=("find data -printf '%p %s %T@ %i' >/dev/null", 3), runs=3),
+        Case(f"push, {files} files, to a directory", with_remote(files), lambda _: ["push"], setup=[["add", "data"]],
+             yard=("rm -rf ../y; cp -r data ../y", 1.3), warm=False, before=empty_store),
+        Case(f"push again, {files} files", with_remote(files), lambda _: ["push"], target_s=0.3, setup=[["add", "data"]]),
+        Case(f"pull, {files} files, cache and workspace", with_remote(files), lambda _: ["pull"],
+             setup=[["add", "data"], ["push"]], yard=("rm -rf ../y ../z; cp -r data ../y; cp -r ../y ../z", 1.3), warm=False,
+             before=lose_data),
         Case(f"add, one file of {mib} MiB", one_file(mib), lambda _: ["add", "data"],
              yard=("md5sum data >/dev/null; rm -f .y; cp data .y", 1.2), warm=False, before=forget, runs=3),
     ]  # fmt: skip
