@@ -27,7 +27,7 @@ def pinned_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: py
     """Points everything a program reads of its user into a directory of the test's own; returns that home."""
     home = tmp_path_factory.mktemp("home")
     for name in list(os.environ):
-        if name.startswith(("GIT_", "DVC", "OFFBRANCH_", "XDG_")) and name != "OFFBRANCH_TEST_DVC":
+        if name.startswith(("GIT_", "DVC", "OFFBRANCH_", "XDG_")) and not name.startswith("OFFBRANCH_TEST_"):
             monkeypatch.delenv(name)
     settings = {
         "HOME": str(home),

@@ -1,7 +1,9 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from servers import S3Server, s3_server
 from storage.bench import Bench
 
 
@@ -10,3 +12,9 @@ def bench(tmp_path: Path) -> Bench:
     root = tmp_path / "project"
     (root / ".dvc").mkdir(parents=True)
     return Bench(root)
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    with s3_server() as server:
+        yield server

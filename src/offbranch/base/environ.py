@@ -1,6 +1,7 @@
 """The only reader of the process environment: every variable we know, named and described.
 
-`read_environment` is called once, at the edge (`api`, `cli`); below, the values travel as arguments.
+`read_environment` is called once, at the edge (`api`, `cli`); below, the values travel as arguments. What the tools of a cloud
+define is read by who opens a data remote there, as the libraries of the cloud do.
 """
 
 import os
@@ -15,6 +16,8 @@ VARIABLES: Mapping[str, str] = {
     "OFFBRANCH_LOCK_WAIT": "seconds to wait for another process that holds the project lock (default 3)",
     "OFFBRANCH_RUN_ROOT": "set by ob for commands it runs in a workspace: the project it holds; an ob inside shares that lock",
     "OFFBRANCH_TEST_DVC": "for the test suite: command of a real DVC to test interoperability with",
+    "OFFBRANCH_TEST_MOTO": "for the test suite: command `moto_server` of a virtual environment of its own, as a server of S3",
+    "OFFBRANCH_TEST_NPM": "for the test suite: directory with the node_modules of azurite, as a server of Azure",
     "OFFBRANCH_CI": "for the test suite: with 1, a program that tests need and that is missing is a failure, not a skip",
     "OFFBRANCH_UPDATE_GOLDEN": "for the test suite: with 1, golden files are written anew",
     "DVC_ROOT": "set by ob for commands it runs: root of the project",
@@ -23,6 +26,13 @@ VARIABLES: Mapping[str, str] = {
     "DVC_EXP_BASELINE_REV": "set by ob for commands of an experiment: commit id of its baseline",
     "DVC_GLOBAL_CONFIG_DIR": "directory of the user's own config file",
     "DVC_SYSTEM_CONFIG_DIR": "directory of the config file of this machine",
+    "AWS_ACCESS_KEY_ID": "key for data remotes of S3 that name neither key nor profile, as in the AWS tools",
+    "AWS_SECRET_ACCESS_KEY": "its secret",
+    "AWS_SESSION_TOKEN": "its token, for temporary keys",
+    "AWS_REGION": "region of data remotes of S3 that name none; the AWS tools' other variables (AWS_PROFILE, …) work too",
+    "AWS_DEFAULT_REGION": "the same, where AWS_REGION is not set",
+    "AWS_ENDPOINT_URL_S3": "url of the service, for data remotes of S3 without endpointurl",
+    "AWS_ENDPOINT_URL": "the same, where AWS_ENDPOINT_URL_S3 is not set",
     "NO_COLOR": "any value: no colour",
     "PAGER": "program that long tables are shown with on a terminal",
     "SHELL": "shell that stage commands run in (default /bin/sh)",
@@ -57,6 +67,16 @@ class Environment:
     no_color: bool
     shell: str | None
     pager: str | None
+
+
+def cloud_variable(name: str) -> str | None:
+    """Returns a variable that the tools of a cloud define, and that its data remotes are opened with; None if not set.
+
+    Credentials are asked for where they are needed, and go no further.
+    """
+    if name not in VARIABLES:
+        raise KeyError(name)
+    return os.environ.get(name) or None
 
 
 def read_environment(variables: Mapping[str, str] | None = None) -> Environment:

@@ -119,6 +119,7 @@ class RemoteFiles(Protocol):
 # Scheme -> opener `(setting) -> RemoteFiles`, and the set of optional dependencies that brings its library.
 OPENERS: Mapping[str, tuple[str, str | None]] = {
     "local": ("offbranch.storage.remote_directory:open_directory", None),
+    "s3": ("offbranch.storage.remote_s3:open_s3", "s3"),
 }
 # Schemes of DVC that nothing here opens.
 _ELSEWHERE = frozenset(("gdrive", "hdfs", "webhdfs", "oss", "webdav", "webdavs"))

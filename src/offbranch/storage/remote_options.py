@@ -1,0 +1,122 @@
+"""Options of data remotes, checked when one is opened: what cannot be honoured is refused by name, never left out silently.
+
+Each scheme's module says which options it reads and which it refuses; the names are DVC's.
+"""
+
+import os
+from collections.abc import Collection, Iterable, Mapping
+
+from offbranch.base.errors import BadInputError, did_you_mean
+from offbranch.storage.remote_setting import RemoteSetting
+
+# Every kind of data remote has these; who transfers and verifies reads them, not who opens.
+COMMON = frozenset(("jobs", "checksum_jobs", "worktree", "version_aware", "verify"))
+# What messages never show, whatever a server says.
+SECRET = frozenset(
+    (
+        "access_key_id", "secret_access_key", "session_token", "sse_customer_key", "account_key", "sas_token",
+        "connection_string", "client_secret", "password", "passphrase",
+    )
+)  # fmt: skip
+_MIN_SECRET = 4
+
+
+def check_options(setting: RemoteSetting, known: Collection[str], refused: Mapping[str, str]) -> None:
+    """Refuses an option that this scheme does not have, or that cannot be honoured.
+
+    Args:
+        setting: Of the remote.
+        known: Options that the scheme's module reads, or that need no reading.
+        refused: The others, with the reason.
+
+    Raises:
+        BadInputError: One is there.
+    """
+    for option in setting.options:
+        if option in refused:
+            raise option_error(
+                setting, option, refused[option], hint=f"ob remote modify {_name(setting)} {option} --unset"
+            )
+        if option not in known and option not in COMMON:
+            raise option_error(
+                setting,
+                option,
+                f"{setting.scheme}:// remotes have no such option",
+                hint=did_you_mean(option, {*known, *COMMON, *refused})
+                or f"known: {', '.join(sorted({*known, *COMMON}))}",
+            )
+
+
+def option_error(setting: RemoteSetting, option: str, reason: str, *, hint: str | None = None) -> BadInputError:
+    """Returns the error for an option: it names the file, the remote and the option, never the value."""
+    return BadInputError(
+        reason, path=setting.origin or "configuration", key=f"remote.{_name(setting)}.{option}", hint=hint
+    )
+
+
+def get_choice(setting: RemoteSetting, option: str, choices: Collection[str], default: str) -> str:
+    """Returns an option that is one of a few words, in any case of letters.
+
+    Raises:
+        BadInputError: It is none of them.
+    """
+    value = setting.options.get(option, default)
+    for choice in choices:
+        if choice.lower() == value.lower():
+            return choice
+    raise option_error(setting, option, f"expected {' or '.join(choices)}, found '{value}'")
+
+
+def get_path(setting: RemoteSetting, option: str) -> str | None:
+    """Returns an option that is a path of this machine; a relative one counts from the config file that has the remote."""
+    value = setting.options.get(option)
+    if not value:
+        return None
+    base = os.path.dirname(setting.origin) if os.path.isabs(setting.origin) else os.getcwd()
+    return os.path.normpath(os.path.join(base, os.path.expanduser(value)))
+
+
+def get_timeout(setting: RemoteSetting, option: str, default: float) -> float:
+    """Returns an option in seconds.
+
+    Raises:
+        BadInputError: It is no number above 0.
+    """
+    value = setting.get_number(option, default)
+    if value is None or not value > 0:
+        raise option_error(setting, option, f"expected seconds, more than 0, found '{setting.options.get(option)}'")
+    return value
+
+
+def get_trust(setting: RemoteSetting) -> bool | str:
+    """Returns what `ssl_verify` asks for: whether certificates are checked, or the file of authorities that are trusted.
+
+    Raises:
+        BadInputError: It is neither a truth value nor a file.
+    """
+    value = setting.options.get("ssl_verify")
+    if value is None or value.lower() in ("true", "yes", "on", "1"):
+        return True
+    if value.lower() in ("false", "no", "off", "0"):
+        return False
+    path = get_path(setting, "ssl_verify")
+    if path is None or not os.path.isfile(path):
+        raise option_error(setting, "ssl_verify", f"expected true, false or a file of certificates, found '{value}'")
+    return path
+
+
+def scrub(text: str, secrets: Iterable[str]) -> str:
+    """Returns a text of a server or library without any secret."""
+    for secret in secrets:
+        if len(secret) >= _MIN_SECRET:
+            text = text.replace(secret, "***")
+    return text
+
+
+def secrets_of(setting: RemoteSetting) -> tuple[str, ...]:
+    """Returns the values of a remote that no message may show."""
+    return tuple(value for option, value in setting.options.items() if option in SECRET and value)
+
+
+def _name(setting: RemoteSetting) -> str:
+    return setting.name or "NAME"
