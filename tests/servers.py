@@ -4,8 +4,11 @@ A program that is missing skips the test, or fails it in CI (`programs.need`). N
 loaded, before tests get an environment of their own.
 """
 
+import getpass
 import os
 import re
+import socket
+import struct
 import subprocess
 import threading
 import urllib.request
@@ -13,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 
 from programs import need
 
@@ -64,6 +68,151 @@ def s3_server() -> Iterator[S3Server]:
         yield S3Server(address, options)
 
 
+@dataclass
+class SshServer(Server):
+    """An SSH server that lets this user in with a key; `root` is a directory it can reach.
+
+    Attributes:
+        user, port: For 127.0.0.1.
+        root: An empty directory.
+        keyfile: The user's key.
+        known_hosts: The line of ~/.ssh/known_hosts that trusts it.
+    """
+
+    user: str = ""
+    port: int = 0
+    root: Path = Path()
+    keyfile: Path = Path()
+    known_hosts: str = ""
+
+    def trust(self, home: Path) -> None:
+        """Lets a user of this home trust the server."""
+        (home / ".ssh").mkdir(mode=0o700, exist_ok=True)
+        (home / ".ssh" / "known_hosts").write_text(self.known_hosts)
+
+    def url(self, path: str = "") -> str:
+        return f"{self.address}{self.root}{f'/{path}' if path else ''}"
+
+
+@contextmanager
+def ssh_server(directory: Path, *, config: str = "") -> Iterator[SshServer]:
+    """Runs OpenSSH's sshd on the loopback, with keys and configuration of its own.
+
+    Args:
+        directory: An empty one, for its files.
+        config: Further lines of sshd_config.
+    """
+    sshd = need("sshd")
+    keygen = need("ssh-keygen")
+    for name in ("host", "user"):
+        subprocess.run([keygen, "-q", "-t", "ed25519", "-N", "", "-f", directory / name], check=True)
+    if os.geteuid() == 0:
+        os.makedirs("/run/sshd", exist_ok=True)  # where sshd started as root separates its privileges
+    for _ in range(5):
+        port = free_port()
+        lines = (
+            f"Port {port}",
+            "ListenAddress 127.0.0.1",
+            f"HostKey {directory}/host",
+            f"AuthorizedKeysFile {directory}/user.pub",
+            "PidFile none",
+            "StrictModes no",
+            "UsePAM no",
+            "PasswordAuthentication no",
+            "KbdInteractiveAuthentication no",
+            "MaxStartups 100",
+            "Subsystem sftp internal-sftp",
+            config,
+        )
+        (directory / "sshd_config").write_text("\n".join(lines) + "\n")
+        command = [sshd, "-D", "-e", "-f", str(directory / "sshd_config")]
+        try:
+            with started(command, rf"Server listening on 127\.0\.0\.1 port {port}"):
+                (directory / "root").mkdir(exist_ok=True)
+                kind, key = (directory / "host.pub").read_text().split()[:2]
+                yield SshServer(
+                    f"ssh://{getpass.getuser()}@127.0.0.1:{port}",
+                    {"keyfile": str(directory / "user")},
+                    user=getpass.getuser(),
+                    port=port,
+                    root=directory / "root",
+                    keyfile=directory / "user",
+                    known_hosts=f"[127.0.0.1]:{port} {kind} {key}\n",
+                )
+                return
+        except NotStartedError:
+            continue  # somebody took the port
+    raise AssertionError("sshd did not start")
+
+
+class Relay:
+    """Passes connections on to a port of this machine, and can cut them.
+
+    Attributes:
+        port: Where it listens.
+    """
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
+        self._open: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        """Ends every connection as a broken network does; new ones are let through."""
+        for one in self._open:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            one.close()
+        self._open.clear()
+
+    def close(self) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        self.cut()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listening.accept()
+            except OSError:
+                return
+            far = socket.create_connection(("127.0.0.1", self._target))
+            self._open += [near, far]
+            for source, sink in ((near, far), (far, near)):
+                threading.Thread(target=_pass_on, args=(source, sink), daemon=True).start()
+
+
+def _pass_on(source: socket.socket, sink: socket.socket) -> None:
+    try:
+        while data := source.recv(65536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+
+
+@contextmanager
+def relay(target: int) -> Iterator[Relay]:
+    """Runs a relay to a port of this machine."""
+    made = Relay(target)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+class NotStartedError(Exception):
+    pass
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
 @contextmanager
 def started(command: Sequence[str], sign: str, *, env: Mapping[str, str] | None = None) -> Iterator[str]:
     """Runs a server until the context ends; yields what the pattern's group finds in its first lines of output."""
@@ -85,7 +234,7 @@ def started(command: Sequence[str], sign: str, *, env: Mapping[str, str] | None 
             if found := re.search(sign, line):
                 break
         else:
-            raise AssertionError(f"{command[0]} did not start:\n{''.join(lines)}")
+            raise NotStartedError(f"{command[0]} did not start:\n{''.join(lines)}")
         drain.start()  # a server whose output nobody reads would stop
         yield found[1] if found.groups() else found[0]
     finally:
@@ -96,5 +245,6 @@ def started(command: Sequence[str], sign: str, *, env: Mapping[str, str] | None 
             process.kill()
             process.wait()
         if drain.ident is not None:
-            drain.join(10)
-        process.stdout.close()
+            drain.join(5)
+        if not drain.is_alive():  # a child that lives on holds the other end
+            process.stdout.close()

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from servers import S3Server, s3_server
+from servers import S3Server, SshServer, s3_server, ssh_server
 from storage.bench import Bench
 
 
@@ -18,3 +18,17 @@ def bench(tmp_path: Path) -> Bench:
 def s3() -> Iterator[S3Server]:
     with s3_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def running_sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
+    with ssh_server(tmp_path_factory.mktemp("sshd")) as server:
+        yield server
+
+
+@pytest.fixture
+def sshd(running_sshd: SshServer, pinned_environment: Path, monkeypatch: pytest.MonkeyPatch) -> SshServer:
+    """An SSH server that the user of the test trusts."""
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    running_sshd.trust(pinned_environment)
+    return running_sshd

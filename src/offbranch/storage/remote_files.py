@@ -11,6 +11,7 @@ from offbranch.base.errors import RemoteError, did_you_mean
 from offbranch.base.paths import AbsPath
 from offbranch.base.plugins import load
 from offbranch.base.records import positional_record
+from offbranch.storage.remote_options import Ask, ask_at_terminal, with_answers
 from offbranch.storage.remote_setting import RemoteSetting
 
 Write = Callable[[bytes], object]
@@ -120,23 +121,32 @@ class RemoteFiles(Protocol):
 OPENERS: Mapping[str, tuple[str, str | None]] = {
     "local": ("offbranch.storage.remote_directory:open_directory", None),
     "s3": ("offbranch.storage.remote_s3:open_s3", "s3"),
+    "ssh": ("offbranch.storage.remote_ssh:open_ssh", "ssh"),
 }
 # Schemes of DVC that nothing here opens.
 _ELSEWHERE = frozenset(("gdrive", "hdfs", "webhdfs", "oss", "webdav", "webdavs"))
+# Other names of the same; DVC refuses every config file that has one.
+_ALIASES = {"sftp": "ssh", "gcs": "gs", "abfs": "azure", "abfss": "azure", "az": "azure", "s3a": "s3", "s3n": "s3"}
 
 
-def open_files(setting: RemoteSetting) -> RemoteFiles:
+def open_files(setting: RemoteSetting, *, ask: Ask | None = None) -> RemoteFiles:
     """Opens the files of a remote; a library is loaded now, a connection is made when the first call needs one.
 
+    Args:
+        setting: Of the remote.
+        ask: Asks for a password that the remote wants asked for (`ask_password`, `ask_passphrase`), now and in this
+            thread; without it the terminal does.
+
     Raises:
-        RemoteError: Its scheme is unknown.
+        RemoteError: Its scheme is unknown, or a password cannot be asked for.
+        BadInputError: An option makes no sense, or cannot be honoured.
         OffbranchError: The optional library for it is not installed; the hint says how to install it.
     """
     found = OPENERS.get(setting.scheme)
     if found is None:
         raise _unknown_scheme(setting)
     target, extra = found
-    opened: RemoteFiles = load(target, extra=extra)(setting)
+    opened: RemoteFiles = load(target, extra=extra)(with_answers(setting, ask or ask_at_terminal))
     return opened
 
 
@@ -146,6 +156,11 @@ def _unknown_scheme(setting: RemoteSetting) -> RemoteError:
         return RemoteError(
             f"{setting.label} is at {setting.scheme}://, which ob does not reach",
             hint=f"DVC works in the same project (dvc push, dvc pull); ob reaches directories, {known}",
+        )
+    if setting.scheme in _ALIASES:
+        return RemoteError(
+            f"{setting.label} has the scheme '{setting.scheme}://', which DVC does not know either",
+            hint=f"write {_ALIASES[setting.scheme]}://",
         )
     return RemoteError(
         f"{setting.label} has the unknown scheme '{setting.scheme}://'",

@@ -4,10 +4,15 @@ Each scheme's module says which options it reads and which it refuses; the names
 """
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
-from offbranch.base.errors import BadInputError, did_you_mean
+from offbranch.base.errors import BadInputError, RemoteError, did_you_mean
+from offbranch.base.plugins import load
+from offbranch.base.records import replace
 from offbranch.storage.remote_setting import RemoteSetting
+
+# Asks the user for a secret: takes the prompt, returns what was typed.
+Ask = Callable[[str], str]
 
 # Every kind of data remote has these; who transfers and verifies reads them, not who opens.
 COMMON = frozenset(("jobs", "checksum_jobs", "worktree", "version_aware", "verify"))
@@ -19,6 +24,8 @@ SECRET = frozenset(
     )
 )  # fmt: skip
 _MIN_SECRET = 4
+_ASKED = {"ask_password": "password", "ask_passphrase": "passphrase"}
+_ASKING = frozenset(("ssh", "http", "https"))
 
 
 def check_options(setting: RemoteSetting, known: Collection[str], refused: Mapping[str, str]) -> None:
@@ -103,6 +110,33 @@ def get_trust(setting: RemoteSetting) -> bool | str:
     if path is None or not os.path.isfile(path):
         raise option_error(setting, "ssl_verify", f"expected true, false or a file of certificates, found '{value}'")
     return path
+
+
+def with_answers(setting: RemoteSetting, ask: Ask) -> RemoteSetting:
+    """Returns a remote with the passwords that it wants asked for (`ask_password`, `ask_passphrase`) as its options."""
+    if setting.scheme not in _ASKING:
+        return setting
+    answers = {
+        option: ask(f"{option.capitalize()} for {setting.label}: ")
+        for asks, option in _ASKED.items()
+        if not setting.options.get(option) and setting.get_bool(asks)
+    }
+    return replace(setting, options={**setting.options, **answers}) if answers else setting
+
+
+def ask_at_terminal(prompt: str) -> str:
+    """Asks for a secret at the terminal, which does not show it.
+
+    Raises:
+        RemoteError: There is no terminal.
+    """
+    if not os.isatty(0):
+        raise RemoteError(
+            f"there is no terminal to ask at: {prompt.rstrip(': ')}",
+            hint="ob remote modify --local NAME password … sets it (or passphrase)",
+        )
+    answer: str = load("getpass:getpass")(prompt)
+    return answer
 
 
 def scrub(text: str, secrets: Iterable[str]) -> str:
