@@ -4,15 +4,20 @@ A program that is missing skips the test, or fails it in CI (`programs.need`). N
 loaded, before tests get an environment of their own.
 """
 
+import base64
 import getpass
+import hashlib
+import http.server
 import os
 import re
 import socket
+import ssl
 import struct
 import subprocess
 import threading
+import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -143,6 +148,141 @@ def ssh_server(directory: Path, *, config: str = "") -> Iterator[SshServer]:
         except NotStartedError:
             continue  # somebody took the port
     raise AssertionError("sshd did not start")
+
+
+@dataclass
+class WebServer(Server):
+    """A web server that keeps what is put there, in this process.
+
+    Attributes:
+        files: Path (decoded, without query) -> content.
+        requests: (method, path as sent, headers) of every request, in order; the header `X-Port` is the client's port.
+        answers: Statuses to answer the next requests with, instead of the right thing; a text is a place to redirect to.
+        auth: `basic`, `digest` or `custom` (header `X-Token`): what is asked for, of user `ann` with password `hunter22`.
+        headers: Further headers of files, made from their content; an empty one is not sent.
+        hold: While it is not set, a request is not answered.
+    """
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    requests: list[tuple[str, str, Mapping[str, str]]] = field(default_factory=list)
+    answers: list[int | str] = field(default_factory=list)
+    auth: str = ""
+    headers: Callable[[bytes], Mapping[str, str]] = lambda content: {}
+    hold: threading.Event = field(default_factory=threading.Event)
+    user: str = "ann"
+    password: str = "hunter22"
+
+
+class _WebHandler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    site: WebServer
+
+    def handle_one_request(self) -> None:
+        try:
+            super().handle_one_request()
+        except OSError:  # the client went away, or does not trust the certificate
+            self.close_connection = True
+
+    def do_GET(self) -> None:
+        if self._may_pass():
+            content = self.site.files.get(self._name)
+            if content is None:
+                self._answer(404)
+            else:
+                self._answer(200, content, {"ETag": f'"{hash(content):x}"', **self.site.headers(content)})
+
+    do_HEAD = do_GET
+
+    def do_PUT(self) -> None:
+        length = self.headers["Content-Length"]
+        body = self.rfile.read(int(length)) if length is not None else self._read_chunks()
+        if self._may_pass():
+            self.site.files[self._name] = body
+            self._answer(201)
+
+    do_POST = do_PUT
+
+    def do_DELETE(self) -> None:
+        if self._may_pass():
+            self._answer(404 if self.site.files.pop(self._name, None) is None else 204)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+    @property
+    def _name(self) -> str:
+        return urllib.parse.unquote(self.path.partition("?")[0])
+
+    def _may_pass(self) -> bool:
+        self.site.requests.append((self.command, self.path, {**self.headers, "X-Port": str(self.client_address[1])}))
+        self.site.hold.wait(30)
+        if self.site.answers:
+            answer = self.site.answers.pop(0)
+            if isinstance(answer, str):
+                self._answer(307, headers={"Location": answer})
+            else:
+                self._answer(answer)
+            return False
+        if not self._is_known():
+            kind = {"basic": "Basic", "digest": "Digest"}.get(self.site.auth)
+            ask = {"WWW-Authenticate": f'{kind} realm="r", nonce="n", qop="auth"'} if kind else {}
+            self._answer(401, headers=ask)
+            return False
+        return True
+
+    def _is_known(self) -> bool:
+        user, password, given = self.site.user, self.site.password, self.headers["Authorization"] or ""
+        if self.site.auth == "basic":
+            return given == f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
+        if self.site.auth == "digest":
+            values = dict(re.findall(r'(\w+)="?([^",]+)"?', given))
+            first, second = _md5(f"{user}:r:{password}"), _md5(f"{self.command}:{self.path}")
+            middle = ":".join(values.get(name, "") for name in ("nonce", "nc", "cnonce", "qop"))
+            return values.get("response") == _md5(f"{first}:{middle}:{second}")
+        return self.headers["X-Token"] == password if self.site.auth == "custom" else True
+
+    def _read_chunks(self) -> bytes:
+        parts = []
+        while size := int(self.rfile.readline(), 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
+
+    def _answer(self, status: int, content: bytes = b"", headers: Mapping[str, str] | None = None) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(content)), **(headers or {})}.items():
+            if value:
+                self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode()).hexdigest()
+
+
+@contextmanager
+def http_server(*, tls: ssl.SSLContext | None = None) -> Iterator[WebServer]:
+    """Runs a web server in this process, with TLS where that is given."""
+    handler = type("Handler", (_WebHandler,), {})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    site = WebServer(f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}")
+    site.hold.set()
+    handler.site = site  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield site
+    finally:
+        site.hold.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 class Relay:

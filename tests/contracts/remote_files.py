@@ -1,4 +1,4 @@
-"""What every `RemoteFiles` must do. Subclass it, and give `make`; `can_list` and `can_write` say which tests apply."""
+"""What every `RemoteFiles` must do. Subclass it, and give `make`; where `can_list` is false, listing must be refused."""
 
 import threading
 from abc import ABC, abstractmethod
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from offbranch.base.errors import MissingDataError
+from offbranch.base.errors import MissingDataError, RemoteError
 from offbranch.base.paths import AbsPath
 from offbranch.storage.remote_files import RemoteFile, RemoteFiles
 
@@ -29,8 +29,8 @@ class RemoteFilesContract(ABC):
     def test_an_empty_place_has_nothing(self, files: RemoteFiles) -> None:
         assert files.find("a") is None
         assert files.find("a/b/c") is None
-        assert keys(files, "") == []
-        assert keys(files, "a") == []
+        lists(files, "", [])
+        lists(files, "a", [])
         for read in (files.read, lambda key: files.download(key, lambda data: None)):
             with pytest.raises(MissingDataError, match="'a/b'"):
                 read("a/b")
@@ -44,10 +44,12 @@ class RemoteFilesContract(ABC):
             assert (found.key, found.size) == (key, len(data))
             assert files.read(key) == data
             assert downloaded(files, key) == data
-        assert keys(files, "") == ["big", "empty", "files/md5/ab/cd"]
-        assert keys(files, "files") == keys(files, "files/md5") == ["files/md5/ab/cd"]
-        assert keys(files, "files/md") == []
-        assert keys(files, "big") in ([], ["big"])  # an object store cannot tell a directory from a file
+        lists(files, "", ["big", "empty", "files/md5/ab/cd"])
+        lists(files, "files", ["files/md5/ab/cd"])
+        lists(files, "files/md5", ["files/md5/ab/cd"])
+        lists(files, "files/md", [])
+        if files.can_list:
+            assert keys(files, "big") in ([], ["big"])  # an object store cannot tell a directory from a file
 
     def test_a_directory_is_no_file(self, files: RemoteFiles) -> None:
         files.write("d/f", b"x")
@@ -79,15 +81,15 @@ class RemoteFilesContract(ABC):
     def test_odd_names(self, files: RemoteFiles) -> None:
         for key in ODD:
             files.write(key, key.encode())
-        assert keys(files, "") == sorted(ODD)
+        lists(files, "", sorted(ODD))
         assert {key: files.read(key).decode() for key in ODD} == {key: key for key in ODD}
-        assert keys(files, "a b") == [ODD[0]]
+        lists(files, "a b", [ODD[0]])
 
     def test_removing(self, files: RemoteFiles) -> None:
         for key in ("a", "b/c", "b/d"):
             files.write(key, b"x")
         files.remove(["b/c", "a", "never/was"])
-        assert keys(files, "") == ["b/d"]
+        lists(files, "", ["b/d"])
         assert files.find("a") is None
         files.remove([])
 
@@ -105,7 +107,16 @@ class RemoteFilesContract(ABC):
 
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(work, range(40)))
-        assert keys(files, "") == sorted(names)
+        lists(files, "", sorted(names))
+
+
+def lists(files: RemoteFiles, prefix: str, expected: list[str]) -> None:
+    """Checks what is below a directory, or that listing is refused."""
+    if files.can_list:
+        assert keys(files, prefix) == expected
+    else:
+        with pytest.raises(RemoteError, match="cannot be listed"):
+            list(files.iter_files(prefix))
 
 
 def keys(files: RemoteFiles, prefix: str) -> list[str]:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from servers import S3Server, SshServer, s3_server, ssh_server
+from servers import S3Server, SshServer, WebServer, http_server, s3_server, ssh_server
 from storage.bench import Bench
 
 
@@ -32,3 +32,9 @@ def sshd(running_sshd: SshServer, pinned_environment: Path, monkeypatch: pytest.
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     running_sshd.trust(pinned_environment)
     return running_sshd
+
+
+@pytest.fixture
+def web() -> Iterator[WebServer]:
+    with http_server() as server:
+        yield server

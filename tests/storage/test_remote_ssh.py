@@ -99,7 +99,9 @@ def test_a_path_may_count_from_the_home_of_the_user(sshd: SshServer) -> None:
     try:
         files.write("a/b", b"x")
         assert (home / name / "a" / "b").read_bytes() == b"x"
-        assert keys(opened(sshd, f"{sshd.address}/~"), name) == [f"{name}/a/b"]
+        above = opened(sshd, f"{sshd.address}/~")
+        assert keys(above, name) == [f"{name}/a/b"]
+        above.close()
     finally:
         files.close()
         subprocess.run(["rm", "-r", str(home / name)], check=False)
@@ -212,7 +214,7 @@ def test_nobody_there_is_transient(sshd: SshServer) -> None:
 def test_a_file_in_the_way_is_an_error_of_the_remote(sshd: SshServer) -> None:
     (sshd.root / "in-the-way").write_text("no directory")
     files = opened(sshd, sshd.url("in-the-way"))
-    with pytest.raises(RemoteError, match="'store' failed at '.*in-the-way") as caught:
+    with pytest.raises(RemoteError, match=r"'store' failed at '.*in-the-way") as caught:
         files.write("a/b", b"x")
     assert not caught.value.is_transient
     assert files.find("a") is None

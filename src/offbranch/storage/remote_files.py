@@ -121,6 +121,8 @@ class RemoteFiles(Protocol):
 OPENERS: Mapping[str, tuple[str, str | None]] = {
     "local": ("offbranch.storage.remote_directory:open_directory", None),
     "s3": ("offbranch.storage.remote_s3:open_s3", "s3"),
+    "http": ("offbranch.storage.remote_http:open_http", None),
+    "https": ("offbranch.storage.remote_http:open_http", None),
     "ssh": ("offbranch.storage.remote_ssh:open_ssh", "ssh"),
 }
 # Schemes of DVC that nothing here opens.

@@ -4,6 +4,7 @@ Each scheme's module says which options it reads and which it refuses; the names
 """
 
 import os
+import urllib.parse
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from offbranch.base.errors import BadInputError, RemoteError, did_you_mean
@@ -148,8 +149,12 @@ def scrub(text: str, secrets: Iterable[str]) -> str:
 
 
 def secrets_of(setting: RemoteSetting) -> tuple[str, ...]:
-    """Returns the values of a remote that no message may show."""
-    return tuple(value for option, value in setting.options.items() if option in SECRET and value)
+    """Returns the values of a remote that no message may show, a password in its url included."""
+    values = [value for option, value in setting.options.items() if option in SECRET and value]
+    user = setting.url.partition("://")[2].partition("/")[0].rpartition("@")[0]
+    if password := user.partition(":")[2]:
+        values += [password, urllib.parse.unquote(password)]
+    return tuple(values)
 
 
 def _name(setting: RemoteSetting) -> str:

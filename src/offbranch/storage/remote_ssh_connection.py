@@ -154,7 +154,7 @@ class Connection:
     def __init__(self, setting: RemoteSetting, target: SshTarget) -> None:
         self.setting = setting
         self.target = target
-        self._secrets = (*secrets_of(setting), str(target.arguments.get("password", "")))  # the url may have one
+        self._secrets = secrets_of(setting)
         self._start = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
