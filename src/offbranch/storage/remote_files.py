@@ -121,6 +121,8 @@ class RemoteFiles(Protocol):
 OPENERS: Mapping[str, tuple[str, str | None]] = {
     "local": ("offbranch.storage.remote_directory:open_directory", None),
     "s3": ("offbranch.storage.remote_s3:open_s3", "s3"),
+    "gs": ("offbranch.storage.remote_gs:open_gs", "gs"),
+    "azure": ("offbranch.storage.remote_azure:open_azure", "azure"),
     "http": ("offbranch.storage.remote_http:open_http", None),
     "https": ("offbranch.storage.remote_http:open_http", None),
     "ssh": ("offbranch.storage.remote_ssh:open_ssh", "ssh"),

@@ -29,7 +29,6 @@ _PARTS_AT_ONCE = 3
 _LIST_PAGE = 1000
 _REMOVE_AT_ONCE = 1000
 _ERRORS = (BaseError, ValueError, OSError)
-NO_RETRIES = {"max_retries": 0}
 T = TypeVar("T")
 
 

@@ -18,22 +18,18 @@ from offbranch.base.errors import RemoteError
 from offbranch.base.plugins import load
 from offbranch.base.records import record, replace
 from offbranch.storage.remote_files import RemoteFiles
-from offbranch.storage.remote_obstore import NO_RETRIES, ObjectStoreFiles
+from offbranch.storage.remote_obstore import ObjectStoreFiles
+from offbranch.storage.remote_obstore_client import NO_RETRIES, client_options
 from offbranch.storage.remote_obstore_errors import MakeStore, Place
 from offbranch.storage.remote_options import (
     check_options,
     get_choice,
     get_path,
-    get_timeout,
-    get_trust,
     option_error,
 )
 from offbranch.storage.remote_setting import RemoteSetting
 
 DEFAULT_REGION = "us-east-1"
-# Of botocore; obstore has 5 s to connect, and 30 s for a whole answer however big.
-_TIMEOUT_S = 60.0
-_NO_LIMIT = "30days"
 _KNOWN = frozenset(
     (
         "region", "profile", "credentialpath", "configpath", "endpointurl", "access_key_id", "secret_access_key",
@@ -122,29 +118,6 @@ def _target(setting: RemoteSetting, bucket: str) -> S3Target:
         config=_encryption(setting),
         client=client_options(setting),
     )
-
-
-def client_options(setting: RemoteSetting) -> dict[str, Any]:
-    """Returns what the HTTP client of obstore is told: timeouts, and whose certificates it trusts."""
-    options: dict[str, Any] = {
-        "connect_timeout": _milliseconds(get_timeout(setting, "connect_timeout", _TIMEOUT_S)),
-        "read_timeout": _milliseconds(get_timeout(setting, "read_timeout", _TIMEOUT_S)),
-        "timeout": _NO_LIMIT,
-    }
-    trust = get_trust(setting)
-    if trust is False:
-        options["allow_invalid_certificates"] = True
-    elif isinstance(trust, str):
-        try:
-            with open(trust, "rb") as file:
-                options["root_certificate"] = file.read()
-        except OSError as error:
-            raise option_error(setting, "ssl_verify", f"cannot read '{trust}': {error.strerror}") from error
-    return options
-
-
-def _milliseconds(seconds: float) -> str:
-    return f"{max(1, round(seconds * 1000))}ms"
 
 
 def _encryption(setting: RemoteSetting) -> dict[str, Any]:

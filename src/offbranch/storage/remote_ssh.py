@@ -17,7 +17,8 @@ from offbranch.storage.hashing import READ_FLAGS
 from offbranch.storage.links import temporary_name
 from offbranch.storage.remote_files import RemoteFile, RemoteFiles, Write
 from offbranch.storage.remote_setting import RemoteSetting
-from offbranch.storage.remote_ssh_connection import LOST, Connection, SshTarget, is_missing, read_target
+from offbranch.storage.remote_ssh_connection import Connection, SshTarget, read_target
+from offbranch.storage.remote_ssh_errors import LOST, is_missing
 
 T = TypeVar("T")
 # asyncssh splits it into many requests that are under way at the same time.

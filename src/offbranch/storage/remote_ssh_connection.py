@@ -1,4 +1,4 @@
-"""The connection of an SSH remote: options as arguments of asyncssh, the thread of the event loop, sessions, meaning of errors.
+"""The connection of an SSH remote: options as arguments of asyncssh, the thread of the event loop, sessions.
 
 One connection per remote, with as many sessions as work at the same time. Everything of asyncssh happens in one background
 thread; `Connection.run` is called from any other.
@@ -7,7 +7,6 @@ thread; `Connection.run` is called from any other.
 import asyncio
 import os
 import posixpath
-import socket
 import threading
 import urllib.parse
 from collections.abc import AsyncIterator, Coroutine, Mapping
@@ -27,6 +26,7 @@ from offbranch.storage.remote_options import (
     secrets_of,
 )
 from offbranch.storage.remote_setting import RemoteSetting
+from offbranch.storage.remote_ssh_errors import LOST, meaning
 
 T = TypeVar("T")
 # OpenSSH allows 10 on a connection by default (MaxSessions).
@@ -41,17 +41,6 @@ _KNOWN = frozenset(
         "type",
     )
 )  # fmt: skip
-_LOGIN_HINT = "check user, keyfile and password of the remote; what ~/.ssh/config says of the host counts too"
-_MISSING = (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath)
-_BROKEN = (
-    asyncssh.ConnectionLost,
-    asyncssh.SFTPConnectionLost,
-    asyncssh.SFTPNoConnection,
-    ConnectionError,
-    TimeoutError,
-)
-# Sessions of a closed connection say that they are closed.
-LOST = (*_BROKEN, asyncssh.ChannelOpenError, BrokenPipeError)
 
 
 @record
@@ -198,7 +187,7 @@ class Connection:
 
     def error(self, error: Exception, what: str = "") -> RemoteError:
         """Returns the error to raise for one of asyncssh or the system."""
-        reason, hint, is_transient = _meaning(error, self.target)
+        reason, hint, is_transient = meaning(error, self.target.host, self.target.port)
         place = f" at '{what}'" if what else ""
         return RemoteError(
             f"{self.setting.label} failed{place}: {scrub(reason, self._secrets)}", hint=hint, is_transient=is_transient
@@ -259,43 +248,3 @@ class Connection:
             self._connection.close()
             await self._connection.wait_closed()
         self._sessions, self._connection = [], None
-
-
-def is_missing(error: BaseException) -> bool:
-    """Tells whether an error says that a file is not there."""
-    return isinstance(error, _MISSING)
-
-
-def _meaning(error: Exception, target: SshTarget) -> tuple[str, str | None, bool]:
-    """Returns (reason, hint, whether it may pass)."""
-    text = " ".join(str(error).split()).rstrip(".")
-    reason = text[:1].lower() + text[1:300]
-    host = f"[{target.host}]:{target.port}" if target.port and target.port != 22 else target.host
-    match error:
-        case asyncssh.HostKeyNotVerifiable():
-            port = f"-p {target.port} " if target.port else ""
-            return (
-                f"the key of host '{host}' is not the one in ~/.ssh/known_hosts, or is not there",
-                f"compare it, then add it: ssh {port}{target.host} asks, as always (ssh-keyscan {port}{target.host} prints it)",
-                False,
-            )
-        case asyncssh.KeyImportError() | asyncssh.KeyEncryptionError():
-            return f"the key cannot be used: {reason}", "set passphrase or ask_passphrase, or use an agent", False
-        case asyncssh.PermissionDenied():
-            return f"the server lets nobody in with these credentials: {reason}", _LOGIN_HINT, False
-        case asyncssh.SFTPPermissionDenied():
-            return "permission denied", "check who owns the directory on the server", False
-        case asyncssh.SFTPNoSpaceOnFilesystem() | asyncssh.SFTPQuotaExceeded():
-            return reason, "free some space there", False
-        case asyncssh.SFTPError():
-            return reason or "failure", None, isinstance(error, _BROKEN)
-        case socket.gaierror():
-            is_transient = error.errno == socket.EAI_AGAIN
-            return f"cannot find host '{target.host}'", "check the url of the remote, or the network", is_transient
-        case TimeoutError():
-            return f"host '{host}' does not answer in time", "check the network, and the port of the remote", True
-        case asyncssh.Error():
-            return reason, None, isinstance(error, LOST)
-        case OSError():
-            return (error.strerror or reason).lower(), "check the network, and the port of the remote", True
-    return reason, None, False
