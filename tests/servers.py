@@ -7,6 +7,7 @@ loaded, before tests get an environment of their own.
 import base64
 import getpass
 import hashlib
+import hmac
 import http.server
 import os
 import re
@@ -20,12 +21,14 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
 from programs import need
 
 MOTO = os.environ.get("OFFBRANCH_TEST_MOTO") or "moto_server"
+AZURITE = os.environ.get("OFFBRANCH_TEST_AZURITE") or "azurite-blob"
 _serial = count(1)
 
 
@@ -51,7 +54,7 @@ class S3Server(Server):
 
     def bucket(self, *, versioned: bool = False) -> str:
         """Makes a bucket and returns its name."""
-        name = f"bucket-{os.getpid()}-{next(_serial)}"
+        name = f"bucket{os.getpid()}x{next(_serial)}"  # moto does not decode a name with an escaped `-`
         self.ask("PUT", f"/{name}")
         if versioned:
             text = '<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status>'
@@ -71,6 +74,38 @@ def s3_server() -> Iterator[S3Server]:
             "region": "us-east-1",
         }
         yield S3Server(address, options)
+
+
+@dataclass
+class AzureServer(Server):
+    ACCOUNT = "devstoreaccount1"
+    KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+
+    def container(self, *, public: bool = False) -> str:
+        """Makes a container and returns its name."""
+        name = f"container-{os.getpid()}-{next(_serial)}"
+        now = datetime.now(UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
+        headers = {"x-ms-date": now, "x-ms-version": "2021-12-02"}
+        if public:
+            headers["x-ms-blob-public-access"] = "container"
+        shown = "".join(f"{header}:{headers[header]}\n" for header in sorted(headers))
+        kind = "application/octet-stream"
+        text = f"PUT\n\n\n\n\n{kind}\n\n\n\n\n\n\n{shown}/{self.ACCOUNT}/{self.ACCOUNT}/{name}\nrestype:container"
+        made = hmac.new(base64.b64decode(self.KEY), text.encode(), "sha256").digest()
+        headers["Authorization"] = f"SharedKey {self.ACCOUNT}:{base64.b64encode(made).decode()}"
+        self.ask("PUT", f"/{self.ACCOUNT}/{name}?restype=container", **headers)
+        return name
+
+
+@contextmanager
+def azure_server() -> Iterator[AzureServer]:
+    """Runs Azurite, Microsoft's emulator of Azure's blobs."""
+    place = ["--blobHost", "127.0.0.1", "--blobPort", "0"]
+    command = [need(AZURITE), *place, "--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry"]
+    with started(command, r"listens on (http://127\.0\.0\.1:\d+)") as address:
+        text = f"AccountName={AzureServer.ACCOUNT};AccountKey={AzureServer.KEY};"
+        endpoint = f"BlobEndpoint={address}/{AzureServer.ACCOUNT};"
+        yield AzureServer(address, {"connection_string": text + endpoint})
 
 
 @dataclass
@@ -160,6 +195,7 @@ class WebServer(Server):
         answers: Statuses to answer the next requests with, instead of the right thing; a text is a place to redirect to.
         auth: `basic`, `digest` or `custom` (header `X-Token`): what is asked for, of user `ann` with password `hunter22`.
         headers: Further headers of files, made from their content; an empty one is not sent.
+        replies: Path -> what is said to something sent there, instead of keeping it.
         hold: While it is not set, a request is not answered.
     """
 
@@ -168,6 +204,7 @@ class WebServer(Server):
     answers: list[int | str] = field(default_factory=list)
     auth: str = ""
     headers: Callable[[bytes], Mapping[str, str]] = lambda content: {}
+    replies: dict[str, bytes] = field(default_factory=dict)
     hold: threading.Event = field(default_factory=threading.Event)
     user: str = "ann"
     password: str = "hunter22"
@@ -197,6 +234,9 @@ class _WebHandler(http.server.BaseHTTPRequestHandler):
         length = self.headers["Content-Length"]
         body = self.rfile.read(int(length)) if length is not None else self._read_chunks()
         if self._may_pass():
+            if (reply := self.site.replies.get(self._name)) is not None:
+                self._answer(200, reply, {"Content-Type": "application/json"})
+                return
             self.site.files[self._name] = body
             self._answer(201)
 
@@ -214,7 +254,8 @@ class _WebHandler(http.server.BaseHTTPRequestHandler):
         return urllib.parse.unquote(self.path.partition("?")[0])
 
     def _may_pass(self) -> bool:
-        self.site.requests.append((self.command, self.path, {**self.headers, "X-Port": str(self.client_address[1])}))
+        sent = {name.title(): value for name, value in self.headers.items()}
+        self.site.requests.append((self.command, self.path, {**sent, "X-Port": str(self.client_address[1])}))
         self.site.hold.wait(30)
         if self.site.answers:
             answer = self.site.answers.pop(0)
@@ -254,6 +295,7 @@ class _WebHandler(http.server.BaseHTTPRequestHandler):
         for name, value in {"Content-Length": str(len(content)), **(headers or {})}.items():
             if value:
                 self.send_header(name, value)
+        self.send_header("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT")
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)

@@ -3,7 +3,16 @@ from pathlib import Path
 
 import pytest
 
-from servers import S3Server, SshServer, WebServer, http_server, s3_server, ssh_server
+from servers import (
+    AzureServer,
+    S3Server,
+    SshServer,
+    WebServer,
+    azure_server,
+    http_server,
+    s3_server,
+    ssh_server,
+)
 from storage.bench import Bench
 
 
@@ -37,4 +46,10 @@ def sshd(running_sshd: SshServer, pinned_environment: Path, monkeypatch: pytest.
 @pytest.fixture
 def web() -> Iterator[WebServer]:
     with http_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def azure() -> Iterator[AzureServer]:
+    with azure_server() as server:
         yield server

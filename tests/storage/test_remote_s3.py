@@ -14,7 +14,7 @@ from offbranch.base.errors import BadInputError, MissingDataError, OffbranchErro
 from offbranch.base.paths import AbsPath
 from offbranch.storage.remote_files import RemoteFiles, open_files
 from offbranch.storage.remote_setting import RemoteSetting
-from servers import S3Server, s3_server
+from servers import S3Server, WebServer, s3_server
 
 SECRET = "wJalrXUtnFEMI-SECRET"
 
@@ -301,3 +301,64 @@ def test_a_missing_version_is_missing_data(s3: S3Server) -> None:
     files.write("a", b"x")
     with pytest.raises((MissingDataError, RemoteError)):
         files.read("a", version="0" * 32)
+
+
+@pytest.mark.parametrize("status", [301, 400])
+def test_the_region_of_a_bucket_is_found_out(web: WebServer, status: int) -> None:
+    web.files.update({"/b": b"", "/b/x/a": b"data"})
+    web.headers = lambda content: {"x-amz-bucket-region": "eu-west-3"}
+    files = open_files(setting("s3://b/x", endpointurl=web.address, access_key_id="AKID", secret_access_key=SECRET))
+    web.answers = [status]
+    found = files.find("a")
+    assert found is not None and found.size == 4
+    assert files.read("a") == b"data"
+    regions = [headers.get("Authorization", "").split("/")[2:3] for _, _, headers in web.requests]
+    assert regions == [["us-east-1"], [], ["eu-west-3"], ["eu-west-3"]]
+
+
+def test_a_bucket_without_region_says_what_to_set(web: WebServer) -> None:
+    files = open_files(setting("s3://b/x", endpointurl=web.address, access_key_id="AKID", secret_access_key=SECRET))
+    web.answers = [301]
+    with pytest.raises(RemoteError) as caught:
+        files.find("a")
+    assert caught.value.hint == "set region"
+
+
+def test_nobody_signs_where_everybody_may_read(web: WebServer) -> None:
+    web.files["/b/x/a"] = b"data"
+    files = open_files(setting("s3://b/x", endpointurl=web.address, allow_anonymous_login="true"))
+    assert files.read("a") == b"data"
+    assert "Authorization" not in web.requests[0][2]
+
+
+@pytest.mark.parametrize(
+    ("status", "is_transient"), [(503, True), (429, True), (500, True), (403, False), (501, False)]
+)
+def test_a_busy_server_is_transient_and_asked_once(web: WebServer, status: int, is_transient: bool) -> None:
+    web.files["/b/x/a"] = b"data"
+    files = open_files(setting("s3://b/x", endpointurl=web.address, access_key_id="AKID", secret_access_key=SECRET))
+    web.answers = [status]
+    with pytest.raises(RemoteError, match=f"the server answered {status}") as caught:
+        files.read("a")
+    assert caught.value.is_transient == is_transient
+    assert len(web.requests) == 1
+    assert files.read("a") == b"data"
+
+
+def test_a_server_that_does_not_answer_is_transient(web: WebServer) -> None:
+    options = {"endpointurl": web.address, "access_key_id": "AKID", "secret_access_key": SECRET, "read_timeout": "0.2"}
+    files = open_files(setting("s3://b/x", **options))
+    web.hold.clear()
+    with pytest.raises(RemoteError, match="timed out") as caught:
+        files.read("a")
+    assert caught.value.is_transient
+    web.hold.set()
+
+
+def test_an_answer_that_breaks_off_is_transient(web: WebServer) -> None:
+    web.files["/b/x/a"] = b"data"
+    web.headers = lambda content: {"Content-Length": "100", "Connection": "close"}
+    files = open_files(setting("s3://b/x", endpointurl=web.address, access_key_id="AKID", secret_access_key=SECRET))
+    with pytest.raises(RemoteError) as caught:
+        files.read("a")
+    assert caught.value.is_transient

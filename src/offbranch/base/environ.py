@@ -18,7 +18,6 @@ VARIABLES: Mapping[str, str] = {
     "OFFBRANCH_TEST_DVC": "for the test suite: command of a real DVC to test interoperability with",
     "OFFBRANCH_TEST_MOTO": "for the test suite: command `moto_server` of a virtual environment of its own, as a server of S3",
     "OFFBRANCH_TEST_AZURITE": "for the test suite: command `azurite-blob`, as a server of Azure",
-    "OFFBRANCH_TEST_GCS": "for the test suite: command `fake-gcs-server`, as a server of Google Cloud Storage",
     "OFFBRANCH_CI": "for the test suite: with 1, a program that tests need and that is missing is a failure, not a skip",
     "OFFBRANCH_UPDATE_GOLDEN": "for the test suite: with 1, golden files are written anew",
     "DVC_ROOT": "set by ob for commands it runs: root of the project",

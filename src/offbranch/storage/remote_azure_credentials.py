@@ -26,19 +26,26 @@ def find_token_provider(
     Raises:
         RemoteError: There are none, or they are not accepted.
     """
+
+    def refused(error: Exception) -> RemoteError:
+        said = " ".join(str(error).partition("\n")[0].split()).rstrip(".")
+        message = f"{label} failed: there are no credentials for it: {said[:1].lower()}{said[1:200]}"
+        return RemoteError(message, hint=hint)
+
     credential: Any
-    if "client_secret" in principal:
-        credential = ClientSecretCredential(**principal)
-    else:
-        credential = DefaultAzureCredential(managed_identity_client_id=principal.get("client_id"), **excluded)
+    try:
+        if "client_secret" in principal:
+            credential = ClientSecretCredential(**principal)
+        else:
+            credential = DefaultAzureCredential(managed_identity_client_id=principal.get("client_id"), **excluded)
+    except ValueError as error:
+        raise refused(error) from error
 
     def provider() -> Mapping[str, Any]:
         try:
             token = credential.get_token(_SCOPE)
         except (AzureError, ValueError) as error:
-            said = " ".join(str(error).partition("\n")[0].split()).rstrip(".")
-            message = f"{label} failed: there are no credentials for it: {said[:1].lower()}{said[1:200]}"
-            raise RemoteError(message, hint=hint) from None
+            raise refused(error) from None
         return {"token": token.token, "expires_at": datetime.fromtimestamp(token.expires_on, UTC)}
 
     provider()

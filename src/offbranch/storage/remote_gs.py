@@ -55,11 +55,11 @@ def open_gs(setting: RemoteSetting) -> RemoteFiles:
 
     def make() -> Any:
         if is_anonymous:
-            return GCSStore(
-                bucket, config={**config, "skip_signature": True}, client_options=client, retry_config=NO_RETRIES
-            )
-        find: Any = load("offbranch.storage.remote_gs_credentials:find_token_provider", extra="gs")
-        provider = find(setting.label, get_path(setting, "credentialpath"), hint=CREDENTIALS_HINT)
+            config["skip_signature"] = True
+            provider = _nobody
+        else:
+            find: Any = load("offbranch.storage.remote_gs_credentials:find_token_provider", extra="gs")
+            provider = find(setting.label, get_path(setting, "credentialpath"), hint=CREDENTIALS_HINT)
         return GCSStore(
             bucket, config=config, client_options=client, retry_config=NO_RETRIES, credential_provider=provider
         )
@@ -68,3 +68,8 @@ def open_gs(setting: RemoteSetting) -> RemoteFiles:
         bucket=bucket, prefix=prefix.strip("/"), noun="bucket", credentials=CREDENTIALS_HINT, endpoint="endpointurl"
     )
     return ObjectStoreFiles(setting, place, make)
+
+
+def _nobody() -> dict[str, Any]:
+    """Returns a token that is none: obstore 0.12 would ask the metadata server for one before it writes."""
+    return {"token": "anonymous", "expires_at": None}

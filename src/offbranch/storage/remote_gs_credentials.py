@@ -1,5 +1,6 @@
 """Tokens as Google's tools find them: a file, the environment, gcloud's login, workload identity, the metadata server."""
 
+import json
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC
@@ -8,10 +9,16 @@ from typing import Any
 import google.auth
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 from google.auth.transport.requests import Request
+from google.oauth2 import service_account
+from google.oauth2.credentials import Credentials
 
 from offbranch.base.errors import RemoteError
 
 _SCOPES = ("https://www.googleapis.com/auth/devstorage.read_write",)
+_KINDS: Mapping[Any, Callable[..., Any]] = {
+    "service_account": service_account.Credentials.from_service_account_info,
+    "authorized_user": Credentials.from_authorized_user_info,
+}
 
 
 def find_token_provider(label: str, path: str | None, *, hint: str) -> Callable[[], Mapping[str, Any]]:
@@ -19,17 +26,14 @@ def find_token_provider(label: str, path: str | None, *, hint: str) -> Callable[
 
     Args:
         label: How messages name the remote.
-        path: File with credentials of any kind; None for what Google's tools would use.
+        path: File with the key of a service account, or the login of a user; None for what Google's tools would use.
         hint: The way out when there are none.
 
     Raises:
         RemoteError: There are none, or they are not accepted.
     """
     try:
-        if path:
-            found, _ = google.auth.load_credentials_from_file(path, scopes=_SCOPES)
-        else:
-            found, _ = google.auth.default(scopes=_SCOPES)
+        found = _of_file(path) if path else google.auth.default(scopes=_SCOPES)[0]
     except (GoogleAuthError, OSError, ValueError) as error:
         kind = "there are no credentials for it" if isinstance(error, DefaultCredentialsError) else "no credentials"
         raise RemoteError(f"{label} failed: {kind}: {_reason(error)}", hint=hint) from error
@@ -50,6 +54,17 @@ def find_token_provider(label: str, path: str | None, *, hint: str) -> Callable[
 
     provider()
     return provider
+
+
+def _of_file(path: str) -> Any:
+    """Returns the credentials of a file. A config file may be a stranger's, so only kinds that ask Google are taken."""
+    with open(path, "rb") as file:
+        values = json.load(file)
+    kind = values.get("type") if isinstance(values, dict) else None
+    make = _KINDS.get(kind)
+    if make is None:
+        raise ValueError(f"'{path}' is of the kind '{kind}', not {' or '.join(_KINDS)}")
+    return make(values, scopes=_SCOPES)
 
 
 def _reason(error: Exception) -> str:

@@ -1,7 +1,7 @@
 """What an error of obstore means: its texts are long and hold urls (with signatures), so nothing of them is shown as it is.
 
 obstore has few exception classes; status, error code of the server and cause of a broken connection are only in the text
-(obstore 0.12, object_store 0.13).
+(obstore 0.12, object_store 0.14).
 """
 
 import re
@@ -112,7 +112,7 @@ def to_error(failure: Failure | None, place: Place, label: str, secrets: Iterabl
     hint = None
     if failure.is_refused:
         hint = place.credentials
-    elif failure.is_other_region:
+    elif failure.is_other_region and place.elsewhere is not None:
         hint = "set region"
     elif failure.is_unreachable:
         hint = f"check the network, and {place.endpoint} of the remote"
@@ -130,7 +130,8 @@ def _answered(status: int, code: str, text: str) -> Failure:
         is_transient=(status >= 500 and status != 501) or status in (408, 425, 429) or code in _BUSY,
         is_place_missing=code in _NO_PLACE,
         is_refused=status in (401, 403, 407) or code in _NO_ENTRY,
-        is_other_region=bool(_OTHER_REGION.search(text)),
+        # A 400 to HEAD has no body to say why.
+        is_other_region=bool(_OTHER_REGION.search(text)) or (status == 400 and not code),
     )
 
 

@@ -87,7 +87,7 @@ def open_s3(setting: RemoteSetting) -> RemoteFiles:
 
     def elsewhere() -> MakeStore | None:
         region = bucket_region(target)
-        return (lambda: make(replace(target, region=region))) if region else None
+        return (lambda: make(replace(target, region=region))) if region and region != target.region else None
 
     place = Place(
         bucket=bucket,
