@@ -14,6 +14,9 @@ settings.register_profile(
 )
 settings.load_profile("offbranch")
 
+# Variables of the machine that programs would follow.
+FOREIGN = ("GIT_", "DVC", "OFFBRANCH_", "XDG_", "AWS_", "AZURE_", "GOOGLE_", "CLOUDSDK_", "STORAGE_EMULATOR_", "SSH_")
+
 IDENTITY = {
     "GIT_AUTHOR_NAME": "Ann Dev",
     "GIT_AUTHOR_EMAIL": "ann@example.com",
@@ -27,7 +30,7 @@ def pinned_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: py
     """Points everything a program reads of its user into a directory of the test's own; returns that home."""
     home = tmp_path_factory.mktemp("home")
     for name in list(os.environ):
-        if name.startswith(("GIT_", "DVC", "OFFBRANCH_", "XDG_")) and not name.startswith("OFFBRANCH_TEST_"):
+        if name.startswith(FOREIGN) and not name.startswith("OFFBRANCH_TEST_"):
             monkeypatch.delenv(name)
     settings = {
         "HOME": str(home),

@@ -14,9 +14,11 @@ import offbranch
 from offbranch.base.config import KNOWN
 from offbranch.base.environ import VARIABLES
 from offbranch.base.errors import ExitCode, OffbranchError
+from offbranch.base.plugins import load
 from offbranch.cli.help import EXIT_TEXTS
 from offbranch.cli.main import BROKEN_PIPE, read_words
 from offbranch.cli.table import COMMANDS, build_parser, load_command
+from offbranch.storage import remote_s3
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -128,6 +130,13 @@ def test_every_config_key_that_is_read_is_documented() -> None:
     text = read(DOCS / "configuration.md")
     documented = set(re.findall(r"^\| `(\w+)\.(\w+)` \|", text, re.MULTILINE))
     assert documented == found
+
+
+@pytest.mark.parametrize("module", ["s3", "gs", "azure", "ssh_connection", "http"])
+def test_every_option_of_a_remote_is_documented(module: str) -> None:
+    text = read(DOCS / "remotes.md")
+    options = {*load(f"offbranch.storage.remote_{module}:OPTIONS"), *(remote_s3.REFUSED if module == "s3" else ())}
+    assert [option for option in sorted(options) if f"`{option}`" not in text] == []
 
 
 # Prose

@@ -22,7 +22,7 @@ from offbranch.storage.remote_setting import RemoteSetting
 
 _EXCLUDE = "exclude_{}_credential"
 _SOURCES = ("environment", "visual_studio_code", "shared_token_cache", "managed_identity")
-_KNOWN = frozenset(
+OPTIONS = frozenset(
     (
         "connection_string", "sas_token", "account_name", "account_key", "tenant_id", "client_id", "client_secret",
         "allow_anonymous_login", "timeout", "read_timeout", "connection_timeout",
@@ -63,7 +63,7 @@ def open_azure(setting: RemoteSetting) -> RemoteFiles:
     Raises:
         BadInputError: An option makes no sense.
     """
-    check_options(setting, _KNOWN, {})
+    check_options(setting, OPTIONS, {})
     container, _, prefix = setting.url.partition("://")[2].partition("/")
     if not container:
         hint = "its url is azure://CONTAINER or azure://CONTAINER/PREFIX"

@@ -17,7 +17,7 @@ from offbranch.storage.remote_obstore_errors import Place
 from offbranch.storage.remote_options import check_options, get_path, option_error
 from offbranch.storage.remote_setting import RemoteSetting
 
-_KNOWN = frozenset(
+OPTIONS = frozenset(
     (
         "credentialpath", "endpointurl", "allow_anonymous_login",
         # Only who makes or lists buckets must name a project.
@@ -35,7 +35,7 @@ def open_gs(setting: RemoteSetting) -> RemoteFiles:
     Raises:
         BadInputError: An option makes no sense.
     """
-    check_options(setting, _KNOWN, {})
+    check_options(setting, OPTIONS, {})
     bucket, _, prefix = setting.url.partition("://")[2].partition("/")
     if not bucket:
         raise RemoteError(f"{setting.label} names no bucket", hint="its url is gs://BUCKET or gs://BUCKET/PREFIX")

@@ -32,7 +32,7 @@ from offbranch.storage.remote_setting import RemoteSetting
 _TIMEOUT_S = 60.0
 _PIECE_BYTES = 1 << 20
 _MAX_REDIRECTS = 10
-_KNOWN = frozenset(
+OPTIONS = frozenset(
     (
         "auth", "custom_auth_header", "user", "password", "ask_password", "ssl_verify", "method", "connect_timeout",
         "read_timeout",
@@ -58,7 +58,7 @@ def open_http(setting: RemoteSetting) -> RemoteFiles:
     Raises:
         BadInputError: An option makes no sense.
     """
-    check_options(setting, _KNOWN, {})
+    check_options(setting, OPTIONS, {})
     if not urllib.parse.urlsplit(setting.url).hostname:
         raise RemoteError(f"{setting.label} names no host", hint=f"its url is {setting.scheme}://HOST/PATH")
     return HttpFiles(setting)

@@ -30,7 +30,7 @@ from offbranch.storage.remote_options import (
 from offbranch.storage.remote_setting import RemoteSetting
 
 DEFAULT_REGION = "us-east-1"
-_KNOWN = frozenset(
+OPTIONS = frozenset(
     (
         "region", "profile", "credentialpath", "configpath", "endpointurl", "access_key_id", "secret_access_key",
         "session_token", "use_ssl", "allow_anonymous_login", "ssl_verify", "sse", "sse_kms_key_id",
@@ -40,7 +40,7 @@ _KNOWN = frozenset(
     )
 )  # fmt: skip
 _NO_ACL = "access control lists cannot be set by ob, and an upload without one would be wrong; give the bucket a policy"
-_REFUSED = dict.fromkeys(("acl", "grant_read", "grant_read_acp", "grant_write_acp", "grant_full_control"), _NO_ACL)
+REFUSED = dict.fromkeys(("acl", "grant_read", "grant_read_acp", "grant_write_acp", "grant_full_control"), _NO_ACL)
 _ENCRYPTIONS = ("AES256", "aws:kms", "aws:kms:dsse")
 CREDENTIALS_HINT = (
     "check access_key_id and secret_access_key of the remote (ob remote modify --local NAME …), its profile,"
@@ -75,7 +75,7 @@ def open_s3(setting: RemoteSetting) -> RemoteFiles:
     Raises:
         BadInputError: An option makes no sense or cannot be honoured.
     """
-    check_options(setting, _KNOWN, _REFUSED)
+    check_options(setting, OPTIONS, REFUSED)
     bucket, _, prefix = setting.url.partition("://")[2].partition("/")
     if not bucket:
         raise RemoteError(f"{setting.label} names no bucket", hint="its url is s3://BUCKET or s3://BUCKET/PREFIX")

@@ -33,7 +33,7 @@ T = TypeVar("T")
 MAX_SESSIONS = 10
 _TIMEOUT_S = 60.0
 _KEEPALIVE_S = 15
-_KNOWN = frozenset(
+OPTIONS = frozenset(
     (
         "port", "user", "password", "ask_password", "passphrase", "ask_passphrase", "keyfile", "timeout", "gss_auth",
         "allow_agent", "max_sessions",
@@ -69,7 +69,7 @@ def read_target(setting: RemoteSetting) -> SshTarget:
         BadInputError: An option makes no sense.
         RemoteError: The url does.
     """
-    check_options(setting, _KNOWN, {})
+    check_options(setting, OPTIONS, {})
     authority, _, path = setting.url.partition("://")[2].partition("/")
     url = urllib.parse.urlsplit(f"//{authority}")
     try:
