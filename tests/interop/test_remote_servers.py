@@ -1,4 +1,4 @@
-"""Data remotes on servers: what DVC puts there is found and read, and what is put there by `RemoteFiles` DVC pulls."""
+"""Data remotes on servers: what one tool pushes the other pulls, and the same files lie there."""
 
 import shutil
 from collections.abc import Iterator
@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from interop.peers import PeerProject, make_peer_project
-from offbranch.base.paths import AbsPath
 from offbranch.storage.hashing import hash_bytes
 from offbranch.storage.remote_files import RemoteFiles, open_files
 from offbranch.storage.remote_setting import RemoteSetting
@@ -67,15 +66,32 @@ def test_what_dvc_pushes_is_read(tmp_path: Path, dvc: str, remote: RemoteSetting
         assert len(names) == 3
 
 
-def test_what_is_put_there_dvc_pulls(tmp_path: Path, dvc: str, remote: RemoteSetting, files: RemoteFiles) -> None:
-    theirs = project(tmp_path, dvc, remote)
-    theirs.dvc("add", "d")
-    cache = theirs.root / ".dvc" / "cache"
-    for path in sorted(cache.rglob("*")):
-        if path.is_file() and path.is_relative_to(cache / "files"):
-            files.upload(AbsPath(str(path)), path.relative_to(cache).as_posix())
-    shutil.rmtree(cache)
-    shutil.rmtree(theirs.root / "d")
-    theirs.dvc("pull")
-    assert (theirs.root / "d" / "a").read_text() == "first\n"
-    assert (theirs.root / "d" / "ü b").read_text() == "second\n"
+def forget(made: PeerProject) -> None:
+    shutil.rmtree(made.root / ".dvc" / "cache")
+    shutil.rmtree(made.root / "d")
+
+
+def check(made: PeerProject) -> None:
+    assert (made.root / "d" / "a").read_text() == "first\n"
+    assert (made.root / "d" / "ü b").read_text() == "second\n"
+
+
+def test_what_ob_pushes_dvc_pulls(tmp_path: Path, dvc: str, remote: RemoteSetting) -> None:
+    made = project(tmp_path, dvc, remote)
+    made.did("add", "d")
+    assert "3 files pushed" in made.did("push").out
+    assert made.did("push").out == "Everything is up to date.\n"
+    forget(made)
+    made.dvc("pull")
+    check(made)
+    assert "up to date" in made.dvc("push").out + made.dvc("push").err
+
+
+def test_what_dvc_pushes_ob_pulls(tmp_path: Path, dvc: str, remote: RemoteSetting) -> None:
+    made = project(tmp_path, dvc, remote)
+    made.dvc("add", "d")
+    made.dvc("push")
+    forget(made)
+    made.did("pull")
+    check(made)
+    assert made.did("push").out == "Everything is up to date.\n"

@@ -7,6 +7,7 @@ import os
 import urllib.parse
 from collections.abc import Callable, Collection, Iterable, Mapping
 
+from offbranch.base.config_schema import SECRETS
 from offbranch.base.errors import BadInputError, RemoteError, did_you_mean
 from offbranch.base.plugins import load
 from offbranch.base.records import replace
@@ -17,13 +18,6 @@ Ask = Callable[[str], str]
 
 # Every kind of data remote has these; who transfers and verifies reads them, not who opens.
 COMMON = frozenset(("jobs", "checksum_jobs", "worktree", "version_aware", "verify"))
-# What messages never show, whatever a server says.
-SECRET = frozenset(
-    (
-        "access_key_id", "secret_access_key", "session_token", "sse_customer_key", "account_key", "sas_token",
-        "connection_string", "client_secret", "password", "passphrase",
-    )
-)  # fmt: skip
 _MIN_SECRET = 4
 _ASKED = {"ask_password": "password", "ask_passphrase": "passphrase"}
 _ASKING = frozenset(("ssh", "http", "https"))
@@ -150,7 +144,7 @@ def scrub(text: str, secrets: Iterable[str]) -> str:
 
 def secrets_of(setting: RemoteSetting) -> tuple[str, ...]:
     """Returns the values of a remote that no message may show, a password in its url included."""
-    values = [value for option, value in setting.options.items() if option in SECRET and value]
+    values = [value for option, value in setting.options.items() if option in SECRETS and value]
     user = setting.url.partition("://")[2].partition("/")[0].rpartition("@")[0]
     if password := user.partition(":")[2]:
         values += [password, urllib.parse.unquote(password)]

@@ -37,6 +37,8 @@ OPTIONS = frozenset(
         "sse_customer_algorithm", "sse_customer_key", "read_timeout", "connect_timeout",
         # Nothing to do: the region of a bucket is looked up once for each remote that is opened.
         "cache_regions",
+        # Of DVC 1: which of two requests lists.
+        "listobjects",
     )
 )  # fmt: skip
 _NO_ACL = "access control lists cannot be set by ob, and an upload without one would be wrong; give the bucket a policy"
