@@ -146,6 +146,17 @@ def test_the_ssh_config_of_the_user_counts(sshd: SshServer, pinned_environment: 
     files.close()
 
 
+def test_the_ciphers_of_the_ssh_config_count(sshd: SshServer, pinned_environment: Path) -> None:
+    files = opened(sshd)
+    files.write("a", b"x")
+    files.close()
+    (pinned_environment / ".ssh" / "config").write_text("Ciphers no-such-cipher\n")
+    files = opened(sshd)
+    with pytest.raises(RemoteError, match="no-such-cipher"):
+        files.find("a")
+    files.close()
+
+
 def test_a_jump_host_is_used(sshd: SshServer, pinned_environment: Path) -> None:
     (pinned_environment / ".ssh" / "config").write_text(
         f"Host jump\n  HostName 127.0.0.1\n  Port {sshd.port}\n  User {sshd.user}\n  IdentityFile {sshd.keyfile}\n"

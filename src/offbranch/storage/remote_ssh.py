@@ -23,6 +23,8 @@ from offbranch.storage.remote_ssh_errors import LOST, is_missing
 T = TypeVar("T")
 # asyncssh splits it into many requests that are under way at the same time.
 _PIECE_BYTES = 4 << 20
+# One request: most files are no longer, and the others would be asked for in vain.
+_FIRST_BYTES = 32 << 10
 _DIRECTORIES_AT_ONCE = 32
 # A key or an ~/.ssh/config that cannot be read is a ValueError.
 _ERRORS = (asyncssh.Error, OSError, ValueError)
@@ -68,16 +70,16 @@ class SshFiles:
         return b"".join(parts)
 
     def download(self, key: str, write: Write, *, version: str | None = None) -> None:
-        offset = 0
+        offset, size = 0, _FIRST_BYTES
         while True:
-            piece = self._run(self._read(key, offset), key)
+            piece = self._run(self._read(key, offset, size), key)
             if piece is None:
                 raise MissingDataError(f"'{key}' is not in {self.setting.label}")
             if piece:
                 write(piece)
-            if len(piece) < _PIECE_BYTES:
+            if len(piece) < size:
                 return
-            offset += len(piece)
+            offset, size = offset + len(piece), _PIECE_BYTES
 
     def upload(self, source: AbsPath, key: str, *, on_bytes: Callable[[int], object] | None = None) -> RemoteFile:
         try:
@@ -118,7 +120,8 @@ class SshFiles:
         try:
             return self._connection.run(work)
         except _ERRORS as error:
-            raise self._connection.error(error, self._path(key)) from error
+            what = self._path(key) if isinstance(error, asyncssh.SFTPError) else ""
+            raise self._connection.error(error, what) from error
 
     def _path(self, key: str) -> str:
         return posixpath.join(self._root, key) if key else self._root
@@ -168,12 +171,12 @@ class SshFiles:
         # OpenSSH only says that it failed.
         return not stat.S_ISDIR((await sftp.stat(self._path(key))).permissions or 0)
 
-    async def _read(self, key: str, offset: int) -> bytes | None:
+    async def _read(self, key: str, offset: int, size: int) -> bytes | None:
         """Returns a piece of a file, shorter than asked at its end; None if there is no such file."""
         async with self._connection.session() as sftp:
             try:
                 async with sftp.open(self._path(key), "rb") as file:
-                    piece: bytes = await file.read(_PIECE_BYTES, offset)
+                    piece: bytes = await file.read(size, offset)
                     return piece
             except asyncssh.SFTPError as error:
                 if is_missing(error):
