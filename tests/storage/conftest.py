@@ -23,13 +23,13 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(root)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def s3() -> Iterator[S3Server]:
     with s3_server() as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def running_sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
     with ssh_server(tmp_path_factory.mktemp("sshd")) as server:
         yield server
@@ -49,7 +49,7 @@ def web() -> Iterator[WebServer]:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def azure() -> Iterator[AzureServer]:
     with azure_server() as server:
         yield server
