@@ -427,6 +427,6 @@ def started(command: Sequence[str], sign: str, *, env: Mapping[str, str] | None 
             process.kill()
             process.wait()
         if drain.ident is not None:
-            drain.join(5)
+            drain.join(1)
         if not drain.is_alive():  # a child that lives on holds the other end
             process.stdout.close()
