@@ -61,7 +61,7 @@ def test_a_relative_path_counts_from_its_config_file(tmp_path: Path, pinned_envi
         scheme="ssh",
         url="ssh://h/x",
         options={"keyfile": "../key", "other": "~/key", "empty": ""},
-        origin=str(tmp_path / ".dvc" / "config"),
+        base=str(tmp_path / ".dvc"),
     )
     assert get_path(made, "keyfile") == str(tmp_path / "key")
     assert get_path(made, "other") == str(pinned_environment / "key")

@@ -29,9 +29,10 @@ from offbranch.pipeline.recorded import all_recorded
 from offbranch.pipeline.stage import Pipelines
 from offbranch.pipeline.targets import resolve_targets
 from offbranch.project import Project
+from offbranch.storage.connections import Connections
 from offbranch.storage.objects import ObjectId, is_directory
 from offbranch.storage.remote_setting import resolve_remote
-from offbranch.storage.remote_store import close_store, open_store, present_in
+from offbranch.storage.remote_store import present_in
 
 FindMissing = Callable[[frozenset[ObjectId], str | None, bool], frozenset[ObjectId]]
 WORKSPACE = "workspace"
@@ -192,11 +193,8 @@ def find_missing_in(project: Project, default: str | None) -> FindMissing:
 
     def find_missing(ids: frozenset[ObjectId], remote: str | None, is_legacy: bool, /) -> frozenset[ObjectId]:
         setting = resolve_remote(project.config, remote or default, root=project.root)
-        store = open_store(setting, jobs=None, legacy=is_legacy)
-        try:
-            return ids - present_in(store, ids)
-        finally:
-            close_store(store)
+        with Connections() as connections:
+            return ids - present_in(connections.store(setting, legacy=is_legacy), ids)
 
     return find_missing
 

@@ -1,8 +1,8 @@
 """Moving the data of a project between its cache and its data remotes, remote by remote, and what came of it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-from offbranch.base.errors import CorruptObjectError, MissingDataError, OffbranchError, RemoteError
+from offbranch.base.errors import CorruptObjectError, Interrupted, MissingDataError, OffbranchError, RemoteError
 from offbranch.base.events import Reporter
 from offbranch.base.paths import RepoPath
 from offbranch.base.records import field, record
@@ -10,9 +10,9 @@ from offbranch.experiments.checkout_data import CheckedOut
 from offbranch.experiments.data_remotes import DataScope, Group, group_outputs
 from offbranch.experiments.run_cache_transfer import fetch_run_cache, push_run_cache
 from offbranch.project import Project
+from offbranch.storage.connections import Connections, jobs_of
 from offbranch.storage.objects import ObjectId
 from offbranch.storage.remote_setting import RemoteSetting, resolve_remote
-from offbranch.storage.remote_store import close_store, open_store
 from offbranch.storage.transfer import fetch_objects, push_objects
 from offbranch.storage.transfer_plan import Ends, Transferred, Wanted, plan_push, users_of
 from offbranch.storage.verify import record_written_objects
@@ -59,6 +59,7 @@ class Moved:
         problems: What did not arrive.
         remotes: Labels of the remotes that took part.
         checked_out: For `pull`, what changed in the workspace.
+        error: Why one of several remotes could not be used at all; the others were.
     """
 
     n_objects: int = 0
@@ -67,6 +68,17 @@ class Moved:
     problems: tuple[Problem, ...] = ()
     remotes: tuple[str, ...] = ()
     checked_out: CheckedOut = field(default_factory=CheckedOut)
+    error: OffbranchError | None = None
+
+
+@record
+class _Move:
+    """One action on the data of a project."""
+
+    project: Project
+    options: TransferOptions
+    reporter: Reporter
+    connections: Connections
 
 
 def push_data(
@@ -74,33 +86,41 @@ def push_data(
 ) -> Moved:
     """Sends what the remotes lack; see `api.transfer.push`."""
     groups = group_outputs(project, scope, cwd=cwd, for_push=True)
-    moved = [_push_part(project, _part(group), options, reporter) for group in groups]
-    n_runs = 0
-    if options.run_cache:
-        setting = resolve_remote(project.config, scope.remote, root=project.root)
-        n_runs = push_run_cache(project.cache.root, setting, jobs=options.jobs, reporter=reporter)
-    return _sum(moved, n_runs)
+    with Connections() as connections:
+        move = _Move(project=project, options=options, reporter=reporter, connections=connections)
+        moved = _each(groups, lambda group: _push(move, *_part(group)))
+        n_runs = 0
+        if options.run_cache:
+            setting = resolve_remote(project.config, scope.remote, root=project.root)
+            n_runs = push_run_cache(
+                project.cache.root, connections.files(setting), jobs=jobs_of(setting, options.jobs), reporter=reporter
+            )
+        return _sum(moved, n_runs)
 
 
 def fetch_data(
     project: Project, scope: DataScope, options: TransferOptions, reporter: Reporter, *, cwd: RepoPath
 ) -> Moved:
     """Gets what the cache lacks; see `api.transfer.fetch`."""
-    n_runs = 0
-    if options.run_cache:
-        setting = resolve_remote(project.config, scope.remote, root=project.root)
-        n_runs = fetch_run_cache(project.cache.root, setting, jobs=options.jobs, reporter=reporter)
-    groups = group_outputs(project, scope, cwd=cwd, for_push=False)
-    moved = [_fetch_part(project, _part(group), options, reporter) for group in groups]
-    return _sum(moved, n_runs)
+    with Connections() as connections:
+        n_runs = 0
+        if options.run_cache:
+            setting = resolve_remote(project.config, scope.remote, root=project.root)
+            n_runs = fetch_run_cache(
+                project.cache.root, connections.files(setting), jobs=jobs_of(setting, options.jobs), reporter=reporter
+            )
+        groups = group_outputs(project, scope, cwd=cwd, for_push=False)
+        move = _Move(project=project, options=options, reporter=reporter, connections=connections)
+        return _sum(_each(groups, lambda group: _fetch(move, *_part(group))), n_runs)
 
 
 def fetch_ids(
     project: Project, setting: RemoteSetting, ids: Iterable[ObjectId], reporter: Reporter
 ) -> tuple[OffbranchError, ...]:
     """Gets objects, directories with their files, from one remote; returns what went wrong."""
-    part = (setting, False, tuple(Wanted(id=id, path=id) for id in ids))
-    moved = _fetch_part(project, part, TransferOptions(), reporter)
+    with Connections() as connections:
+        move = _Move(project=project, options=TransferOptions(), reporter=reporter, connections=connections)
+        moved = _fetch(move, setting, False, tuple(Wanted(id=id, path=id) for id in ids))
     return tuple(problem.error for problem in moved.problems)
 
 
@@ -108,10 +128,13 @@ def raise_problems(moved: Moved, verb: str) -> None:
     """Raises what a transfer could not do, once the rest is done and told.
 
     Raises:
+        OffbranchError: A remote could not be used at all.
         RemoteError: A remote failed.
         CorruptObjectError: Something was corrupt.
         MissingDataError: Something was not there.
     """
+    if moved.error is not None:
+        raise moved.error
     if not moved.problems:
         return
     n = len(moved.problems)
@@ -131,38 +154,44 @@ def _part(group: Group) -> _Part:
     return group.setting, group.is_legacy, group.wanted
 
 
-def _ends(project: Project, setting: RemoteSetting, is_legacy: bool, jobs: int | None, reporter: Reporter) -> Ends:
+def _each(groups: Sequence[Group], action: Callable[[Group], Moved]) -> list[Moved]:
+    """Does something with each group; one of several remotes that cannot be used does not keep the others back."""
+    moved: list[Moved] = []
+    for group in groups:
+        try:
+            moved.append(action(group))
+        except OffbranchError as error:
+            if len(groups) == 1 or isinstance(error, Interrupted):
+                raise
+            moved.append(Moved(error=error, remotes=(group.setting.label,)))
+    return moved
+
+
+def _ends(move: _Move, setting: RemoteSetting, is_legacy: bool) -> Ends:
+    project = move.project
     return Ends(
         cache=project.cache.legacy_view() if is_legacy else project.cache,
-        store=open_store(setting, jobs=jobs, legacy=is_legacy),
+        store=move.connections.store(setting, jobs=move.options.jobs, legacy=is_legacy),
         state=project.state,
-        reporter=reporter,
+        reporter=move.reporter,
     )
 
 
-def _push_part(project: Project, part: _Part, options: TransferOptions, reporter: Reporter) -> Moved:
-    setting, is_legacy, wanted = part
-    ends = _ends(project, setting, is_legacy, options.jobs, reporter)
-    try:
-        done = push_objects(plan_push(wanted, ends), ends)
-        for id, error in done.failed.items():
-            if isinstance(error, CorruptObjectError):
-                ends.cache.verify(id)  # removes it: what is corrupt must not be taken for present
-        return _moved(done, wanted, ends, setting, "is neither in the cache nor at the")
-    finally:
-        close_store(ends.store)
+def _push(move: _Move, setting: RemoteSetting, is_legacy: bool, wanted: tuple[Wanted, ...]) -> Moved:
+    ends = _ends(move, setting, is_legacy)
+    done = push_objects(plan_push(wanted, ends), ends)
+    for id, error in done.failed.items():
+        if isinstance(error, CorruptObjectError):
+            ends.cache.verify(id)  # removes it: what is corrupt must not be taken for present
+    return _moved(done, wanted, ends, setting, "is neither in the cache nor at the")
 
 
-def _fetch_part(project: Project, part: _Part, options: TransferOptions, reporter: Reporter) -> Moved:
-    setting, is_legacy, wanted = part
-    ends = _ends(project, setting, is_legacy, options.jobs, reporter)
-    try:
-        done = fetch_objects(wanted, ends)
-        # Hashed on their way in: a checkout need not do it again.
-        record_written_objects(ends.cache, state=project.state)
-        return _moved(done, wanted, ends, setting, "is not at the")
-    finally:
-        close_store(ends.store)
+def _fetch(move: _Move, setting: RemoteSetting, is_legacy: bool, wanted: tuple[Wanted, ...]) -> Moved:
+    ends = _ends(move, setting, is_legacy)
+    done = fetch_objects(wanted, ends)
+    # Hashed on their way in: a checkout need not do it again.
+    record_written_objects(ends.cache, state=move.project.state)
+    return _moved(done, wanted, ends, setting, "is not at the")
 
 
 def _moved(done: Transferred, wanted: tuple[Wanted, ...], ends: Ends, setting: RemoteSetting, where: str) -> Moved:
@@ -185,4 +214,5 @@ def _sum(moved: Iterable[Moved], n_runs: int) -> Moved:
         n_runs=n_runs,
         problems=tuple(problem for part in parts for problem in part.problems),
         remotes=tuple(dict.fromkeys(label for part in parts for label in part.remotes)),
+        error=next((part.error for part in parts if part.error is not None), None),
     )

@@ -9,9 +9,10 @@ from offbranch.base.records import record
 from offbranch.experiments.data_remotes import DataScope, Group, group_outputs
 from offbranch.experiments.used import UsedOutput
 from offbranch.project import Project
+from offbranch.storage.connections import Connections
 from offbranch.storage.listing import Listing
 from offbranch.storage.objects import ObjectId, is_directory
-from offbranch.storage.remote_store import close_store, open_store, present_in
+from offbranch.storage.remote_store import Store, present_in
 from offbranch.storage.transfer import fetch_lists
 from offbranch.storage.transfer_plan import Ends
 
@@ -44,23 +45,20 @@ def compare_with_remotes(project: Project, scope: DataScope, *, cwd: RepoPath, j
     """
     groups = group_outputs(project, scope, cwd=cwd, for_push=True)
     found: dict[str, RemoteState] = {}
-    for group in groups:
-        found.update(_compare(project, group, jobs))
+    with Connections() as connections:
+        for group in groups:
+            store = connections.store(group.setting, jobs=jobs, legacy=group.is_legacy)
+            found.update(_compare(project, group, store))
     return RemoteDifference(paths=found, remotes=tuple(group.setting.label for group in groups))
 
 
-def _compare(project: Project, group: Group, jobs: int | None) -> dict[str, RemoteState]:
+def _compare(project: Project, group: Group, store: Store) -> dict[str, RemoteState]:
     cache = project.cache.legacy_view() if group.is_legacy else project.cache
-    store = open_store(group.setting, jobs=jobs, legacy=group.is_legacy)
     ends = Ends(cache=cache, store=store, state=project.state, reporter=NullReporter())
-    try:
-        listings = fetch_lists({used.id for used in group.outputs if is_directory(used.id)}, ends)[0]
-        parts = [part for used in group.outputs for part in _parts(used, listings)]
-        ids = {id for _, id in parts}
-        here, there = cache.present(ids), present_in(store, ids)
-        return dict(_different(parts, here, there))
-    finally:
-        close_store(store)
+    listings = fetch_lists({used.id for used in group.outputs if is_directory(used.id)}, ends)[0]
+    parts = [part for used in group.outputs for part in _parts(used, listings)]
+    ids = {id for _, id in parts}
+    return dict(_different(parts, cache.present(ids), present_in(store, ids)))
 
 
 def _parts(used: UsedOutput, listings: dict[ObjectId, tuple[Listing, bytes | None]]) -> Iterator[tuple[str, ObjectId]]:

@@ -12,50 +12,41 @@ from offbranch.base.files import atomic_write
 from offbranch.base.paths import AbsPath
 from offbranch.pipeline.run_cache import entry_at, is_entry_name
 from offbranch.storage.parallel import Stop, run_parallel
-from offbranch.storage.remote_files import RemoteFiles, open_files
-from offbranch.storage.remote_setting import RemoteSetting
+from offbranch.storage.remote_files import RemoteFiles
 from offbranch.storage.retry import with_retries
 
 _RUNS = "runs"
 
 
-def push_run_cache(cache_root: AbsPath, setting: RemoteSetting, *, jobs: int | None, reporter: Reporter) -> int:
+def push_run_cache(cache_root: AbsPath, files: RemoteFiles, *, jobs: int | None, reporter: Reporter) -> int:
     """Sends entries that the remote lacks; returns how many."""
-    files = open_files(setting)
-    try:
-        if not _has_run_cache(files, reporter):
-            return 0
-        there = {file.key for file in files.iter_files(_RUNS)}
-        new = [key for key in sorted(_local_keys(cache_root)) if key not in there]
+    if not _has_run_cache(files, reporter):
+        return 0
+    there = {file.key for file in files.iter_files(_RUNS)}
+    new = [key for key in sorted(_local_keys(cache_root)) if key not in there]
 
-        def send(key: str) -> None:
-            path = AbsPath(os.path.join(cache_root, key))
-            with_retries(lambda: files.upload(path, key))
+    def send(key: str) -> None:
+        path = AbsPath(os.path.join(cache_root, key))
+        with_retries(lambda: files.upload(path, key))
 
-        return _each(send, new, jobs or files.jobs, "pushing the run-cache", reporter)
-    finally:
-        files.close()
+    return _each(send, new, jobs or files.jobs, "pushing the run-cache", reporter)
 
 
-def fetch_run_cache(cache_root: AbsPath, setting: RemoteSetting, *, jobs: int | None, reporter: Reporter) -> int:
+def fetch_run_cache(cache_root: AbsPath, files: RemoteFiles, *, jobs: int | None, reporter: Reporter) -> int:
     """Gets entries that are not here; returns how many. One that is corrupt is left out, with a warning."""
-    files = open_files(setting)
-    try:
-        if not _has_run_cache(files, reporter):
-            return 0
-        here = set(_local_keys(cache_root))
-        new = [file.key for file in files.iter_files(_RUNS) if file.key not in here and is_entry_name(file.key)]
+    if not _has_run_cache(files, reporter):
+        return 0
+    here = set(_local_keys(cache_root))
+    new = [file.key for file in files.iter_files(_RUNS) if file.key not in here and is_entry_name(file.key)]
 
-        def get(key: str) -> None:
-            data = with_retries(lambda: files.read(key))
-            entry_at(key, data)  # raises when it is not what its name says
-            path = AbsPath(os.path.join(cache_root, key))
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            atomic_write(path, data)
+    def get(key: str) -> None:
+        data = with_retries(lambda: files.read(key))
+        entry_at(key, data)  # raises when it is not what its name says
+        path = AbsPath(os.path.join(cache_root, key))
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        atomic_write(path, data)
 
-        return _each(get, sorted(new), jobs or files.jobs, "fetching the run-cache", reporter)
-    finally:
-        files.close()
+    return _each(get, sorted(new), jobs or files.jobs, "fetching the run-cache", reporter)
 
 
 def _has_run_cache(files: RemoteFiles, reporter: Reporter) -> bool:

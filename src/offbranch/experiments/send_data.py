@@ -8,13 +8,14 @@ from offbranch.base.events import Progressed, Reporter
 from offbranch.base.files import remove_file
 from offbranch.base.paths import OB_DIR, AbsPath, RepoPath, join
 from offbranch.project import Project
+from offbranch.storage.connections import Connections
 from offbranch.storage.links import temporary_name
 from offbranch.storage.listing import listing_bytes, listing_id, make_listing
 from offbranch.storage.objects import Content
 from offbranch.storage.parallel import Stop, run_parallel
-from offbranch.storage.remote_files import RemoteFiles, open_files
+from offbranch.storage.remote_files import RemoteFiles
 from offbranch.storage.remote_setting import LOCAL, RemoteSetting
-from offbranch.storage.remote_store import RemoteStore, Store, close_store, open_store
+from offbranch.storage.remote_store import RemoteStore, Store
 from offbranch.storage.retry import with_retries
 from offbranch.storage.scan import scan_directory
 
@@ -37,17 +38,11 @@ def send_to_remote(
         NotFoundError: There is nothing at the source.
         RemoteError: A remote failed.
     """
-    store = open_store(target, jobs=jobs)
-    try:
+    with Connections() as connections:
+        store = connections.store(target, jobs=jobs)
         if source.scheme == LOCAL:
             return _send_local(AbsPath(source.url), store, jobs, reporter)
-        files = open_files(source)
-        try:
-            return _send_url(project, files, store, jobs, reporter)
-        finally:
-            files.close()
-    finally:
-        close_store(store)
+        return _send_url(project, connections.files(source), store, jobs, reporter)
 
 
 def _send_local(path: AbsPath, store: Store, jobs: int | None, reporter: Reporter) -> Content:

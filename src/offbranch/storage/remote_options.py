@@ -70,12 +70,11 @@ def get_choice(setting: RemoteSetting, option: str, choices: Collection[str], de
 
 
 def get_path(setting: RemoteSetting, option: str) -> str | None:
-    """Returns an option that is a path of this machine; a relative one counts from the config file that has the remote."""
+    """Returns an option that is a path of this machine; a relative one counts from the config file of the remote."""
     value = setting.options.get(option)
     if not value:
         return None
-    base = os.path.dirname(setting.origin) if os.path.isabs(setting.origin) else os.getcwd()
-    return os.path.normpath(os.path.join(base, os.path.expanduser(value)))
+    return os.path.normpath(os.path.join(setting.base, os.path.expanduser(value)))
 
 
 def get_timeout(setting: RemoteSetting, option: str, default: float) -> float:

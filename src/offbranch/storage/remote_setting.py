@@ -8,10 +8,10 @@ import os
 import posixpath
 from collections.abc import Iterable, Mapping
 
-from offbranch.base.config import Config, Setting
-from offbranch.base.errors import BadInputError, NotFoundError, UsageError, did_you_mean
+from offbranch.base.config import Config
+from offbranch.base.errors import BadInputError, NotFoundError, OffbranchError, UsageError, did_you_mean
 from offbranch.base.paths import DVC_DIR, AbsPath, join
-from offbranch.base.records import field, record
+from offbranch.base.records import field, record, replace
 
 LOCAL = "local"
 REMOTE_SCHEME = "remote"
@@ -31,6 +31,7 @@ class RemoteSetting:
             a password: see `shown_url`.
         options: Everything else that is configured, by option in lower case.
         origin: The config file that has the url; empty if none has.
+        base: Directory that relative paths among the options count from: that of the file; empty if none has.
     """
 
     name: str
@@ -38,6 +39,7 @@ class RemoteSetting:
     url: str
     options: Mapping[str, str] = field(default_factory=dict)
     origin: str = ""
+    base: str = ""
 
     @property
     def label(self) -> str:
@@ -75,7 +77,7 @@ class RemoteSetting:
         """Returns the place of a path (with `/`) below this one, with the same options."""
         separator = os.sep if self.scheme == LOCAL else "/"
         url = f"{self.url.rstrip(separator)}{separator}{path}" if path else self.url
-        return RemoteSetting(name=self.name, scheme=self.scheme, url=url, options=self.options, origin=self.origin)
+        return replace(self, url=url)
 
     def _malformed(self, option: str, reason: str) -> BadInputError:
         return BadInputError(reason, path=self.origin or "configuration", key=f"remote.{self.name}.{option}")
@@ -139,9 +141,12 @@ def resolve_url(config: Config, url: str, *, root: AbsPath, base: AbsPath) -> Re
     if scheme == LOCAL:
         return RemoteSetting(name="", scheme=LOCAL, url=os.path.normpath(os.path.join(base, os.path.expanduser(rest))))
     for name in remote_names(config):
-        setting = _resolve(config, name, root, _MAX_HOPS)
+        try:
+            setting = _resolve(config, name, root, _MAX_HOPS)
+        except OffbranchError:  # what is wrong with another remote is told when that one is used
+            continue
         if setting.scheme == scheme and (url == setting.url or url.startswith(f"{setting.url.rstrip('/')}/")):
-            return RemoteSetting(name="", scheme=scheme, url=url, options=setting.options, origin=setting.origin)
+            return replace(setting, name="", url=url.rstrip("/"))
     return RemoteSetting(name="", scheme=scheme, url=url.rstrip("/"))
 
 
@@ -190,16 +195,12 @@ def _resolve(config: Config, name: str, root: AbsPath, hops: int) -> RemoteSetti
         if outer.scheme == LOCAL:
             below = posixpath.normpath(below) if below else ""
         made = outer.below(below)
-        return RemoteSetting(
-            name=name, scheme=made.scheme, url=made.url, options={**made.options, **options}, origin=found.origin
-        )
-    url = _path(found, rest, root) if scheme == LOCAL else found.value.rstrip("/")
-    return RemoteSetting(name=name, scheme=scheme, url=url, options=options, origin=found.origin)
-
-
-def _path(setting: Setting, written: str, root: AbsPath) -> str:
-    base = os.path.dirname(setting.origin) if os.path.isabs(setting.origin) else join(root, DVC_DIR)
-    return os.path.normpath(os.path.join(base, os.path.expanduser(written)))
+        return replace(made, name=name, options={**made.options, **options})
+    base = os.path.dirname(found.origin) if os.path.isabs(found.origin) else join(root, DVC_DIR)
+    url = found.value.rstrip("/")
+    if scheme == LOCAL:
+        url = os.path.normpath(os.path.join(base, os.path.expanduser(rest)))
+    return RemoteSetting(name=name, scheme=scheme, url=url, options=options, origin=found.origin, base=base)
 
 
 def _unknown(config: Config, name: str, section: str) -> Exception:

@@ -1,7 +1,7 @@
 """Cache objects at a data remote: the layout of the cache itself below its url, through `RemoteFiles`.
 
-A directory of this machine is a `LocalCache` instead (`open_store`): the layout is the same, and loops over objects are
-shorter.
+A directory of this machine is a `LocalCache` instead (`storage/connections.py`): the layout is the same, and loops over
+objects are shorter.
 """
 
 import os
@@ -14,8 +14,8 @@ from offbranch.storage.hashing import hash_bytes, hash_file
 from offbranch.storage.local import LocalCache
 from offbranch.storage.objects import DIRECTORY_SUFFIX, Content, ObjectId, parse_object_id
 from offbranch.storage.parallel import Stop, run_parallel
-from offbranch.storage.remote_files import RemoteFiles, open_files
-from offbranch.storage.remote_setting import LOCAL, RemoteSetting
+from offbranch.storage.remote_files import RemoteFiles
+from offbranch.storage.remote_setting import RemoteSetting
 from offbranch.storage.retry import with_retries
 
 _OBJECTS = "files/md5"
@@ -109,17 +109,6 @@ class RemoteStore:
 Store = LocalCache | RemoteStore
 
 
-def open_store(setting: RemoteSetting, *, jobs: int | None = None, legacy: bool = False) -> Store:
-    """Opens the objects of a data remote.
-
-    Raises:
-        OffbranchError: Its scheme is unknown, or the library for it is not installed.
-    """
-    if setting.scheme == LOCAL:
-        return LocalCache(AbsPath(setting.url), shared_group=setting.options.get("shared") == "group", legacy=legacy)
-    return RemoteStore(open_files(setting), jobs=jobs, legacy=legacy)
-
-
 def present_in(store: Store, ids: Collection[ObjectId]) -> frozenset[ObjectId]:
     """Returns those of the ids under whose names a remote has something; it is not read."""
     return store.present(ids) if isinstance(store, LocalCache) else store.has_many(ids)
@@ -131,9 +120,3 @@ def missing_listing(id: ObjectId, setting: RemoteSetting) -> MissingDataError:
         f"the directory object '{id}' is neither in the cache nor at the {setting.label}",
         hint="push it from a clone that has it, or make it again with 'ob repro'",
     )
-
-
-def close_store(store: Store) -> None:
-    """Ends the connections of a data remote."""
-    if isinstance(store, RemoteStore):
-        store.files.close()
