@@ -74,8 +74,8 @@ def test_a_directory_is_one_row_and_its_files_come_together(tmp_path: Path, scan
     assert state.directory(path("/d"), scan.fingerprint) == CONTENT
     assert state.directory(path("/d"), b"other") is None
     expected = dict(zip(scan.paths, zip([A, B], scan.stamps, strict=True), strict=True))
-    assert state.load_prefix(path("/d")) == expected
-    assert state.load_prefix(path("/e")) == {}
+    assert state.load_prefix(path("/d")).as_map() == expected
+    assert state.load_prefix(path("/e")).as_map() == {}
     state.close()
 
 
@@ -85,9 +85,9 @@ def test_a_directory_with_a_racy_file_is_not_known_as_a_whole(tmp_path: Path, sc
         state.record_directory(path("/e"), scan, [A, B], content=CONTENT, observed_ns=OLD_NS)
     with database(tmp_path) as state:
         assert state.directory(path("/d"), scan.fingerprint) is None
-        assert [md5 for md5, _ in state.load_prefix(path("/d")).values()] == [A]
+        assert [md5 for md5, _ in state.load_prefix(path("/d")).as_map().values()] == [A]
         assert state.directory(path("/e"), scan.fingerprint) is None
-        assert state.load_prefix(path("/e")) == {}
+        assert state.load_prefix(path("/e")).as_map() == {}
 
 
 def test_forgetting_a_workspace_leaves_its_neighbours(tmp_path: Path, scan: Scan) -> None:
@@ -132,7 +132,7 @@ def test_a_database_that_cannot_be_used_is_as_good_as_empty(tmp_path: Path, scan
         connection.close()
     with database(tmp_path) as state:
         assert state.directory(path("/d"), scan.fingerprint) is None
-        assert state.load_prefix(path("/d")) == {}
+        assert state.load_prefix(path("/d")).as_map() == {}
         state.record_file(path("/f"), STAMP, A, observed_ns=NOW)
     with database(tmp_path) as state:
         known = state.file(path("/f"), STAMP)
@@ -146,7 +146,7 @@ def test_a_manifest_with_wrong_bytes_is_not_believed(tmp_path: Path, scan: Scan)
     connection.execute("UPDATE directory SET manifest = CAST(replace(hex(manifest), '3', '4') AS BLOB)")
     connection.commit()
     connection.close()
-    assert database(tmp_path).load_prefix(path("/d")) == {}
+    assert database(tmp_path).load_prefix(path("/d")).as_map() == {}
 
 
 def test_a_locked_database_is_as_good_as_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -252,9 +252,17 @@ class LocalCache:
             found.update(ObjectId(prefix + name) for name in names)
         return frozenset(found.intersection(ids))
 
-    def add_listing(self, data: bytes, id: ObjectId) -> None:
-        """Stores a directory object. To be called after its files are stored: its presence says they are there."""
+    def add_listing(self, data: bytes, id: ObjectId, listing: Listing | None = None) -> None:
+        """Stores a directory object. To be called after its files are stored: its presence says they are there.
+
+        Args:
+            data: Its bytes.
+            id: Its id.
+            listing: What it lists, if the caller knows: it is then not read again.
+        """
         self._store(id, data)
+        if listing is not None:
+            self._listings[id] = listing
 
     def add_file(self, path: AbsPath) -> Content:
         """Hashes and stores a file in one pass; see `ObjectStore.add_file`."""

@@ -7,9 +7,7 @@ of the moment it was looked at gets no entry, because a later write could leave 
 
 import os
 import time
-from array import array
-from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -17,6 +15,7 @@ from offbranch.base.paths import AbsPath
 from offbranch.base.plugins import load
 from offbranch.base.records import record
 from offbranch.storage.hashing import is_racy
+from offbranch.storage.manifest import NOTHING_KNOWN, Manifest, decode_manifest, encode_manifest, make_manifest
 from offbranch.storage.objects import Content, ObjectId
 from offbranch.storage.scan import Scan, Stamp
 
@@ -27,14 +26,13 @@ CREATE TABLE file (path TEXT PRIMARY KEY, size INT, mtime_ns INT, ctime_ns INT, 
 CREATE TABLE directory (path TEXT PRIMARY KEY, fingerprint BLOB, md5 TEXT, size INT, n_files INT, checksum INT,
   manifest BLOB);
 """
-Known = tuple[str, Stamp]
 
 
 @record
 class _DirectoryRow:
     fingerprint: bytes | None
     content: Content | None
-    manifest: Mapping[str, Known]
+    manifest: Manifest
 
 
 class StateDb:
@@ -95,17 +93,17 @@ class StateDb:
 
     def record_fingerprint(self, path: AbsPath, fingerprint: bytes, content: Content) -> None:
         """Remembers the content of a place of which only a fingerprint is known, not the files."""
-        self._directories[path] = _DirectoryRow(fingerprint=fingerprint, content=content, manifest={})
+        self._directories[path] = _DirectoryRow(fingerprint=fingerprint, content=content, manifest=NOTHING_KNOWN)
 
-    def load_prefix(self, path: AbsPath) -> Mapping[str, Known]:
-        """Returns what is known of the files of a directory: path below it -> (md5, stamp)."""
+    def load_prefix(self, path: AbsPath) -> Manifest:
+        """Returns what is known of the files of a directory."""
         pending = self._directories.get(path)
         if pending is not None:
             return pending.manifest
         rows = self._ask("SELECT checksum, manifest FROM directory WHERE path = ?", path)
         if not rows or load("zlib").crc32(rows[0][1]) != rows[0][0]:
-            return {}
-        return _decode(rows[0][1])
+            return NOTHING_KNOWN
+        return decode_manifest(rows[0][1])
 
     def record_directory(
         self,
@@ -124,12 +122,8 @@ class StateDb:
             content: What the whole is; None if that is not known.
             observed_ns: When the walk began.
         """
-        manifest = {
-            name: (md5, stamp)
-            for name, stamp, md5 in zip(scan.paths, scan.stamps, md5s, strict=True)
-            if md5 is not None and not is_racy(stamp[1], observed_ns)
-        }
-        is_whole = content is not None and len(manifest) == len(scan.names)
+        manifest = make_manifest(scan, md5s, observed_ns=observed_ns)
+        is_whole = content is not None and len(manifest.names) == len(scan.names)
         self._directories[path] = _DirectoryRow(
             fingerprint=scan.fingerprint if is_whole else None,
             content=content if is_whole else None,
@@ -253,32 +247,7 @@ def _key(path: str) -> str | bytes:
 
 
 def _directory_values(path: str, row: _DirectoryRow) -> tuple[Any, ...]:
-    manifest = _encode(row.manifest)
+    manifest = encode_manifest(row.manifest)
     content = row.content
     found = (None, None, None) if content is None else (content.id, content.size, content.n_files)
     return (_key(path), row.fingerprint, *found, load("zlib").crc32(manifest), manifest)
-
-
-def _encode(manifest: Mapping[str, Known]) -> bytes:
-    """Returns a manifest as bytes: count, stamps, md5s, names. One blob is far faster than as many rows."""
-    numbers = array("q", [len(manifest)])
-    numbers.extend(chain.from_iterable(stamp for _, stamp in manifest.values()))
-    md5s = "".join([md5 for md5, _ in manifest.values()]).encode("ascii")
-    return numbers.tobytes() + md5s + "\0".join(manifest).encode("utf-8", "surrogatepass")
-
-
-def _decode(data: bytes) -> dict[str, Known]:
-    numbers = array("q")
-    numbers.frombytes(data[:8])
-    count = numbers.pop()
-    if count == 0:
-        return {}
-    end_of_stamps = 8 + 32 * count
-    end_of_md5s = end_of_stamps + 32 * count
-    numbers.frombytes(data[8:end_of_stamps])
-    text = data[end_of_stamps:end_of_md5s].decode("ascii")
-    md5s = [text[start : start + 32] for start in range(0, 32 * count, 32)]
-    names = data[end_of_md5s:].decode("utf-8", "surrogatepass").split("\0")
-    one_by_one = iter(numbers)
-    stamps = zip(one_by_one, one_by_one, one_by_one, one_by_one, strict=True)
-    return dict(zip(names, zip(md5s, stamps, strict=True), strict=True))

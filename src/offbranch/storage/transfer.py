@@ -53,9 +53,9 @@ def fetch_objects(wanted: Sequence[Wanted], ends: Ends) -> Transferred:
     absent = sorted(files - cache.has_many(sorted(files)))
     got = _fetch_files(absent, ends)
     n_lists = 0
-    for id, (_, data) in lists.items():
+    for id, (listing, data) in lists.items():
         if data is not None:
-            cache.add_listing(data, id)
+            cache.add_listing(data, id, listing)
             n_lists += 1
     unknown = [id for id, error in failed.items() if isinstance(error, MissingDataError)]
     return Transferred(

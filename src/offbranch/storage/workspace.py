@@ -96,14 +96,9 @@ def hash_scan(path: AbsPath, scan: Scan, *, state: StateDb | None) -> list[str]:
 
 def known_md5s(path: AbsPath, scan: Scan, names: Sequence[str], *, state: StateDb | None) -> list[str | None]:
     """Returns for each file of a walk (`names`: its paths) the md5 that the database knows for its present stamp."""
-    known = state.load_prefix(path) if state is not None else {}
-    if not known:
+    if state is None:
         return [None] * len(names)
-    found = map(known.get, names)
-    return [
-        entry[0] if entry is not None and entry[1] == stamp else None
-        for entry, stamp in zip(found, scan.stamps, strict=True)
-    ]
+    return state.load_prefix(path).find(names, scan.numbers)
 
 
 def record_written(
