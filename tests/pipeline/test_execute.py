@@ -12,7 +12,7 @@ from offbranch.base.locks import is_locked
 from offbranch.base.paths import AbsPath
 from offbranch.pipeline.events import StageDecided, StageLeftOut
 from offbranch.pipeline.execute import ExecuteOptions, FailurePolicy
-from offbranch.pipeline.path_locks import hold_paths
+from offbranch.pipeline.path_locks import PathLocks
 from offbranch.pipeline.plan import Action, PlanOptions
 from offbranch.pipeline.select import SelectOptions
 from projects import Recorder, TestProject, make_project
@@ -234,6 +234,9 @@ def test_a_path_in_use_by_a_live_process_is_refused(chain: TestProject) -> None:
 
 def test_path_locks_of_one_process_do_not_block_each_other(tmp_path: Path) -> None:
     place = AbsPath(str(tmp_path))
-    with hold_paths(place, reads=(), writes=(AbsPath("/x"),)), hold_paths(place, reads=(AbsPath("/x/y"),), writes=()):
+    with (
+        PathLocks(place).hold(reads=(), writes=(AbsPath("/x"),)),
+        PathLocks(place).hold(reads=(AbsPath("/x/y"),), writes=()),
+    ):
         assert '"/x/y"' in (tmp_path / "rwlock").read_text()
     assert (tmp_path / "rwlock").read_text() == "{}"

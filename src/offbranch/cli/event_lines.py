@@ -28,8 +28,9 @@ def lines_of(event: Event, level: int) -> Iterator[Line]:
         case StageDecided():
             yield from _decided(event, level)
         case CommandStarted():
+            mark = f"{event.address} | " if event.is_marked else ""
             for line in event.command.splitlines() or [""]:
-                yield Line(f"> {line}", style=Style.BOLD)
+                yield Line(f"{mark}> {line}", style=Style.BOLD)
         case StageEnded():
             yield Line(f"'{event.address}' took {event.duration_s:.1f} s", style=Style.DIM, level=1)
         case StageFailed(is_fatal=False):

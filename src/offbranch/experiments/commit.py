@@ -12,9 +12,9 @@ from offbranch.git.ignore import untracked_files
 from offbranch.git.objects import CommitId, TreeId, write_commit
 from offbranch.git.repository import GitRepo
 from offbranch.git.snapshot import snapshot_tree
-from offbranch.pipeline.carry_out import lock_file_of
 from offbranch.pipeline.execute import StageResult
 from offbranch.pipeline.lockfile import canonical_json, entry_mapping
+from offbranch.pipeline.recording import lock_file_of
 from offbranch.pipeline.stage import Dependency, LockedStage, ParamsDependency, Pipelines, Stage
 from offbranch.project import Project
 

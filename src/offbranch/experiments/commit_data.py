@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 
 from offbranch.base.errors import MissingDataError, UsageError
 from offbranch.base.paths import RepoPath, join
-from offbranch.pipeline.carry_out import record_outputs, record_stage
-from offbranch.pipeline.execute import facts_of
+from offbranch.pipeline.deciding import facts_of
 from offbranch.pipeline.facts import Facts
 from offbranch.pipeline.plan import content_of, locked_item
 from offbranch.pipeline.recorded import recorded_outputs
+from offbranch.pipeline.recording import record_outputs, record_stage
 from offbranch.pipeline.stage import LockedItem, Pipelines, Stage, item_key
 from offbranch.pipeline.status import examine
 from offbranch.pipeline.workbench import Workbench

@@ -1,6 +1,7 @@
 """What a run would do and why, without doing anything: the plan over the files as the overrides would make them."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 
 from offbranch.base.events import NullReporter
 from offbranch.base.files import FileReader
@@ -10,10 +11,10 @@ from offbranch.experiments.experiment import ExperimentSpec
 from offbranch.experiments.loading import parsing_options
 from offbranch.experiments.run import RunOptions, parse_overrides, plan_parameter_files
 from offbranch.experiments.workbench import make_workbench
-from offbranch.pipeline.execute import facts_of, run_look_up
+from offbranch.pipeline.deciding import facts_of, run_look_up
 from offbranch.pipeline.load import load_pipelines
 from offbranch.pipeline.plan import Plan, make_plan
-from offbranch.pipeline.runner import CommandRunner
+from offbranch.pipeline.runner import CommandPool, CommandRunner
 from offbranch.pipeline.select import Selection, select_stages
 from offbranch.pipeline.stage import Pipelines
 from offbranch.project import Project
@@ -49,6 +50,10 @@ class RefusingRunner:
     def run(self, command: str, *, cwd: AbsPath, env: Mapping[str, str]) -> int:
         """Is never called by a plan."""
         raise AssertionError(f"a plan does not run commands: {command}")
+
+    def open_pool(self) -> AbstractContextManager[CommandPool]:
+        """Is never called by a plan."""
+        raise AssertionError("a plan does not run commands")
 
 
 @record

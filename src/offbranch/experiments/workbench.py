@@ -86,9 +86,10 @@ def source_control(project: Project) -> SourceControl:
             is_ignored.update((path, path in found) for path in new)
         return frozenset(path for path in paths if not is_ignored[path])
 
-    def ignore(paths: Sequence[RepoPath]) -> tuple[RepoPath, ...]:
+    def ignore(paths: Sequence[RepoPath], ahead_of: Sequence[RepoPath] = ()) -> tuple[RepoPath, ...]:
         is_ignored.update(dict.fromkeys(paths, True))
-        return tuple(_inside(write_ignore_entries(repo, _in_git(prefix, paths)), prefix))
+        written = write_ignore_entries(repo, _in_git(prefix, paths), ahead_of=_in_git(prefix, ahead_of))
+        return tuple(_inside(written, prefix))
 
     return SourceControl(tracked=tracked, unignored=unignored, ignore=ignore)
 

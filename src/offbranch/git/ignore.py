@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from offbranch.base.files import atomic_write, remove_file
 from offbranch.base.paths import GitPath, join
@@ -45,12 +45,21 @@ def tracked_paths(repo: GitRepo, paths: Sequence[GitPath]) -> frozenset[GitPath]
     return frozenset(path for path in paths if path in known or (not path and known))
 
 
-def with_entry(text: str, name: str) -> str:
-    """Returns the text of a `.gitignore` with a line for a name in the same directory; unchanged if it is there."""
+def with_entry(text: str, name: str, *, ahead_of: Collection[str] = ()) -> str:
+    """Returns the text of a `.gitignore` with a line for a name in the same directory; unchanged if it is there.
+
+    Args:
+        ahead_of: Names; the line is put before the first of theirs, else at the end.
+    """
     line = entry_line(name)
     if line in text.splitlines():
         return text
     end = "\r\n" if "\r\n" in text else "\n"
+    if ahead_of:
+        lines, behind = text.splitlines(keepends=True), {entry_line(other) for other in ahead_of}
+        place = next((n for n, other in enumerate(lines) if other.rstrip("\r\n") in behind), None)
+        if place is not None:
+            return "".join((*lines[:place], line + end, *lines[place:]))
     return text + ("" if not text or text.endswith("\n") else end) + line + end
 
 
@@ -85,15 +94,22 @@ def _is_reachable(repo: GitRepo, path: str) -> bool:
     return True
 
 
-def write_ignore_entries(repo: GitRepo, paths: Sequence[GitPath]) -> tuple[GitPath, ...]:
-    """Adds a line for each path to the `.gitignore` of its directory; returns the files that changed."""
+def write_ignore_entries(
+    repo: GitRepo, paths: Sequence[GitPath], *, ahead_of: Sequence[GitPath] = ()
+) -> tuple[GitPath, ...]:
+    """Adds a line for each path to the `.gitignore` of its directory; returns the files that changed.
+
+    Args:
+        ahead_of: Paths whose lines, where they have any, come after the new ones.
+    """
     changed: dict[GitPath, None] = {}
     for path in paths:
         directory, _, name = path.rpartition("/")
         file = GitPath(f"{directory}/.gitignore" if directory else ".gitignore")
         where = join(repo.root, file)
         before = _text_of(where)
-        after = with_entry(before, name)
+        beside = [rest[2] for rest in (other.rpartition("/") for other in ahead_of) if rest[0] == directory]
+        after = with_entry(before, name, ahead_of=beside)
         if after != before:
             os.makedirs(os.path.dirname(where), exist_ok=True)
             atomic_write(where, os.fsencode(after))

@@ -18,10 +18,15 @@ class StageDecided(Event):
 
 @record
 class CommandStarted(Event):
-    """One shell command of a stage is about to run."""
+    """One shell command of a stage is about to run.
+
+    Attributes:
+        is_marked: Others may run beside it, so each line of its output bears the address.
+    """
 
     address: str
     command: str
+    is_marked: bool = False
 
 
 @record

@@ -1,25 +1,28 @@
-"""Carries out a pipeline: for each stage in order decides once more, then skips, restores, records or runs it.
+"""Carries out a pipeline: for each stage in turn decides once more, then skips, restores, records or runs it.
 
-Order of writing for one stage: cache objects, then workspace files, then the run-cache, then dvc.lock. A kill between
-any two of them leaves a stage that is simply not up to date yet.
+Commands of independent stages may run side by side; everything else is done by one thread, one stage after the other, and
+leaves the same as if they had run one by one. A kill between any two writes of a stage leaves it simply not up to date yet.
 """
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 
-from offbranch.base.errors import Interrupted, MissingDataError, OffbranchError
+from offbranch.base.errors import Interrupted, OffbranchError
 from offbranch.base.paths import RepoPath
 from offbranch.base.records import field, record, replace
-from offbranch.pipeline.carry_out import carry_out
+from offbranch.pipeline.alongside import Alongside
+from offbranch.pipeline.carry_out import carry_out, prepare_run, record_results
+from offbranch.pipeline.crew import Crew, Finished, open_crew
+from offbranch.pipeline.deciding import Decider
 from offbranch.pipeline.events import StageDecided, StageEnded, StageFailed, StageLeftOut
-from offbranch.pipeline.facts import Facts, gather_facts
-from offbranch.pipeline.plan import Action, PlanOptions, RunLookUp, Step, decide
-from offbranch.pipeline.run_cache import find_run
+from offbranch.pipeline.plan import Action, PlanOptions, Step
+from offbranch.pipeline.recording import NOTHING_LATER, Carried, Later
+from offbranch.pipeline.schedule import Schedule
 from offbranch.pipeline.stage import LockedStage, Stage
 from offbranch.pipeline.status import Reason
 from offbranch.pipeline.workbench import Workbench
-from offbranch.storage.objects import Content, ObjectId
+from offbranch.storage.objects import Content
 
 
 class FailurePolicy(Enum):
@@ -35,12 +38,14 @@ class ExecuteOptions:
     """Attributes:
     commit: Outputs go to the cache; without it only their hashes are recorded.
     pull: Missing content is fetched from the data remote where that makes a run unnecessary or possible.
+    jobs: How many commands may run at the same time.
     """
 
     plan: PlanOptions = field(default_factory=PlanOptions)
     on_failure: FailurePolicy = FailurePolicy.STOP
     commit: bool = True
     pull: bool = False
+    jobs: int = 1
 
 
 @record
@@ -66,46 +71,25 @@ class StageResult:
 
 @record
 class RunResult:
-    """What a run did, stage by stage, in the order it was done."""
+    """What a run did, stage by stage, in execution order.
+
+    Attributes:
+        stopped: That the user stopped it, if no stage says so.
+    """
 
     stages: tuple[StageResult, ...]
+    stopped: OffbranchError | None = None
 
     @property
     def error(self) -> OffbranchError | None:
-        """The first failure."""
-        return next((result.error for result in self.stages if result.error is not None), None)
+        """That the user stopped it, else the first failure."""
+        errors = [error for error in (self.stopped, *(result.error for result in self.stages)) if error is not None]
+        return next((error for error in errors if isinstance(error, Interrupted)), errors[0] if errors else None)
 
     @property
     def did_anything(self) -> bool:
         """Whether any stage was not simply skipped."""
         return any(result.action is not Action.SKIP for result in self.stages)
-
-
-def run_look_up(bench: Workbench) -> RunLookUp:
-    """Returns the look-up in the run-cache of a workbench."""
-
-    def look_up(stage: Stage, wanted: LockedStage) -> LockedStage | None:
-        return find_run(
-            bench.cache.root,
-            wanted,
-            tuple(sorted(out.written for out in stage.outs)),
-            is_cached=bench.cache.has_all,
-            on_corrupt=lambda path: None,
-        )
-
-    return look_up
-
-
-def facts_of(bench: Workbench, stages: Iterable[Stage]) -> Facts:
-    """Looks at everything some stages read and write."""
-    return gather_facts(
-        stages,
-        root=bench.root,
-        reader=bench.reader,
-        state=bench.state,
-        ignore=bench.ignore,
-        is_cached=bench.cache.has_all,
-    )
 
 
 def execute(
@@ -118,13 +102,27 @@ def execute(
 ) -> RunResult:
     """Carries out stages given in execution order.
 
-    A failure is returned in the result, not raised: what was done before it counts.
+    A failure is returned in the result, not raised: what was done before it counts, and so does what ran beside it.
     """
     return _Execution(stages, locks, options, bench, parents).carry_on()
 
 
+@record
+class _Begun:
+    """One stage that was taken up.
+
+    Attributes:
+        replaced: What was at its outputs; filled while it is carried out.
+        started: Seconds, monotonic.
+    """
+
+    step: Step
+    replaced: dict[RepoPath, Content | None] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+
+
 class _Execution:
-    """One walk over the stages: the facts, locks and results as they grow. Lives only inside `execute`."""
+    """One walk over the stages, and the results as they come. Lives only inside `execute`."""
 
     def __init__(
         self,
@@ -134,130 +132,156 @@ class _Execution:
         bench: Workbench,
         parents: Mapping[str, Iterable[str]],
     ) -> None:
-        self.stages, self.locks, self.options, self.bench, self.parents = stages, dict(locks), options, bench, parents
-        self.look_up = run_look_up(bench)
-        self.results: list[StageResult] = []
+        self.stages = {stage.address: stage for stage in stages}
+        self.options, self.bench, self.parents = options, bench, parents
+        # The output of a single command is not marked, whatever was allowed.
+        self.jobs = min(options.jobs, sum(stage.command is not None for stage in stages)) or 1
+        self.schedule = Schedule(tuple(self.stages), parents)
+        self.decider = Decider(stages, locks, options.plan, bench, pull=options.pull)
+        self.alongside = None
+        if self.jobs > 1:
+            uses_run_cache = options.commit and options.plan.use_run_cache
+            self.alongside = Alongside(self.stages, self.schedule.position, locks, uses_run_cache=uses_run_cache)
+        self.begun: dict[str, _Begun] = {}
+        self.results: dict[str, StageResult] = {}
         self.failed: set[str] = set()
         self.active: set[str] = set()
-        self.is_stale = False
         self.is_primed = False
+        self.is_over = False
 
     def carry_on(self) -> RunResult:
-        with self.bench.guard():
-            facts = facts_of(self.bench, self.stages)
-        self.contents, self.params = dict(facts.contents), dict(facts.params)
-        self.facts = replace(facts, contents=self.contents, params=self.params)
-        for stage in self.stages:
-            because = next((p for p in self.parents.get(stage.address, ()) if p in self.failed), None)
-            if because is not None:
-                self.failed.add(stage.address)
-                self.bench.reporter.emit(StageLeftOut(address=stage.address, because_of=because))
-                continue
-            result = self._one(stage)
-            self.results.append(result)
-            if result.error is not None and not self._goes_on_after(result):
-                break
-        return RunResult(stages=tuple(self.results))
+        with open_crew(self.bench, jobs=self.jobs) as crew:
+            broken = self._walk(crew)
+        if broken is not None:
+            raise broken
+        in_order = sorted(self.results, key=self.schedule.position.__getitem__)
+        return RunResult(stages=tuple(self.results[address] for address in in_order), stopped=crew.stopped)
 
-    def _one(self, stage: Stage) -> StageResult:
-        started = time.monotonic()
-        step = Step(stage=stage, action=Action.RUN)
-        replaced: dict[RepoPath, Content | None] = {}
+    def _walk(self, crew: Crew) -> OSError | None:
+        """Takes up what can be, waits for a command, and so on; when the end has come, only waits."""
+        broken: OSError | None = None
+        while True:
+            self.is_over = self.is_over or crew.stopped is not None
+            may_take = not self.is_over and len(crew.running) < self.jobs
+            address = self.schedule.take() if may_take else None
+            if address is None and not crew.running:
+                return broken
+            try:
+                if address is None:
+                    self._take_in(crew.wait())
+                else:
+                    self._take_up(self.stages[address], crew)
+            except OSError as error:  # such as a full disk: what runs is not lost by it
+                broken, self.is_over = broken or error, True
+
+    def _take_up(self, stage: Stage, crew: Crew) -> None:
+        because = next((p for p in self.parents.get(stage.address, ()) if p in self.failed), None)
+        if because is not None:
+            self.failed.add(stage.address)
+            self.bench.reporter.emit(StageLeftOut(address=stage.address, because_of=because))
+            self.schedule.end(stage.address)
+            return
+        begun = _Begun(step=Step(stage=stage, action=Action.RUN))
         try:
             # Only reads: a thousand stages with nothing to do must not take the lock a thousand times.
-            step = self._decide(stage)
-            self.bench.reporter.emit(
-                StageDecided(
-                    address=stage.address, action=step.action, reasons=step.reasons, is_data=stage.command is None
-                )
-            )
-            if step.action is not Action.SKIP:
-                self._ask_source_control()
-            carried = carry_out(
-                step,
-                self.locks.get(stage.address),
-                self.facts,
-                self.bench,
-                commit=self.options.commit,
-                replaced=replaced,
-            )
+            step = self.decider.decide(stage, is_forced=self._is_forced(stage))
+            begun = replace(begun, step=step)
+            if self.alongside is not None and self.alongside.waits(step, self.decider.facts):
+                return
+            self._say(step)
+            if step.action is Action.RUN:
+                self._start(begun, crew)
+            else:
+                self._end(begun, self._carry_out(begun))
         except OffbranchError as error:
-            return self._failed(step, error, replaced, time.monotonic() - started)
-        self.is_stale = self.is_stale or step.action is not Action.SKIP
-        if step.action is Action.RUN:
-            self.active.add(stage.address)
-        if carried.entry is not None:
-            self.locks[stage.address] = carried.entry
-        duration_s = time.monotonic() - started
+            self._fail(begun, error)
+
+    def _carry_out(self, begun: _Begun) -> Carried:
+        stage = begun.step.stage
+        return carry_out(
+            begun.step,
+            self.decider.locks.get(stage.address),
+            self.decider.facts,
+            self.bench,
+            commit=self.options.commit,
+            replaced=begun.replaced,
+            later=self._later(stage),
+        )
+
+    def _start(self, begun: _Begun, crew: Crew) -> None:
+        stage, facts = begun.step.stage, self.decider.facts
+        commands = prepare_run(stage, facts, self.bench, commit=self.options.commit, replaced=begun.replaced)
+        self.decider.is_stale = True
+        self.begun[stage.address] = begun
+        if commands.calls:
+            crew.start(stage.address, commands)
+        else:
+            self._take_in(Finished(address=stage.address))
+
+    def _take_in(self, finished: Finished) -> None:
+        begun = self.begun[finished.address]
+        stage = begun.step.stage
+        try:
+            if finished.error is not None:
+                raise finished.error
+            self._end(begun, record_results(stage, self.bench, commit=self.options.commit, later=self._later(stage)))
+        except OffbranchError as error:
+            self._fail(begun, error)
+
+    def _say(self, step: Step) -> None:
+        stage = step.stage
+        self.bench.reporter.emit(
+            StageDecided(address=stage.address, action=step.action, reasons=step.reasons, is_data=stage.command is None)
+        )
+        if step.action is not Action.SKIP and not self.is_primed:
+            # About the outputs of all stages at once: it remembers the answers for when they are needed one by one.
+            self.is_primed = True
+            outs = (out for stage in self.stages.values() for out in stage.outs)
+            paths = [out.path for out in outs if out.cache and out.path is not None]
+            self.bench.source_control.tracked(paths)
+            self.bench.source_control.unignored(paths)
+
+    def _is_forced(self, stage: Stage) -> bool:
+        return self.options.plan.forced_after and not self.active.isdisjoint(self.parents.get(stage.address, ()))
+
+    def _later(self, stage: Stage) -> Later:
+        return NOTHING_LATER if self.alongside is None else self.alongside.later(stage, self.results)
+
+    def _end(self, begun: _Begun, carried: Carried) -> None:
+        step, address = begun.step, begun.step.stage.address
+        duration_s = time.monotonic() - begun.started
         if step.action is not Action.SKIP:
-            self.bench.reporter.emit(StageEnded(address=stage.address, action=step.action, duration_s=duration_s))
-        return StageResult(
-            stage=stage,
+            self.decider.is_stale = True
+            self.bench.reporter.emit(StageEnded(address=address, action=step.action, duration_s=duration_s))
+        if step.action is Action.RUN:
+            self.active.add(address)
+        if carried.entry is not None:
+            self.decider.locks[address] = carried.entry
+        self._keep(begun, carried, duration_s=duration_s)
+
+    def _fail(self, begun: _Begun, error: OffbranchError) -> None:
+        address = begun.step.stage.address
+        self.decider.is_stale = True
+        if self.options.on_failure is not FailurePolicy.IGNORE:
+            self.failed.add(address)
+        fatal = self.options.on_failure is FailurePolicy.STOP or isinstance(error, Interrupted)
+        self.is_over = self.is_over or fatal
+        self.bench.reporter.emit(StageFailed(address=address, text=error.message, is_fatal=fatal))
+        self._keep(begun, Carried(), error=error, duration_s=time.monotonic() - begun.started)
+
+    def _keep(self, begun: _Begun, carried: Carried, *, duration_s: float, error: OffbranchError | None = None) -> None:
+        step, address = begun.step, begun.step.stage.address
+        self.results[address] = StageResult(
+            stage=step.stage,
             action=step.action,
             reasons=step.reasons,
             entry=carried.entry,
             touched=carried.touched,
-            replaced=replaced,
-            duration_s=duration_s,
-        )
-
-    def _ask_source_control(self) -> None:
-        """Asks about the outputs of all stages at once; it remembers the answers for when they are needed one by one."""
-        if not self.is_primed:
-            self.is_primed = True
-            paths = [out.path for stage in self.stages for out in stage.outs if out.cache and out.path is not None]
-            self.bench.source_control.tracked(paths)
-            self.bench.source_control.unignored(paths)
-
-    def _decide(self, stage: Stage) -> Step:
-        if self.is_stale:
-            # A command may have written more than its outputs; what this stage reads is looked at again.
-            fresh = facts_of(self.bench, (stage,))
-            self.contents.update(fresh.contents)
-            self.params.update(fresh.params)
-        options = self.options.plan
-        if options.forced_after and any(parent in self.active for parent in self.parents.get(stage.address, ())):
-            options = replace(options, force=True)
-        locked = self.locks.get(stage.address)
-        step = decide(stage, locked, self.facts, options, look_up=self.look_up)
-        only_missing = all(reason.code == "output" for reason in step.reasons)
-        if self.options.pull and only_missing and step.action in (Action.RUN, Action.BLOCKED):
-            step = self._decide_after_fetching(stage, locked, step, options)
-        if step.action is Action.BLOCKED:
-            raise MissingDataError(
-                f"missing data of '{stage.address}': {', '.join(reason.text for reason in step.reasons)}",
-                hint="make it again and record it with 'ob add'",
-            )
-        return step
-
-    def _decide_after_fetching(
-        self, stage: Stage, locked: LockedStage | None, step: Step, options: PlanOptions
-    ) -> Step:
-        if self.bench.fetch is None or locked is None:
-            return step
-        wanted = [
-            ObjectId(item.md5) for item in locked.outs if item.md5 and not self.bench.cache.has_all(ObjectId(item.md5))
-        ]
-        if not wanted or not self.bench.fetch(wanted):
-            return step
-        return decide(stage, locked, self.facts, options, look_up=self.look_up)
-
-    def _failed(
-        self, step: Step, error: OffbranchError, replaced: Mapping[RepoPath, Content | None], duration_s: float
-    ) -> StageResult:
-        self.is_stale = True
-        if self.options.on_failure is not FailurePolicy.IGNORE:
-            self.failed.add(step.stage.address)
-        fatal = self.options.on_failure is FailurePolicy.STOP or isinstance(error, Interrupted)
-        self.bench.reporter.emit(StageFailed(address=step.stage.address, text=error.message, is_fatal=fatal))
-        return StageResult(
-            stage=step.stage,
-            action=step.action,
-            reasons=step.reasons,
-            replaced=replaced,
+            replaced=begun.replaced,
             error=error,
             duration_s=duration_s,
         )
-
-    def _goes_on_after(self, result: StageResult) -> bool:
-        return self.options.on_failure is not FailurePolicy.STOP and not isinstance(result.error, Interrupted)
+        self.schedule.end(address)
+        if self.alongside is not None:
+            for waiting in self.alongside.end(address, carried.ignored):
+                self.schedule.give_back(waiting)

@@ -6,7 +6,7 @@ of stages that are gone stay, unknown top-level keys stay.
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from offbranch.base.errors import BadInputError
@@ -124,33 +124,53 @@ def render_lock_entry(name: str, entry: LockedStage) -> str:
     return render({name: entry_mapping(entry)}, indent=2)
 
 
-def update_lock_text(old: str | None, changes: Mapping[str, LockedStage | None], *, path: str = "dvc.lock") -> str:
+def update_lock_text(
+    old: str | None,
+    changes: Mapping[str, LockedStage | None],
+    *,
+    ahead_of: Collection[str] = (),
+    path: str = "dvc.lock",
+) -> str:
     """Returns the text of a dvc.lock with some entries written anew.
 
     Args:
         old: The present text; None when there is no file.
         changes: Stage name -> its new entry, or None to remove it.
+        ahead_of: Names; an entry that is not there yet is put before the first of them, else at the end.
         path: The file, for messages.
 
     Raises:
         BadInputError: The present text is malformed.
     """
     if old is None or not old.strip():
-        return f"schema: '{SCHEMA}'\n{_stages_text(_with_changes({}, changes))}"
+        return f"schema: '{SCHEMA}'\n{_stages_text(_with_changes({}, changes, ahead_of))}"
     parts = _split(old)
     if parts is None:
-        return _rewrite(old, changes, path)
+        return _rewrite(old, changes, ahead_of, path)
     before, entries, after = parts
-    return f"{before}{_stages_text(_with_changes(entries, changes))}{after}"
+    return f"{before}{_stages_text(_with_changes(entries, changes, ahead_of))}{after}"
 
 
-def _with_changes(entries: dict[str, str], changes: Mapping[str, LockedStage | None]) -> dict[str, str]:
+def _with_changes(
+    entries: dict[str, str], changes: Mapping[str, LockedStage | None], ahead_of: Collection[str]
+) -> dict[str, str]:
+    behind = next((name for name in entries if name in ahead_of), None)
     for name, entry in changes.items():
         if entry is None:
             entries.pop(name, None)
         else:
+            is_new = name not in entries
             entries[name] = render_lock_entry(name, entry)
+            if is_new and behind is not None:
+                entries = _moved(entries, name, behind)
     return entries
+
+
+def _moved(entries: dict[str, str], name: str, before: str) -> dict[str, str]:
+    """Returns entries with one of them moved to the place before another."""
+    names = [other for other in entries if other != name]
+    names.insert(names.index(before), name)
+    return {name: entries[name] for name in names}
 
 
 def _stages_text(entries: Mapping[str, str]) -> str:
@@ -213,12 +233,12 @@ def _name(line: str) -> str | None:
     return str(name) if isinstance(name, str | int) and not isinstance(name, bool) else None
 
 
-def _rewrite(old: str, changes: Mapping[str, LockedStage | None], path: str) -> str:
+def _rewrite(old: str, changes: Mapping[str, LockedStage | None], ahead_of: Collection[str], path: str) -> str:
     """Writes every entry anew, for a file in a style that DVC does not write."""
-    entries: dict[str, LockedStage | None] = {**parse_lock(old, path), **changes}
+    entries = {name: render_lock_entry(name, entry) for name, entry in parse_lock(old, path).items()}
     document = load_yaml(old, path)
     others = {key: value for key, value in document.items() if key not in ("schema", "stages")}
-    kept = {name: render_lock_entry(name, entry) for name, entry in entries.items() if entry is not None}
+    kept = _with_changes(entries, changes, ahead_of)
     return f"schema: '{SCHEMA}'\n{render(others)}{_stages_text(kept)}"
 
 

@@ -6,6 +6,7 @@ the command may call `ob` or `dvc`; these entries remain. Entries of dead proces
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,45 +18,69 @@ from offbranch.base.paths import AbsPath, overlap
 from offbranch.base.processes import start_time, this_process
 
 _WAIT_S = 5.0
+_Table = dict[str, dict[str, Any]]
 
 
-@contextmanager
-def hold_paths(tmp_dir: AbsPath, *, reads: Iterable[AbsPath], writes: Iterable[AbsPath]) -> Iterator[None]:
-    """Holds paths for reading and writing for the length of a `with`.
+class PathLocks:
+    """The entries of this process: several stages may hold the same path, which has one entry as long as one of them does.
 
-    Raises:
-        LockedError: Another live process reads or writes an overlapping path.
+    Args:
+        tmp_dir: Where the table is.
     """
-    process = this_process()
-    mine = {"pid": process.pid, "cmd": process.command}
-    file, guard = AbsPath(os.path.join(tmp_dir, "rwlock")), AbsPath(os.path.join(tmp_dir, "rwlock.lock"))
-    reads, writes = tuple(reads), tuple(writes)
-    with hold_lock(guard, wait_s=_WAIT_S):
-        table = _read(file)
-        _refuse_if_busy(table, reads, writes, mine)
-        for path in reads:
-            infos = table["read"].setdefault(path, [])
-            if mine not in infos:
-                infos.append(mine)
-        for path in writes:
-            table["write"][path] = mine
-        _write(file, table)
-    try:
-        yield
-    finally:
-        with hold_lock(guard, wait_s=_WAIT_S):
-            table = _read(file)
-            for path in reads:
-                table["read"][path] = [info for info in table["read"].get(path, ()) if info != mine]
-            for path in writes:
-                if table["write"].get(path) == mine:
-                    del table["write"][path]
-            _write(file, table)
+
+    def __init__(self, tmp_dir: AbsPath) -> None:
+        self._file = AbsPath(os.path.join(tmp_dir, "rwlock"))
+        self._guard = AbsPath(os.path.join(tmp_dir, "rwlock.lock"))
+        self._readers: Counter[AbsPath] = Counter()
+        self._writers: Counter[AbsPath] = Counter()
+
+    @contextmanager
+    def hold(self, *, reads: Iterable[AbsPath], writes: Iterable[AbsPath]) -> Iterator[None]:
+        """Holds paths for reading and writing for the length of a `with`.
+
+        Raises:
+            LockedError: Another live process reads or writes an overlapping path.
+        """
+        process = this_process()
+        mine = {"pid": process.pid, "cmd": process.command}
+        reads, writes = tuple(dict.fromkeys(reads)), tuple(dict.fromkeys(writes))
+        with hold_lock(self._guard, wait_s=_WAIT_S):
+            table = _read(self._file)
+            _refuse_if_busy(table, reads, writes, mine)
+            _enter(table, reads, writes, mine)
+            _write(self._file, table)
+        self._readers.update(reads)
+        self._writers.update(writes)
+        try:
+            yield
+        finally:
+            self._readers.subtract(reads)
+            self._writers.subtract(writes)
+            with hold_lock(self._guard, wait_s=_WAIT_S):
+                table = _read(self._file)
+                _leave(table, [path for path in reads if not self._readers[path]], "read", mine)
+                _leave(table, [path for path in writes if not self._writers[path]], "write", mine)
+                _write(self._file, table)
 
 
-def _refuse_if_busy(
-    table: dict[str, dict[str, Any]], reads: tuple[str, ...], writes: tuple[str, ...], mine: dict[str, Any]
-) -> None:
+def _enter(table: _Table, reads: Iterable[str], writes: Iterable[str], mine: dict[str, Any]) -> None:
+    for path in reads:
+        infos = table["read"].setdefault(path, [])
+        if mine not in infos:
+            infos.append(mine)
+    for path in writes:
+        table["write"][path] = mine
+
+
+def _leave(table: _Table, paths: Iterable[str], kind: str, mine: dict[str, Any]) -> None:
+    for path in paths:
+        if kind == "read":
+            table["read"][path] = [info for info in table["read"].get(path, ()) if info != mine]
+        elif table["write"].get(path) == mine:
+            del table["write"][path]
+
+
+def _refuse_if_busy(table: _Table, reads: tuple[str, ...], writes: tuple[str, ...], mine: dict[str, Any]) -> None:
     held = [(path, info) for path, info in table["write"].items()]
     for wanted in (*reads, *writes):
         _refuse(wanted, held, mine)
@@ -73,7 +98,7 @@ def _refuse(wanted: str, held: list[tuple[str, Any]], mine: dict[str, Any]) -> N
             )
 
 
-def _read(path: AbsPath) -> dict[str, dict[str, Any]]:
+def _read(path: AbsPath) -> _Table:
     """Returns the table without entries of dead processes; an unreadable file is an empty table."""
     try:
         with open(path, encoding="utf-8") as file:
@@ -89,6 +114,6 @@ def _is_live(info: Any) -> bool:
     return isinstance(info, dict) and isinstance(info.get("pid"), int) and start_time(info["pid"]) is not None
 
 
-def _write(path: AbsPath, table: dict[str, dict[str, Any]]) -> None:
+def _write(path: AbsPath, table: _Table) -> None:
     table = {"read": {path: infos for path, infos in table["read"].items() if infos}, "write": table["write"]}
     atomic_write(path, json.dumps({kind: paths for kind, paths in table.items() if paths}).encode())

@@ -1,8 +1,8 @@
-"""Runs one shell command and lets its output through untouched, with a copy in a log.
+"""Runs shell commands and lets their output through, with a copy in a log.
 
-`CommandRunner` is the seam; `SubprocessRunner` the real one. When our output is a terminal, the command gets a
-pseudo-terminal of the same size, so its progress bars look as they do without us; otherwise it gets pipes. Without a log
-it simply inherits our files. stdin is always inherited.
+`CommandRunner` is the seam; `SubprocessRunner` the real one. One command at a time is let through untouched: when our
+output is a terminal, it gets a pseudo-terminal of the same size, so its progress bars look as they do without us; otherwise
+it gets pipes. Without a log it simply inherits our files. stdin is inherited. Commands side by side are in `pool.py`.
 """
 
 import os
@@ -10,24 +10,71 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import IO, Any, Protocol
 
-from offbranch.base.errors import Interrupted, OffbranchError
+from offbranch.base.errors import OffbranchError
 from offbranch.base.paths import AbsPath
-from offbranch.base.records import positional_record, record
-
-if sys.platform != "win32":
-    import fcntl
-    import termios
+from offbranch.base.plugins import load
+from offbranch.base.records import record
+from offbranch.pipeline.channels import (
+    Channel,
+    copy_size,
+    is_same_file,
+    is_terminal,
+    open_channel,
+    read_end,
+    write_all,
+)
+from offbranch.pipeline.signals import Received, signals_recorded
 
 _DRAIN_S = 0.2
 _SHELL_OPTIONS = {"bash": ("--noprofile", "--norc"), "zsh": ("--no-rcs",), "fish": ("--no-config",)}
 
 
+@record
+class Ended:
+    """A command that has ended.
+
+    Attributes:
+        label: The stage it was started for.
+        code: Its exit code; negative is the signal that ended it.
+        error: Why it does not count, whatever its code: the user stopped it.
+    """
+
+    label: str
+    code: int
+    error: OffbranchError | None = None
+
+
+class CommandPool(Protocol):
+    """Runs commands side by side. Everything is called from the thread that opened it, the main one.
+
+    The output of each goes through line by line, with its label before every line. A signal that the user sends goes to
+    all that run; they still have to be waited for. Closing waits for those that nobody waited for.
+    """
+
+    @property
+    def stopped(self) -> OffbranchError | None:
+        """That the user has sent a signal: nothing more shall be started. None while not."""
+        ...
+
+    def start(self, label: str, command: str, *, cwd: AbsPath, env: Mapping[str, str]) -> None:
+        """Starts a command; its stdin is empty.
+
+        Raises:
+            OffbranchError: The shell could not be started.
+        """
+        ...
+
+    def wait(self) -> Ended:
+        """Returns the next command that has ended; there must be one that runs."""
+        ...
+
+
 class CommandRunner(Protocol):
-    """Runs commands, one at a time, from the main thread."""
+    """Runs commands, from the main thread: one at a time, or several in a pool."""
 
     def run(self, command: str, *, cwd: AbsPath, env: Mapping[str, str]) -> int:
         """Runs one shell command to its end.
@@ -44,6 +91,10 @@ class CommandRunner(Protocol):
             Interrupted: The user stopped it (Ctrl-C, SIGTERM); the command has ended by then.
             OffbranchError: The shell could not be started.
         """
+        ...
+
+    def open_pool(self) -> AbstractContextManager[CommandPool]:
+        """Opens a pool of commands that may run at the same time."""
         ...
 
 
@@ -64,19 +115,23 @@ class SubprocessRunner:
     keep_open: tuple[int, ...] = ()
 
     def run(self, command: str, *, cwd: AbsPath, env: Mapping[str, str]) -> int:
-        argv = shell_argv(self.shell, command)
-        with _signals_recorded() as received:
+        with signals_recorded(Received()) as received:
             if self.log is None:
-                code = self._start(argv, cwd, env, received).wait()
+                code = self._start(command, cwd, env, received).wait()
             else:
-                code = self._run_with_log(argv, cwd, env, received, self.log)
+                code = self._run_with_log(command, cwd, env, received, self.log)
         if received:
-            raise Interrupted(f"stopped by {signal.Signals(received[0]).name}")
+            raise received.error()
         return code
 
+    def open_pool(self) -> AbstractContextManager[CommandPool]:
+        pool: AbstractContextManager[CommandPool] = load("offbranch.pipeline.pool:open_pool")(self._start, self.log)
+        return pool
+
     def _start(
-        self, argv: Sequence[str], cwd: AbsPath, env: Mapping[str, str], received: "_Received", **files: Any
+        self, command: str, cwd: AbsPath, env: Mapping[str, str], received: Received, **files: Any
     ) -> "subprocess.Popen[bytes]":
+        argv = shell_argv(self.shell, command)
         try:
             process = subprocess.Popen(argv, cwd=cwd, env={**self.env, **env}, pass_fds=self.keep_open, **files)
         except OSError as error:
@@ -84,21 +139,18 @@ class SubprocessRunner:
                 f"cannot start '{argv[0]}' in '{cwd}': {error.strerror}",
                 hint="check that the directory exists and that SHELL names a program",
             ) from error
-        received.process = process
-        for number in received:  # one that came before there was anybody to hand it on to
-            received.hand_on(number)
+        received.add(process)
         return process
 
     def _run_with_log(
-        self, argv: Sequence[str], cwd: AbsPath, env: Mapping[str, str], received: "_Received", log: IO[bytes]
+        self, command: str, cwd: AbsPath, env: Mapping[str, str], received: Received, log: IO[bytes]
     ) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
         with ExitStack() as stack:
-            out = _channel(1, stack)
-            same = _is_same_file(1, 2)
-            error = out if same else _channel(2, stack)
-            process = self._start(argv, cwd, env, received, stdout=out.theirs, stderr=error.theirs)
+            out = stack.enter_context(_live_channel(1))
+            error = out if is_same_file(1, 2) else stack.enter_context(_live_channel(2))
+            process = self._start(command, cwd, env, received, stdout=out.theirs, stderr=error.theirs)
             for channel in {out, error}:
                 os.close(channel.theirs)
             _copy({channel.ours: channel.target for channel in (out, error)}, process, log)
@@ -113,31 +165,16 @@ def shell_argv(shell: str | None, command: str) -> list[str]:
     return [program, *_SHELL_OPTIONS.get(os.path.basename(program), ()), "-c", command]
 
 
-@positional_record
-class _Channel:
-    ours: int
-    theirs: int
-    target: int
-
-
-def _channel(target: int, stack: ExitStack) -> _Channel:
-    if os.isatty(target) and os.name != "nt":
-        ours, theirs = os.openpty()
-        settings = termios.tcgetattr(theirs)
-        settings[1] &= ~termios.OPOST  # the real terminal does that; twice would write \r\r\n
-        termios.tcsetattr(theirs, termios.TCSANOW, settings)
-        _copy_size(target, ours)
-        before = signal.signal(signal.SIGWINCH, lambda *_: _copy_size(target, ours))
-        stack.callback(signal.signal, signal.SIGWINCH, before)
-    else:
-        ours, theirs = os.pipe()
-    stack.callback(os.close, ours)
-    return _Channel(ours, theirs, target)
-
-
-def _copy_size(terminal: int, pty: int) -> None:
-    size = fcntl.ioctl(terminal, termios.TIOCGWINSZ, b"\0" * 8)
-    fcntl.ioctl(pty, termios.TIOCSWINSZ, size)
+@contextmanager
+def _live_channel(target: int) -> Iterator[Channel]:
+    """Gives a channel whose pseudo-terminal, if it is one, follows the size of the terminal; closes our end."""
+    with ExitStack() as stack:
+        channel = open_channel(target)
+        stack.callback(os.close, channel.ours)
+        if is_terminal(target):
+            before = signal.signal(signal.SIGWINCH, lambda *_: copy_size(target, channel.ours))
+            stack.callback(signal.signal, signal.SIGWINCH, before)
+        yield channel
 
 
 def _copy(targets: dict[int, int], process: "subprocess.Popen[bytes]", log: IO[bytes]) -> None:
@@ -149,74 +186,10 @@ def _copy(targets: dict[int, int], process: "subprocess.Popen[bytes]", log: IO[b
         if ended and not ready:
             return
         for end in ready:
-            data = _read(end)
+            data = read_end(end)
             if not data:
                 open_ends.discard(end)
                 continue
             log.write(data)
             log.flush()
-            _write(targets[end], data)
-
-
-def _read(end: int) -> bytes:
-    try:
-        return os.read(end, 1 << 16)
-    except OSError:  # EIO: the other side of a pseudo-terminal is closed
-        return b""
-
-
-def _write(target: int, data: bytes) -> None:
-    try:
-        while data:
-            data = data[os.write(target, data) :]
-    except BrokenPipeError:  # `ob exp run | head`: the training goes on, its output is in the log
-        pass
-
-
-def _is_same_file(a: int, b: int) -> bool:
-    x, y = os.fstat(a), os.fstat(b)
-    return (x.st_dev, x.st_ino, x.st_rdev) == (y.st_dev, y.st_ino, y.st_rdev)
-
-
-class _Received(list[int]):
-    """Signals that came while a command ran, and the command they are for."""
-
-    process: "subprocess.Popen[bytes] | None" = None
-
-    def hand_on(self, number: int) -> None:
-        """Sends a signal to the command, unless the terminal has done so."""
-        if self.process is not None and not (number == signal.SIGINT and _terminal_sent_it()):
-            self.process.send_signal(number)
-
-
-@contextmanager
-def _signals_recorded() -> Any:
-    """Keeps Ctrl-C and SIGTERM from ending us before the command has ended.
-
-    The terminal sends Ctrl-C to the command itself; every other signal is handed on. Handlers, not SIG_IGN: an ignored
-    signal would be inherited by the command.
-    """
-    received = _Received()
-
-    def on_signal(number: int, _frame: object) -> None:
-        received.append(number)
-        received.hand_on(number)
-
-    before: list[tuple[int, Callable[[int, Any], Any] | int | None]] = []
-    try:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before.append((number, signal.signal(number, on_signal)))
-    except ValueError:  # not the main thread: signals are somebody else's matter
-        pass
-    try:
-        yield received
-    finally:
-        for restored, handler in before:
-            signal.signal(restored, handler)
-
-
-def _terminal_sent_it() -> bool:
-    try:
-        return os.tcgetpgrp(0) == os.getpgrp()
-    except OSError:
-        return False
+            write_all(targets[end], data)

@@ -5,6 +5,7 @@ The callables stand for what this package must not know: Git (`SourceControl`) a
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from typing import Protocol
 
 from offbranch.base.events import Reporter
 from offbranch.base.files import FileReader
@@ -15,6 +16,12 @@ from offbranch.storage.ignore import IgnoreRules
 from offbranch.storage.local import LocalCache
 from offbranch.storage.objects import ObjectId
 from offbranch.storage.state import StateDb
+
+
+class WriteIgnoreEntries(Protocol):
+    """Writes ignore entries for paths, before those of `ahead_of`; returns the files it changed."""
+
+    def __call__(self, paths: Sequence[RepoPath], ahead_of: Sequence[RepoPath] = (), /) -> tuple[RepoPath, ...]: ...
 
 
 @record
@@ -29,10 +36,12 @@ class SourceControl:
 
     tracked: Callable[[Sequence[RepoPath]], frozenset[RepoPath]]
     unignored: Callable[[Sequence[RepoPath]], frozenset[RepoPath]]
-    ignore: Callable[[Sequence[RepoPath]], tuple[RepoPath, ...]]
+    ignore: WriteIgnoreEntries
 
 
-NO_SOURCE_CONTROL = SourceControl(tracked=lambda _: frozenset(), unignored=lambda _: frozenset(), ignore=lambda _: ())
+NO_SOURCE_CONTROL = SourceControl(
+    tracked=lambda _: frozenset(), unignored=lambda _: frozenset(), ignore=lambda _, __=(): ()
+)
 
 
 @record
