@@ -6,7 +6,7 @@ from offbranch.base.errors import Interrupted, UsageError
 from offbranch.base.events import Event, Reporter
 from offbranch.cli.console import Console
 from offbranch.cli.options import refuse_together
-from offbranch.cli.parser import Parser
+from offbranch.cli.parser import Parser, whole_number
 from offbranch.pipeline.events import StageDecided
 from offbranch.pipeline.execute import ExecuteOptions, FailurePolicy
 from offbranch.pipeline.plan import Action, PlanOptions
@@ -18,8 +18,12 @@ TARGETS_HELP = (
 )
 
 
-def add_pipeline_options(parser: Parser, *, force_help: str) -> None:
-    """Adds the options in the order of DVC's help."""
+def add_pipeline_options(parser: Parser, *, force_help: str, jobs: tuple[str, ...]) -> None:
+    """Adds the options in the order of DVC's help.
+
+    Args:
+        jobs: Names of the option for stages at the same time.
+    """
     parser.add_flag("-f", "--force", help=force_help)
     parser.add_flag("-i", "--interactive", help="ask before each command is run; anything but yes ends it")
     parser.add_flag("-s", "--single-item", help="only the targets, not the stages they need")
@@ -33,6 +37,14 @@ def add_pipeline_options(parser: Parser, *, force_help: str) -> None:
     parser.add_flag("--dry", help="show what would be done and why; do nothing")
     parser.add_flag("-k", "--keep-going", help="after a failure go on with the stages that do not need the failed one")
     parser.add_flag("--ignore-errors", help="after a failure go on with every stage")
+    parser.add_argument(
+        *jobs,
+        dest="stage_jobs",
+        type=whole_number,
+        default=1,
+        metavar="N",
+        help="run up to N stages that do not need each other at the same time; each line they print bears their name",
+    )
 
 
 def select_options(args: Namespace) -> SelectOptions:
@@ -48,8 +60,19 @@ def select_options(args: Namespace) -> SelectOptions:
 
 
 def execute_options(args: Namespace) -> ExecuteOptions:
-    """Returns how stages are carried out."""
+    """Returns how stages are carried out.
+
+    Raises:
+        UsageError: Options contradict each other.
+    """
     refuse_together(args, "keep_going", "ignore_errors")
+    if args.stage_jobs < 1:
+        raise UsageError(f"there cannot be {args.stage_jobs} stages at a time", hint="1 runs one after the other")
+    if args.interactive and args.stage_jobs > 1:
+        raise UsageError(
+            "-i asks before each command, which does not go together with stages at the same time",
+            hint="leave out one of the two",
+        )
     policy = FailurePolicy.STOP
     if args.keep_going or args.ignore_errors:
         policy = FailurePolicy.KEEP_GOING if args.keep_going else FailurePolicy.IGNORE
@@ -63,6 +86,7 @@ def execute_options(args: Namespace) -> ExecuteOptions:
         on_failure=policy,
         commit=not getattr(args, "no_commit", False),
         pull=args.pull,
+        jobs=args.stage_jobs,
     )
 
 

@@ -59,7 +59,11 @@ def add_arguments(parser: Parser) -> None:
         help="with --temp: an untracked or ignored path that the copy needs; may be repeated",
     )
     parser.add_argument("-m", "--message", metavar="TEXT", help="commit message of the experiment")
-    add_pipeline_options(parser, force_help="run every stage, changed or not, and replace an experiment of this name")
+    add_pipeline_options(
+        parser,
+        force_help="run every stage, changed or not, and replace an experiment of this name",
+        jobs=("--stage-jobs",),
+    )
     parser.add_flag("--no-hydra", help="do not compose params.yaml by Hydra, also if the project is set up for it")
     parser.add_flag("--queue", help="keep it for later (comes in a later version)")
     parser.add_flag("--run-all", help="run everything that is queued (comes in a later version)")

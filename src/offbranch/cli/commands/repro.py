@@ -30,12 +30,15 @@ EXAMPLES = (
     ("ob repro train", "only 'train' and what it needs"),
     ("ob repro --dry", "what would be done, and why"),
     ("ob repro -f -s train", "run 'train' alone, changed or not"),
+    ("ob repro -j 4", "up to 4 stages at a time where they do not need each other"),
 )
 
 
 def add_arguments(parser: Parser) -> None:
     add_targets(parser, TARGETS_HELP)
-    add_pipeline_options(parser, force_help="run every stage, changed or not; the run-cache is not asked")
+    add_pipeline_options(
+        parser, force_help="run every stage, changed or not; the run-cache is not asked", jobs=("-j", "--jobs")
+    )
     parser.add_flag("--glob", help="stage names may be shell patterns, as 'train-*'")
     parser.add_flag("--no-commit", help="do not store outputs in the cache; 'ob commit' does it later")
     parser.add_flag("--no-run-cache", help="run stages even if the same run is in the run-cache")
