@@ -102,13 +102,15 @@ def open_crew(bench: Workbench, *, jobs: int) -> Iterator[Crew]:
     opened: AbstractContextManager[CommandPool] = (
         nullcontext(_OneAtATime(bench.runner)) if jobs == 1 else bench.runner.open_pool()
     )
-    with opened as pool:
-        crew = Crew(pool, bench, is_marked=jobs > 1)
-        try:
+    left: dict[str, _Running] = {}
+    try:
+        with opened as pool:
+            crew = Crew(pool, bench, is_marked=jobs > 1)
+            left = crew.running
             yield crew
-        finally:
-            while crew.running:  # only after a mistake of ours
-                crew.wait()
+    finally:
+        for running in left.values():  # only after a mistake of ours; their commands have ended by now
+            running.held.close()
 
 
 class _OneAtATime:
