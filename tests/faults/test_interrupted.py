@@ -168,3 +168,63 @@ def test_what_a_kill_leaves_for_dvc_does_not_block(project: TestProject) -> None
     done = project.ob("exp", "run", "-n", "next", OFFBRANCH_LOCK_WAIT="20")
     assert done.code == 0, done.err
     assert "next" in project.exps()
+
+
+TWO_WAITING = """\
+stages:
+  quick:
+    cmd: echo quick > quick.txt
+    outs: [quick.txt]
+  one:
+    cmd:
+    - trap 'echo one >> ended; exit 7' TERM INT; cat quick.txt; echo started > started.fifo; while :; do sleep 0.02; done
+    - echo never >> ended
+    deps: [quick.txt]
+    outs: [one.txt]
+  two:
+    cmd: >-
+      trap 'sleep 0.2; echo two > two.txt; echo two >> ended; exit 0' TERM INT; cat quick.txt; echo started > go.fifo;
+      while :; do sleep 0.02; done
+    deps: [quick.txt]
+    outs: [two.txt]
+  after:
+    cmd: echo after >> ended; echo after > after.txt
+    deps: [two.txt]
+    outs: [after.txt]
+"""
+
+
+@pytest.mark.parametrize(
+    "words", [("repro", "-j", "3", "--ignore-errors"), ("exp", "run", "-n", "stopped", "--stage-jobs", "3")]
+)
+@pytest.mark.parametrize("how", ["Ctrl-C", "SIGTERM"])
+def test_stopped_while_several_commands_run(project: TestProject, words: tuple[str, ...], how: str) -> None:
+    """Every command gets the signal and is waited for; none of them counts as done, and nothing new is started."""
+    project.write("dvc.yaml", TWO_WAITING)
+    project.write(".gitignore", project.read(".gitignore") + "ended\n")
+    started = Started(project, *words)
+    (project.root / "go.fifo").read_text()
+    if how == "Ctrl-C":
+        os.killpg(started.process.pid, signal.SIGINT)
+    else:
+        started.process.send_signal(signal.SIGTERM)
+    code, out = started.end()
+    assert code == 130, out
+    assert out.count("error:") == 1
+    assert "Traceback" not in out
+    assert sorted(project.read("ended").split()) == ["one", "two"]
+    lock = project.read("dvc.lock")
+    assert "  two:\n" not in lock
+    assert "  one:\n" not in lock
+    if words[0] == "repro":
+        assert "  quick:\n" in lock
+        assert project.read("quick.txt") == "quick\n"
+    else:
+        assert attempts(project) == [AttemptState.CANCELLED]
+        assert not project.exists("quick.txt")
+        assert "stopped" not in project.exps()
+        (attempt,) = list_attempts(opened(project.root), AbsPath(str(project.root)))
+        assert sorted(project.read(attempt.log).split("\n")) == ["", "one | quick", "two | quick"]
+    check_git(project)
+    assert project.ob("status", "--json").json["one"]
+    assert project.read(".dvc/tmp/rwlock") == "{}"

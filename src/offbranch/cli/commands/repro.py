@@ -10,7 +10,7 @@ from argparse import Namespace
 
 from offbranch.api.pipeline import ReproRequest, plan, repro
 from offbranch.api.session import Session
-from offbranch.base.errors import ExitCode
+from offbranch.base.errors import ExitCode, Interrupted
 from offbranch.cli.console import Console
 from offbranch.cli.next_steps import say_what_to_track
 from offbranch.cli.options import add_json, add_targets
@@ -61,7 +61,8 @@ def run(args: Namespace, console: Console) -> int:
         _say_result(result, console)
     if args.json:
         console.data(json.dumps(result_data(result)))
-    if result.error is not None and request.execute.on_failure is not FailurePolicy.IGNORE:
+    is_ignored = request.execute.on_failure is FailurePolicy.IGNORE and not isinstance(result.error, Interrupted)
+    if result.error is not None and not is_ignored:
         raise result.error
     return ExitCode.DONE
 
