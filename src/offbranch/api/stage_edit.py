@@ -63,7 +63,9 @@ def add_stage(new: NewStage, session: Session) -> RepoPath:
 def _checked(project: Project, file: RepoPath, name: str, text: str) -> tuple[Stage, ...]:
     """Makes sure that the project is still sound with the new text; returns the stages of that name."""
     reader = OverlaidReader(project.reader, {file: text.encode()})
-    pipelines = load_pipelines(reader, ignores=project.ignore.ignores, options=parsing_options(project))
+    pipelines = load_pipelines(
+        reader, ignores=project.ignore.ignores, options=parsing_options(project), root=project.root
+    )
     if file in pipelines.broken:
         raise pipelines.broken[file]
     build_graph(pipelines.stages)

@@ -34,10 +34,7 @@ def read(text: str, path: str) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", MarkedYAMLWarning)
-            _refuse_deep(text, path)
-            if "&" in text and "*" in text:
-                _refuse_bomb(text, path)
-            return YAML(typ="safe").load(text)
+            return _read(text, path)
     except DuplicateKeyError as error:
         raise _duplicate(error, path) from error
     except MarkedYAMLError as error:
@@ -49,12 +46,31 @@ def read(text: str, path: str) -> Any:
         raise BadInputError(f"not valid YAML: {_one_line(str(error))}", path=path) from error
 
 
+def _read(text: str, path: str) -> Any:
+    try:
+        return _read_by(YAML(typ="safe"), text, path)
+    except MarkedYAMLError as error:
+        # The C parser keeps to YAML 1.1 inside brackets, where a plain text may not hold a colon: `[s3://bucket/data]`.
+        if "://" not in text or isinstance(error, DuplicateKeyError):
+            raise
+        try:
+            return _read_by(YAML(typ="safe", pure=True), text, path)
+        except MarkedYAMLError:
+            raise error from None
+
+
+def _read_by(yaml: YAML, text: str, path: str) -> Any:
+    _refuse_deep(yaml, text, path)
+    if "&" in text and "*" in text:
+        _refuse_bomb(yaml, text, path)
+    return yaml.load(text)
+
+
 def locator(text: str) -> Callable[[Sequence[str | int]], tuple[int, int] | None]:
     """Returns a function that finds line and column, from 1, of the entry that a path of keys leads to."""
-    try:
-        root = YAML(typ="safe").compose(text)
-    except (YAMLError, ValueError, RecursionError):
-        root = None
+    root = _composed(YAML(typ="safe"), text)
+    if root is None and "://" in text:
+        root = _composed(YAML(typ="safe", pure=True), text)
 
     def locate(key_path: Sequence[str | int]) -> tuple[int, int] | None:
         node, mark = root, None
@@ -66,6 +82,13 @@ def locator(text: str) -> Callable[[Sequence[str | int]], tuple[int, int] | None
         return None if mark is None else (mark.line + 1, mark.column + 1)
 
     return locate
+
+
+def _composed(yaml: YAML, text: str) -> Any:
+    try:
+        return yaml.compose(text)
+    except (YAMLError, ValueError, RecursionError):
+        return None
 
 
 def dump(value: Any) -> str:
@@ -104,7 +127,7 @@ def _entry(node: Any, part: str | int) -> tuple[Any, Any] | None:
     return None
 
 
-def _refuse_deep(text: str, path: str) -> None:
+def _refuse_deep(yaml: YAML, text: str, path: str) -> None:
     """Counts nesting with the event parser, which does not recurse; only for texts that could nest that deep."""
     if sum(1 for _ in _MANY_OPENERS.finditer(text)) < MAX_DEPTH:
         return
@@ -115,7 +138,7 @@ def _refuse_deep(text: str, path: str) -> None:
         if widest + longest < MAX_DEPTH:
             return
     depth = 0
-    for event in YAML(typ="safe").parse(text):
+    for event in yaml.parse(text):
         if isinstance(event, MappingStartEvent | SequenceStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
@@ -127,9 +150,9 @@ def _refuse_deep(text: str, path: str) -> None:
             depth -= 1
 
 
-def _refuse_bomb(text: str, path: str) -> None:
+def _refuse_bomb(yaml: YAML, text: str, path: str) -> None:
     """Adds up what aliases stand for, on the graph of nodes, before values are built from it."""
-    node = YAML(typ="safe").compose(text)
+    node = yaml.compose(text)
     if node is not None and _weight(node, {}) > MAX_EXPANDED_NODES:
         raise BadInputError(
             "its aliases stand for more than two million values",

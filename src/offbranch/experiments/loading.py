@@ -16,4 +16,6 @@ def parsing_options(project: Project) -> ParsingOptions:
 
 def load(project: Project) -> Pipelines:
     """Reads every pipeline of a project from its directory."""
-    return load_pipelines(project.reader, ignores=project.ignore.ignores, options=parsing_options(project))
+    return load_pipelines(
+        project.reader, ignores=project.ignore.ignores, options=parsing_options(project), root=project.root
+    )

@@ -78,7 +78,9 @@ def look_ahead(project: Project, spec: ExperimentSpec, options: RunOptions) -> A
     """
     written = plan_parameter_files(project.reader, parse_overrides(spec))
     reader: FileReader = OverlaidReader(project.reader, written) if written else project.reader
-    pipelines = load_pipelines(reader, ignores=project.ignore.ignores, options=parsing_options(project))
+    pipelines = load_pipelines(
+        reader, ignores=project.ignore.ignores, options=parsing_options(project), root=project.root
+    )
     selection = select_stages(pipelines, spec.targets, options.select)
     return Ahead(written=written, reader=reader, pipelines=pipelines, selection=selection)
 

@@ -20,7 +20,7 @@ from offbranch.pipeline.recording import (
     into_cache,
     keep_ignored,
     record_data,
-    record_outputs,
+    record_made,
     write_lock_entry,
 )
 from offbranch.pipeline.stage import LockedStage, Stage, item_key
@@ -101,20 +101,21 @@ def prepare_run(stage: Stage, facts: Facts, bench: Workbench, *, commit: bool, r
     Raises:
         StageFailedError: An input is missing, or an output may not be where it is.
     """
-    with bench.guard():
-        check_inputs(stage, facts)
-        check_places(stage, bench, commit=commit)
-        check_not_tracked(stage, bench)
-        _clear_outputs(stage, facts, bench, commit=commit, replaced=replaced)
-    cwd = join(bench.root, stage.wdir)
+    cwd = AbsPath(os.path.normpath(join(bench.root, stage.wdir)))
     if not os.path.isdir(cwd):
         raise StageFailedError(
             f"'{stage.address}' cannot run: its working directory '{stage.wdir}' does not exist",
             stage=stage.address,
             hint="create it, or change 'wdir' in dvc.yaml",
         )
+    with bench.guard():
+        check_inputs(stage, facts)
+        check_places(stage, bench, commit=commit)
+        check_not_tracked(stage, bench)
+        _clear_outputs(stage, facts, bench, commit=commit, replaced=replaced)
     writes = tuple(place_on_disk(bench.root, stage, out) for out in stage.outs)
-    reads = tuple(place_on_disk(bench.root, stage, dependency) for dependency in stage.deps)
+    on_disk = (dependency for dependency in stage.deps if "://" not in dependency.written)
+    reads = tuple(place_on_disk(bench.root, stage, dependency) for dependency in on_disk)
     env = {"DVC_ROOT": bench.root, **bench.env, "DVC_STAGE": stage.address}
     return Commands(calls=stage.shell_calls, cwd=cwd, env=env, reads=(*reads, *writes), writes=writes)
 
@@ -134,7 +135,7 @@ def record_results(stage: Stage, bench: Workbench, *, commit: bool, later: Later
             ignore=bench.ignore,
             is_cached=bench.cache.has_all,
         )
-        return record_outputs(stage, after, bench, commit=commit, later=later)
+        return record_made(stage, after, bench, commit=commit, later=later)
 
 
 def _clear_outputs(stage: Stage, facts: Facts, bench: Workbench, *, commit: bool, replaced: Replaced) -> None:

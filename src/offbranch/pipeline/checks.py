@@ -5,8 +5,8 @@ import os
 from offbranch.base.errors import StageFailedError
 from offbranch.base.paths import overlap
 from offbranch.params.lookup import MISSING
-from offbranch.pipeline.facts import Facts, place_on_disk
-from offbranch.pipeline.stage import Stage, item_key
+from offbranch.pipeline.facts import Facts, OutOfSync, place_on_disk
+from offbranch.pipeline.stage import DATASET_PREFIX, Stage, item_key
 from offbranch.pipeline.status import param_values
 from offbranch.pipeline.workbench import Workbench
 
@@ -18,6 +18,13 @@ def check_inputs(stage: Stage, facts: Facts) -> None:
                 f"'{stage.address}' cannot run: its dependency '{dependency.written}' does not exist",
                 stage=stage.address,
                 hint="create it, or put it back with 'ob checkout'",
+            )
+        if isinstance(facts.contents[item_key(stage, dependency)], OutOfSync):
+            raise StageFailedError(
+                f"'{stage.address}' cannot run: dvc.lock records no version of the dataset '{dependency.written}'"
+                " as dvc.yaml has it",
+                stage=stage.address,
+                hint=f"record one with DVC: dvc dataset update {dependency.written.removeprefix(DATASET_PREFIX)}",
             )
     for group in stage.params:
         data = facts.params[item_key(stage, group)]

@@ -8,12 +8,12 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from offbranch.base.errors import OffbranchError
+from offbranch.base.errors import NotFoundError, OffbranchError
 from offbranch.base.files import FileReader
 from offbranch.base.paths import AbsPath, RepoPath, is_external, join
 from offbranch.base.records import record
 from offbranch.params.files import parse_params
-from offbranch.pipeline.stage import Dependency, Output, Stage, item_key
+from offbranch.pipeline.stage import DATASET_PREFIX, Dependency, Output, Stage, item_key
 from offbranch.storage.hashing import hash_text_normalised
 from offbranch.storage.ignore import IgnoreRules
 from offbranch.storage.objects import Content, ObjectId
@@ -33,6 +33,25 @@ class Unknown:
 
 
 @record
+class Recorded:
+    """Stands for a dependency that is known by a record of its version, not by its content.
+
+    Attributes:
+        fields: What dvc.lock says of it instead of a hash, such as `{"dataset": {...}}`.
+    """
+
+    fields: Mapping[str, Any]
+
+
+@record
+class OutOfSync:
+    """Stands for a dataset of which no version, or one of something else, is recorded."""
+
+
+Found = Content | Unknown | Recorded | OutOfSync | None
+
+
+@record
 class Facts:
     """Attributes:
     contents: What is at each dependency and output, by `item_key`; None where nothing is.
@@ -41,7 +60,7 @@ class Facts:
     legacy_md5: Computes the hash of DVC 2.x for a path that holds a file.
     """
 
-    contents: Mapping[str, Content | Unknown | None]
+    contents: Mapping[str, Found]
     params: Mapping[str, Any]
     is_cached: Callable[[ObjectId], bool]
     legacy_md5: Callable[[str], str]
@@ -61,7 +80,7 @@ def gather_facts(
     Raises:
         OffbranchError: A path cannot be read, or is a url.
     """
-    contents: dict[str, Content | Unknown | None] = {}
+    contents: dict[str, Found] = {}
     params: dict[str, Any] = {}
     for stage in stages:
         items: tuple[Dependency | Output, ...] = (*stage.deps, *stage.outs)
@@ -82,15 +101,27 @@ def gather_facts(
 
 def observe_item(
     stage: Stage, item: Dependency | Output, *, root: AbsPath, state: StateDb, ignore: IgnoreRules
-) -> Content | None:
+) -> Content | Recorded | OutOfSync | None:
     """Returns what is at a dependency or output of a stage now."""
     key = item_key(stage, item)
+    if isinstance(item, Dependency) and key.startswith(DATASET_PREFIX):
+        return _dataset(stage, item)
     if item.path is None and "://" in key:
         raise OffbranchError(
             f"stage '{stage.address}' uses the url '{key}', and urls as dependencies or outputs are not supported yet",
             hint="import the data into the project, or use a path",
         )
     return observe(key_on_disk(root, key), state=state, ignore=None if item.path is None else ignore, rel=RepoPath(key))
+
+
+def _dataset(stage: Stage, dependency: Dependency) -> Recorded | OutOfSync:
+    dataset = dependency.dataset
+    if dataset is None:
+        raise NotFoundError(
+            f"stage '{stage.address}' reads '{dependency.written}', and no dvc.yaml has a dataset of that name",
+            hint=f"define it under 'datasets', or change 'deps' in {stage.file}",
+        )
+    return Recorded(fields={"dataset": dict(dataset.locked or {})}) if dataset.is_in_sync else OutOfSync()
 
 
 def read_params(reader: FileReader, root: AbsPath, key: str, path: RepoPath | None) -> Any:

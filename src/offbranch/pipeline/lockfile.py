@@ -51,6 +51,18 @@ def parse_lock(text: str, path: str) -> dict[str, LockedStage]:
     return entries
 
 
+def parse_locked_datasets(text: str, path: str) -> dict[str, Mapping[str, Any]]:
+    """Returns the entries of `datasets` of a dvc.lock by name; those that are no entries are left out.
+
+    Raises:
+        BadInputError: It is not YAML.
+    """
+    document = load_yaml(text, path)
+    entries = document.get("datasets") if isinstance(document, dict) else None
+    found = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    return {entry["name"]: entry for entry in found if isinstance(entry.get("name"), str)}
+
+
 def parse_entry(text: str, path: str) -> LockedStage:
     """Returns a single entry that is a document of its own, as the run-cache keeps it.
 

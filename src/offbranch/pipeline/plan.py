@@ -10,7 +10,7 @@ from enum import Enum
 from offbranch.base.paths import overlap
 from offbranch.base.records import record, replace
 from offbranch.params.lookup import MISSING
-from offbranch.pipeline.facts import Facts, Unknown
+from offbranch.pipeline.facts import Facts, Found, Recorded, Unknown
 from offbranch.pipeline.run_cache import is_usable
 from offbranch.pipeline.stage import LockedItem, LockedStage, Stage, item_key
 from offbranch.pipeline.status import (
@@ -146,7 +146,7 @@ def decide(stage: Stage, locked: LockedStage | None, facts: Facts, options: Plan
     return Step(stage=stage, action=Action.RUN, reasons=why)
 
 
-def imagine(step: Step, locked: LockedStage | None) -> dict[str, Content | Unknown | None]:
+def imagine(step: Step, locked: LockedStage | None) -> dict[str, Found]:
     """Returns what will be at the outputs after a step: known content where it is known, `Unknown` where not."""
     match step.action:
         case Action.CHECKOUT:
@@ -175,6 +175,8 @@ def describe(stage: Stage, facts: Facts) -> LockedStage:
         content = facts.contents[item_key(stage, dependency)]
         if isinstance(content, Content):
             deps.append(locked_item(dependency.written, content))
+        elif isinstance(content, Recorded):
+            deps.append(LockedItem(written=dependency.written, hash_name=None, extra=content.fields))
     params: dict[str, dict[str, object]] = {}
     for group in stage.params:
         data = facts.params[item_key(stage, group)]
@@ -247,14 +249,14 @@ def _outs_are_cached(stage: Stage, locked: LockedStage, facts: Facts) -> bool:
 
 
 def _misses_input(status: StageStatus) -> bool:
-    return any(change.kind is ChangeKind.DELETED for change in status.deps)
+    return any(change.kind in (ChangeKind.DELETED, ChangeKind.OUT_OF_SYNC) for change in status.deps)
 
 
 def _written(item: LockedItem) -> str:
     return item.written
 
 
-def _parts_of_outputs(stage: Stage, makers: Iterable[Stage]) -> dict[str, Content | Unknown | None]:
+def _parts_of_outputs(stage: Stage, makers: Iterable[Stage]) -> dict[str, Found]:
     """Returns, as unknown, each dependency that is only a part of what an earlier step makes, or contains it."""
     return {
         read: Unknown(maker=maker.address)

@@ -51,7 +51,7 @@ class Carried:
     ignored: tuple[RepoPath, ...] = ()
 
 
-def record_outputs(stage: Stage, after: Facts, bench: Workbench, *, commit: bool, later: Later) -> Carried:
+def record_made(stage: Stage, after: Facts, bench: Workbench, *, commit: bool, later: Later) -> Carried:
     """Records what a command has made: cache, then .gitignore, run-cache, and last dvc.lock.
 
     Raises:

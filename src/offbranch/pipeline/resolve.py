@@ -4,11 +4,22 @@ A stage that cannot be resolved does not take the others along: its error is kep
 have passed `pipeline/schema.py`.
 """
 
+import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from offbranch.base.errors import BadInputError, OffbranchError
-from offbranch.base.paths import PARAMS_FILE, RepoPath, is_external, is_private, parent, resolve_in
+from offbranch.base.paths import (
+    PARAMS_FILE,
+    ROOT,
+    AbsPath,
+    RepoPath,
+    is_external,
+    is_private,
+    parent,
+    relative_to,
+    resolve_in,
+)
 from offbranch.base.records import field, record
 from offbranch.base.yaml import Locate, locator
 from offbranch.pipeline.context import ReadParams, base_context, with_vars
@@ -46,6 +57,7 @@ class ResolvedFile:
     top_metrics: tuple[RepoPath, ...] = ()
     top_plots: tuple[PlotDefinition, ...] = ()
     artifacts: Mapping[str, Any] = field(default_factory=dict)
+    datasets: tuple[Mapping[str, Any], ...] = ()
     template_params: Mapping[RepoPath, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -58,6 +70,7 @@ class _File:
     read: ReadParams
     locate: Locate
     has_templates: bool
+    root: AbsPath | None = None
 
     def address(self, name: str) -> str:
         return name if self.path == "dvc.yaml" else f"{self.path}:{name}"
@@ -80,7 +93,13 @@ class _StageError(Exception):
 
 
 def resolve_document(
-    document: Any, *, text: str, path: RepoPath, read: ReadParams, options: ParsingOptions
+    document: Any,
+    *,
+    text: str,
+    path: RepoPath,
+    read: ReadParams,
+    options: ParsingOptions,
+    root: AbsPath | None = None,
 ) -> ResolvedFile:
     """Resolves a valid dvc.yaml document.
 
@@ -90,10 +109,13 @@ def resolve_document(
         path: Where it is in the project.
         read: Reads a parameter file.
         options: How maps in commands are written.
+        root: Where the project is on disk, to know absolute paths that lead into it; None if it is nowhere.
     """
     if not document:
         return ResolvedFile()
-    file = _File(path=path, directory=parent(path), read=read, locate=locator(text), has_templates="${" in text)
+    file = _File(
+        path=path, directory=parent(path), read=read, locate=locator(text), has_templates="${" in text, root=root
+    )
     context = Context(values={}, options=options)
     broken: dict[str, OffbranchError] = {}
     if file.has_templates or "vars" in text:
@@ -115,6 +137,7 @@ def resolve_document(
         top_metrics=tuple(_paths(top.get("metrics"), file)),
         top_plots=tuple(_plot_definitions(top.get("plots"), file)),
         artifacts=top.get("artifacts") or {},
+        datasets=tuple(top.get("datasets") or ()),
         template_params=used,
     )
 
@@ -152,10 +175,7 @@ def _stage(member: Member, file: _File) -> Stage:
     wdir = file.directory
     if "wdir" in definition:
         written = _fill(definition["wdir"], context, ("wdir",)) if templated else definition["wdir"]
-        place = None if is_external(str(written)) else resolve_in(file.directory, str(written))
-        if place is None:
-            raise _StageError(f"'{written}' leads outside the project", ("wdir",))
-        wdir = place
+        wdir = _working_directory(as_text(written), file)
     if definition.get("vars"):
         context = _stage_context(member, wdir, file)
     if templated:
@@ -167,9 +187,9 @@ def _stage(member: Member, file: _File) -> Stage:
         file=file.path,
         wdir=wdir,
         command=_command(definition["cmd"], context) if templated else _tuple_or_text(definition["cmd"]),
-        deps=tuple(_dependency(as_text(item), wdir) for item in definition.get("deps", ())),
-        params=_params(definition["params"], wdir) if "params" in definition else (),
-        outs=_outputs(definition, wdir),
+        deps=tuple(_dependency(as_text(item), wdir, file.root) for item in definition.get("deps", ())),
+        params=_params(definition["params"], wdir, file.root) if "params" in definition else (),
+        outs=_outputs(definition, wdir, file.root),
         frozen=definition.get("frozen", False),
         always_changed=definition.get("always_changed", False),
         desc=definition.get("desc"),
@@ -211,15 +231,40 @@ def _tuple_or_text(written: Any) -> str | tuple[str, ...]:
     return tuple(written) if isinstance(written, list) else written
 
 
-def _dependency(written: str, wdir: RepoPath) -> Dependency:
-    return Dependency(written=written, path=_place(written, wdir))
+def _working_directory(written: str, file: _File) -> RepoPath:
+    """Returns where a stage runs, seen from the project; outside of it (`../..`) if the user wrote that."""
+    if "://" in written or (is_external(written) and file.root is None):
+        raise _StageError(f"'{written}' is no directory of this machine", ("wdir",))
+    if is_external(written):
+        inside = posixpath.relpath(written, str(file.root))
+        return ROOT if inside == "." else RepoPath(inside)
+    place = resolve_in(file.directory, written)
+    return place if place is not None else RepoPath(posixpath.normpath(posixpath.join(file.directory, written)))
 
 
-def _place(written: str, wdir: RepoPath) -> RepoPath | None:
-    return None if is_external(written) else resolve_in(wdir, written)
+def _dependency(written: str, wdir: RepoPath, root: AbsPath | None) -> Dependency:
+    written = _as_recorded(written, wdir, root)
+    return Dependency(written=written, path=_place(written, wdir, root))
 
 
-def _params(written: list[Any], wdir: RepoPath) -> tuple[ParamsDependency, ...]:
+def _as_recorded(written: str, wdir: RepoPath, root: AbsPath | None) -> str:
+    """Returns an absolute path that leads into the project as seen from the stage, as DVC records it; others as they are."""
+    if root is None or "://" in written or not is_external(written):
+        return written
+    inside = relative_to(AbsPath(posixpath.normpath(written)), root)
+    return written if inside is None else posixpath.relpath(inside or ".", wdir or ".")
+
+
+def _place(written: str, wdir: RepoPath, root: AbsPath | None) -> RepoPath | None:
+    if is_external(written):
+        return None
+    if root is not None and f"{wdir}/".startswith("../"):
+        # Seen from outside, what leads into the project goes by the name of its directory.
+        return relative_to(AbsPath(posixpath.normpath(f"{root}/{wdir}/{written}")), root)
+    return resolve_in(wdir, written)
+
+
+def _params(written: list[Any], wdir: RepoPath, root: AbsPath | None) -> tuple[ParamsDependency, ...]:
     """Groups the keys by file, in the order of first mention; a file without keys means the whole of it."""
     files: dict[str, dict[str, None]] = {}
     whole: set[str] = set()
@@ -228,24 +273,24 @@ def _params(written: list[Any], wdir: RepoPath) -> tuple[ParamsDependency, ...]:
             files.setdefault(PARAMS_FILE, {})[as_text(item)] = None
             continue
         for file, keys in item.items():
-            name = as_text(file)
+            name = _as_recorded(as_text(file), wdir, root)
             files.setdefault(name, {}).update(dict.fromkeys(as_text(key) for key in keys or ()))
             if not keys:
                 whole.add(name)
     return tuple(
-        ParamsDependency(written=file, path=_place(file, wdir), keys=() if file in whole else tuple(keys))
+        ParamsDependency(written=file, path=_place(file, wdir, root), keys=() if file in whole else tuple(keys))
         for file, keys in files.items()
     )
 
 
-def _outputs(definition: Mapping[str, Any], wdir: RepoPath) -> tuple[Output, ...]:
+def _outputs(definition: Mapping[str, Any], wdir: RepoPath, root: AbsPath | None) -> tuple[Output, ...]:
     outs: list[Output] = []
     for section, kind in _KINDS:
         for position, item in enumerate(definition.get(section, ())):
             options = item if isinstance(item, dict) else {item: None}
             for written, given in options.items():
                 try:
-                    outs.append(_output(as_text(written), given, kind, wdir))
+                    outs.append(_output(as_text(written), given, kind, wdir, root))
                 except InterpolationError as error:
                     raise _StageError(error.reason, (section, position), error.hint) from error
     if len(outs) > 1:
@@ -253,8 +298,9 @@ def _outputs(definition: Mapping[str, Any], wdir: RepoPath) -> tuple[Output, ...
     return tuple(outs)
 
 
-def _output(written: str, options: Any, kind: OutputKind, wdir: RepoPath) -> Output:
-    path = _place(written, wdir)
+def _output(written: str, options: Any, kind: OutputKind, wdir: RepoPath, root: AbsPath | None) -> Output:
+    written = _as_recorded(written, wdir, root)
+    path = _place(written, wdir, root)
     if path is not None and is_private(path):
         place = "lies where Git or the project has its own files" if path else "is the project itself"
         raise InterpolationError(f"the output '{written}' {place}", "choose another path")
@@ -292,7 +338,7 @@ def _top_level(
     document: Mapping[str, Any], file: _File, context: Context, broken: dict[str, OffbranchError]
 ) -> dict[str, Any]:
     top = {}
-    for name in ("params", "metrics", "plots", "artifacts"):
+    for name in ("params", "metrics", "plots", "artifacts", "datasets"):
         try:
             top[name] = fill(document.get(name), context)
         except InterpolationError as error:
@@ -302,7 +348,7 @@ def _top_level(
 
 def _paths(written: Any, file: _File) -> Iterator[RepoPath]:
     for item in written or ():
-        path = _place(as_text(item), file.directory)
+        path = _place(_as_recorded(as_text(item), file.directory, file.root), file.directory, file.root)
         if path is not None:
             yield path
 

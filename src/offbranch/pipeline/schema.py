@@ -134,7 +134,9 @@ def _entry(definition: Any, key: Key) -> Fault | None:
         if required not in definition:
             return Fault(key=key, reason=f"'foreach' and 'do' belong together, '{required}' is missing")
     if (fault := _unknown_key(definition, ("foreach", "do"), key)) is not None:
-        hint = "put the keys of the stage below 'do'" if fault.key[-1] in STAGE_KEYS else fault.hint
+        hint = "put the keys of the stage below 'do'" if fault.key[-1] in STAGE_KEYS[:-1] else fault.hint
+        if fault.key[-1] == "matrix":
+            hint = "a group is made by 'foreach' or by 'matrix', not by both"
         return Fault(key=fault.key, reason=fault.reason, hint=hint)
     if not isinstance(definition["foreach"], list | dict | str):
         return _expected("a list, a mapping or '${...}'", definition["foreach"], (*key, "foreach"))
@@ -252,10 +254,9 @@ def _items(value: Any, key: Key, known: tuple[str, ...], *, plots: bool) -> Faul
 
 
 def _options(options: Any, key: Key, known: tuple[str, ...]) -> Fault | None:
-    if options is None:
-        return None
     if not isinstance(options, dict):
-        return _expected("a mapping of options", options, key)
+        hint = "write the path alone, without ':'" if options is None else None
+        return Fault(key=key, reason=f"expected a mapping of options, found {kind_of(options)}", hint=hint)
     if (fault := _unknown_key(options, known, key)) is not None:
         return fault
     for name, value in options.items():
@@ -272,8 +273,10 @@ def _options(options: Any, key: Key, known: tuple[str, ...]) -> Fault | None:
 
 
 def _matrix(value: Any, key: Key) -> Fault | None:
-    if not isinstance(value, dict) or not value:
+    if not isinstance(value, dict):
         return _expected("a mapping of axes to lists", value, key)
+    if not value:
+        return Fault(key=key, reason="the matrix has no axes", hint="write an axis as 'name: [value, ...]'")
     for axis, values in value.items():
         if not isinstance(axis, str):
             return _expected("the name of an axis", axis, key)
@@ -298,6 +301,43 @@ def _top_plots(value: Any, key: Key) -> Fault | None:
                 return _expected("a mapping of options", options, place)
             if (fault := _unknown_key(options, TOP_PLOT_OPTIONS, place)) is not None:
                 return fault
+            for option, given in options.items():
+                check = _plot_columns if option in ("x", "y") else _text
+                if (fault := check(given, (*place, option))) is not None:
+                    return fault
+    return None
+
+
+def _plot_columns(value: Any, key: Key) -> Fault | None:
+    """Checks an axis of a top-level plot: a column, columns, or (by file) a column or columns."""
+    if isinstance(value, dict):
+        for file, columns in value.items():
+            if not isinstance(file, str):
+                return _expected("the name of a file", file, key)
+            if (fault := _columns(columns, (*key, file))) is not None:
+                return fault
+        return None
+    return _columns(value, key)
+
+
+def _columns(value: Any, key: Key) -> Fault | None:
+    if isinstance(value, list):
+        return _texts(value, key)
+    return None if isinstance(value, str) else _expected("a column or a list of columns", value, key)
+
+
+def _datasets(value: Any, key: Key) -> Fault | None:
+    if not isinstance(value, list):
+        return _expected("a list of datasets", value, key)
+    for position, item in enumerate(value):
+        place: Key = (*key, position)
+        if not isinstance(item, dict):
+            return _expected("a mapping with 'name' and 'type'", item, place)
+        for part in ("name", "type", "url", "path", "rev"):
+            if part in item and (fault := _text(item[part], (*place, part))) is not None:
+                return fault
+        if not item.get("name"):
+            return Fault(key=place, reason="'name' is missing", hint="a stage names it as 'ds://<name>' in its deps")
     return None
 
 
@@ -372,7 +412,7 @@ _STAGE_CHECKS = {
 }  # fmt: skip
 _TOP_CHECKS = (
     ("vars", _vars), ("params", _texts), ("metrics", _texts), ("plots", _top_plots), ("artifacts", _artifacts),
-    ("datasets", _list),
+    ("datasets", _datasets),
 )  # fmt: skip
 _DATA_CHECKS = (
     ("wdir", _text), ("desc", _text), ("md5", _text), ("frozen", _boolean), ("always_changed", _boolean),

@@ -19,19 +19,53 @@ class OutputKind(Enum):
     PLOT = "plots"
 
 
+# What an entry of dvc.lock must have to name one version, by the type of dataset (DVC 3.67).
+_VERSION_OF_DATASET: Mapping[Any, tuple[str, ...]] = {
+    "dvc": ("rev_lock",),
+    "dc": ("version", "created_at"),
+    "url": ("meta",),
+}
+
+
+@record
+class Dataset:
+    """One entry of `datasets:`, which a stage names as `ds://<name>` in its dependencies.
+
+    Attributes:
+        fields: As written, after `${}`: `name`, `type` and what says where it is (`url`, `path`, `rev`).
+        locked: Its entry in the dvc.lock beside that dvc.yaml, which also says which version; None if there is none.
+        file: The dvc.yaml it comes from.
+    """
+
+    name: str
+    fields: Mapping[str, Any]
+    locked: Mapping[str, Any] | None
+    file: RepoPath
+
+    @property
+    def is_in_sync(self) -> bool:
+        """Whether what is recorded is a version of what is written now."""
+        needed = _VERSION_OF_DATASET.get(self.fields.get("type"))
+        if self.locked is None or needed is None or any(key not in self.locked for key in needed):
+            return False
+        return all(self.fields.get(key) == self.locked.get(key) for key in ("name", "type", "url", "path", "rev"))
+
+
 @record
 class Dependency:
-    """A file or directory that a stage reads.
+    """A file, directory or dataset that a stage reads.
 
     Attributes:
         written: The text in the file, relative to the stage's directory.
         path: Where it leads in the project; None if it is external.
         source: Where an imported .dvc dependency comes from (`repo`, `db`, `fs_config`, ...), as written.
+        dataset: What `ds://<name>` names; None for all others, and for a name that nobody defines.
     """
 
     written: str
     path: RepoPath | None
     source: Mapping[str, Any] | None = None
+    dataset: Dataset | None = None
 
 
 @record
@@ -179,6 +213,7 @@ class Pipelines:
         top_metrics: Metric files or directories named at the top level.
         top_plots: Plot definitions of the top level.
         artifacts: As written, by name.
+        datasets: By name.
         template_params: Of `top_params`, those that only templates read, with the dotted keys that they read.
         files: Every dvc.yaml and .dvc file found, also the broken ones.
         broken: Files or stages that could not be resolved, with the error of each; the rest is usable.
@@ -190,9 +225,13 @@ class Pipelines:
     top_metrics: tuple[RepoPath, ...] = ()
     top_plots: tuple[PlotDefinition, ...] = ()
     artifacts: Mapping[str, Any] = field(default_factory=dict)
+    datasets: Mapping[str, Dataset] = field(default_factory=dict)
     template_params: Mapping[RepoPath, tuple[str, ...]] = field(default_factory=dict)
     files: tuple[RepoPath, ...] = ()
     broken: Mapping[str, Exception] = field(default_factory=dict)
+
+
+DATASET_PREFIX = "ds://"
 
 
 def item_key(stage: Stage, item: Dependency | Output | ParamsDependency) -> str:

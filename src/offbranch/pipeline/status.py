@@ -9,7 +9,7 @@ from typing import Any
 
 from offbranch.base.records import record, replace
 from offbranch.params.lookup import MISSING, flatten, look_up
-from offbranch.pipeline.facts import Facts, Unknown
+from offbranch.pipeline.facts import Facts, OutOfSync, Recorded, Unknown
 from offbranch.pipeline.stage import LockedItem, LockedStage, Output, ParamsDependency, Stage, item_key
 from offbranch.storage.objects import Content, ObjectId
 
@@ -22,6 +22,7 @@ class ChangeKind(Enum):
     NEW = "new"
     NOT_IN_CACHE = "not in cache"
     PENDING = "pending"
+    OUT_OF_SYNC = "not in sync"
 
 
 @record
@@ -143,6 +144,12 @@ def _changed_deps(stage: Stage, locked: LockedStage, facts: Facts) -> Iterator[C
             yield Change(kind=ChangeKind.PENDING, item=dependency.written, maker=content.maker)
         elif content is None:
             yield Change(kind=ChangeKind.DELETED, item=dependency.written)
+        elif isinstance(content, OutOfSync):
+            yield Change(kind=ChangeKind.OUT_OF_SYNC, item=dependency.written)
+        elif isinstance(content, Recorded):
+            if was is None or was.extra != content.fields:
+                kind = ChangeKind.NEW if was is None else ChangeKind.MODIFIED
+                yield Change(kind=kind, item=dependency.written)
         elif was is None or was.md5 is None:
             yield Change(kind=ChangeKind.NEW, item=dependency.written)
         elif not is_same_content(was, content, facts, key):
@@ -198,6 +205,7 @@ def _out_change(stage: Stage, output: Output, was: LockedItem | None, facts: Fac
     content = facts.contents[key]
     if isinstance(content, Unknown):
         return ChangeKind.PENDING
+    assert content is None or isinstance(content, Content)
     if was is None or was.md5 is None:
         return ChangeKind.NEW if content is not None else ChangeKind.DELETED
     if content is None:
@@ -220,6 +228,8 @@ def _reason_of_dependency(change: Change) -> Reason:
             )
         case ChangeKind.DELETED if change.key is None:
             return Reason(code="dependency", text=f"dependency {change.item} missing")
+        case ChangeKind.OUT_OF_SYNC:
+            return Reason(code="dependency", text=f"no version of {change.item} as dvc.yaml has it is recorded")
         case ChangeKind.NEW if change.key is None:
             return Reason(code="dependency", text=f"dependency {change.item} is new")
         case ChangeKind.MODIFIED if change.key is None:
