@@ -27,6 +27,8 @@ PUBLIC: Mapping[str, str] = {
     "space_used": "offbranch.api.files:space_used",
     "NewStage": "offbranch.api.stage_edit:NewStage",
     "add_stage": "offbranch.api.stage_edit:add_stage",
+    "Frozen": "offbranch.api.freezing:Frozen",
+    "set_frozen": "offbranch.api.freezing:set_frozen",
     "list_stages": "offbranch.api.stages:stages",
     "status": "offbranch.api.stages:status",
     "dag": "offbranch.api.stages:dag",

@@ -16,6 +16,7 @@ from offbranch.api.exp import rename as exp_rename
 from offbranch.api.exp import run as exp_run
 from offbranch.api.exp import save as exp_save
 from offbranch.api.files import ListRequest, list_files, space_used
+from offbranch.api.freezing import Frozen, set_frozen
 from offbranch.api.ignored import check_ignore
 from offbranch.api.looking import DataStatusOptions, data_status, diff
 from offbranch.api.migrate import migrate as cache_migrate
@@ -48,6 +49,7 @@ __all__ = [
     "PUBLIC",
     "ConfigLevel",
     "DataStatusOptions",
+    "Frozen",
     "ListOptions",
     "ListRequest",
     "NewStage",
@@ -99,6 +101,7 @@ __all__ = [
     "root",
     "set_config",
     "set_default_remote",
+    "set_frozen",
     "space_used",
     "status",
     "unprotect",

@@ -59,6 +59,8 @@ COMMANDS: Mapping[str, Command] = {
         ("ls", "ls", "list the files of a project, those of Git and the data"),
         ("du", "du", "show how much space the files of a project take"),
         ("dag", "dag", "draw which stage needs which"),
+        ("freeze", "freeze", "keep a stage or .dvc file from running or changing"),
+        ("unfreeze", "unfreeze", "let a frozen stage or .dvc file go"),
         ("exp run", "exp_run", "run an experiment"),
         ("exp show", "exp_show", "show experiments as a table"),
         ("exp list", "exp_list", "list experiments by name"),
@@ -106,7 +108,7 @@ ALIASES: Mapping[str, str] = {
 }
 # Commands of DVC 3.67 that later versions bring; each gets one honest line instead of "unknown".
 LATER: frozenset[str] = frozenset(
-    "artifacts freeze unfreeze gc get get-url import"
+    "artifacts gc get get-url import"
     " import-db import-url install list-url ls-url metrics params plots queue studio update".split()
 ) | {"exp clean", "exp push", "exp pull"}
 

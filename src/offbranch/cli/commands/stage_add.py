@@ -118,7 +118,12 @@ def params(texts: Iterable[str]) -> list[Any]:
 
 
 def _outs(*groups: tuple[list[str], dict[str, bool]]) -> list[Any]:
-    found = {path: options for paths, options in groups for path in paths}
+    found: dict[str, dict[str, bool]] = {}
+    for paths, options in groups:
+        for path in dict.fromkeys(paths):
+            if path in found:
+                raise UsageError(f"the output '{path}' is given by two options", hint="name it once")
+            found[path] = options
     return [{path: found[path]} if found[path] else path for path in sorted(found)]
 
 
