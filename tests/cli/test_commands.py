@@ -528,3 +528,63 @@ def test_messages_of_failures(run: Ob, project: TestProject) -> None:
         lines.append(f"$ ob {line}\n{ended.err}[{ended.code}]\n")
     check_golden("errors/newcomer.txt", "\n".join(lines))
     assert json.dumps(lines).count("hint: ") == len(lines)
+
+
+def test_freeze_and_unfreeze(run: Ob, project: TestProject) -> None:
+    project.write("raw.csv", "1\n")
+    run("add raw.csv")
+    before = project.read("dvc.yaml")
+    frozen = run("freeze train raw.csv.dvc")
+    assert frozen.code == 0
+    assert frozen.out.splitlines()[:2] == ["'train' is frozen now.", "'raw.csv.dvc' is frozen now."]
+    assert "git add dvc.yaml raw.csv.dvc" in frozen.out
+    assert project.read("dvc.yaml") == before + "    frozen: true\n"
+    assert project.read("raw.csv.dvc").endswith("frozen: true\n")
+    assert run("freeze train").out == "'train' was frozen already.\n"
+    assert run("unfreeze train raw.csv.dvc").code == 0
+    assert project.read("dvc.yaml") == before
+    assert run("unfreeze train").out == "'train' was not frozen.\n"
+
+
+def test_groups_are_frozen_as_a_whole(run: Ob, project: TestProject) -> None:
+    group = "stages:\n  g:\n    foreach: [u, v]\n    do:\n      cmd: echo ${item}\n"
+    project.write("sub/dvc.yaml", group)
+    refused = run("freeze sub/dvc.yaml:g@u")
+    assert refused.code == 2
+    assert "name the group: g" in refused.err
+    assert project.read("sub/dvc.yaml") == group
+    assert run("freeze g", cwd="sub").code == 0
+    assert project.read("sub/dvc.yaml") == group + "      frozen: true\n"
+    assert run("unfreeze sub/dvc.yaml").code == 0
+    assert project.read("sub/dvc.yaml") == group
+    unknown = run("freeze tarin")
+    assert unknown.code == 1
+    assert "did you mean 'train'" in unknown.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        ("-n s -o o -O o echo", 2, "'o' is given by two options"),
+        ("-n s -d data.txt -d ./data.txt echo", 2, "'data.txt' is a dependency twice"),
+        ("-n s -o /tmp/nowhere/o echo", 2, "outside of the project"),
+        ("-n s -o data.txt echo", 1, "tracked by Git"),
+        ("-n s.b echo", 2, "invalid stage name 's.b'"),
+        ("-n ' ' echo", 2, "invalid stage name ' '"),
+    ],
+)
+def test_stage_add_refuses_what_could_only_fail_later(
+    run: Ob, project: TestProject, words: str, code: int, message: str
+) -> None:
+    before = project.read("dvc.yaml")
+    refused = run(f"stage add {words}")
+    assert refused.code == code
+    assert message in refused.err
+    assert project.read("dvc.yaml") == before
+    assert not project.exists(".gitignore")
+
+
+def test_stage_names_may_have_blanks(run: Ob, project: TestProject) -> None:
+    assert run("stage add -n 'my stage' -O o 'echo 1 > o'").code == 0
+    assert run("repro 'my stage'").code == 0
+    assert project.read("o") == "1\n"

@@ -24,7 +24,7 @@ from offbranch.pipeline.select import SelectOptions
 
 def parsed(*words: str) -> Namespace:
     parser = Parser("repro")
-    add_pipeline_options(parser, force_help="-")
+    add_pipeline_options(parser, force_help="-", jobs=("-j", "--jobs"))
     parser.add_common_options()
     return parser.read(words)
 
@@ -44,8 +44,10 @@ def test_every_option_arrives(console: Console) -> None:
     plan = PlanOptions(force=True, forced_after=True, allow_missing=True)
     assert execute_options(args) == ExecuteOptions(plan=plan, on_failure=FailurePolicy.KEEP_GOING, pull=True)
     assert execute_options(parsed("--ignore-errors")).on_failure is FailurePolicy.IGNORE
-    with pytest.raises(UsageError):
-        execute_options(parsed("-k", "--ignore-errors"))
+    assert execute_options(parsed("-j", "4")).jobs == 4
+    for words in (("-k", "--ignore-errors"), ("-j", "0"), ("-i", "-j", "2")):
+        with pytest.raises(UsageError):
+            execute_options(parsed(*words))
 
 
 class Answering(Console):

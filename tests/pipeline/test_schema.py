@@ -32,7 +32,7 @@ stages:
     deps: [a, "${b}"]
     params: [lr, {f.yaml: [a.b]}, {g.yaml: }]
     outs: [o, {p: {cache: false, persist: true, push: false, remote: r, labels: [l], meta: 3, checkpoint: true}}]
-    metrics: [{m.json: {cache: false}}, n.json: ]
+    metrics: [{m.json: {cache: false}}, n.json: {}]
     plots: [{p.csv: {x: a, y: b, header: false}}, {q.csv: [{x: a}, {x: b}]}]
     vars: [{k: 1}]
     frozen: true
@@ -72,6 +72,12 @@ STAGE = "stages:\n  a:\n    cmd: x\n    "
         ("stages:\n  1:\n    cmd: b\n", "stages[1]", 2, "quotes"),
         (STAGE + "depz: [b]\n", "stages.a.depz", 4, "did you mean 'deps'?"),
         (STAGE + "live: x\n", "stages.a.live", 4, "no 'live' any more"),
+        (STAGE + "outs: [o: ]\n", "stages.a.outs[0].o", 4, "expected a mapping of options, found nothing"),
+        (STAGE + "matrix: {}\n", "stages.a.matrix", 4, "no axes"),
+        ("plots: [a: {x: 1}]\n", "plots[0].a.x", 1, "a column or a list of columns"),
+        ("plots: [a: {y: {f.csv: {b: 1}}}]\n", "plots[0].a.y.f.csv", 1, "a column or a list of columns"),
+        ("plots: [a: {y: {f.csv: [b, 1]}}]\n", "plots[0].a.y.f.csv[1]", 1, "expected text"),
+        ("plots: [a: {title: [b]}]\n", "plots[0].a.title", 1, "expected text"),
         (STAGE + "frozen: 'yes'\n", "stages.a.frozen", 4, "expected true or false, found the text 'yes'"),
         (STAGE + "always_changed: 1\n", "stages.a.always_changed", 4, "the number 1"),
         (STAGE + "deps: b\n", "stages.a.deps", 4, "expected a list of texts"),
