@@ -46,7 +46,9 @@ def test_a_working_directory_outside_the_project(project: TestProject) -> None:
     assert project.read(".gitignore") == "/o\n"
     assert project.ob("status", "--json").json == {}
     (project.root.parent / "x").write_text("y\n")
-    assert project.ob("status", "--json").json == {"s": [{"changed deps": {"../x": "modified"}}]}
+    assert project.ob("status", "--json").json == {
+        "s": [{"changed deps": {str(project.root.parent / "x"): "modified"}}]
+    }
     write(project, "stages:\n  s:\n    wdir: ..\n    cmd: echo > out\n    outs: [out]\n")
     refused = project.ob("repro")
     assert refused.code == 1

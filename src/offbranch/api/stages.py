@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from offbranch.api.selecting import select_for
 from offbranch.api.session import Session, opened, working_directory
-from offbranch.base.paths import RepoPath
+from offbranch.base.paths import AbsPath, RepoPath
 from offbranch.base.records import record, replace
 from offbranch.experiments.loading import load
 from offbranch.experiments.part_changes import parts_differ
@@ -23,12 +23,14 @@ class StageReport:
     """Attributes:
     stage: The stage.
     status: What differs.
-    cwd: Directory of the project that the user is in, which paths are shown from.
+    root: Where the project is; paths outside of it are shown from the top of the file system.
+    cwd: Directory of the project that the user is in, which all others are shown from.
     reasons: The same in sentences, the most telling first.
     """
 
     stage: Stage
     status: StageStatus
+    root: AbsPath
     cwd: RepoPath
     reasons: tuple[Reason, ...]
 
@@ -77,6 +79,7 @@ def status(
             if changes.is_changed:
                 found.append(
                     StageReport(
+                        root=project.root,
                         stage=stage,
                         status=changes,
                         cwd=cwd,

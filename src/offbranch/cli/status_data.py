@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from offbranch.api.stages import StageReport
-from offbranch.base.paths import PIPELINE_FILE, RepoPath, is_external
-from offbranch.pipeline.stage import Stage
+from offbranch.base.paths import PIPELINE_FILE, AbsPath, RepoPath, is_external, relative_to
+from offbranch.pipeline.stage import DATASET_PREFIX, Stage
 from offbranch.pipeline.status import Change, ChangeKind, StageStatus
 
 
@@ -24,9 +24,9 @@ def status_data(report: StageReport) -> list[Any]:
     found: list[Any] = []
     if status.deps:
         changes = _deps(stage, status).items()
-        found.append({"changed deps": {_shown(stage, item, report.cwd): change for item, change in changes}})
+        found.append({"changed deps": {_shown(report, item): change for item, change in changes}})
     if status.outs:
-        found.append({"changed outs": {_shown(stage, one.item, report.cwd): _word(one) for one in status.outs}})
+        found.append({"changed outs": {_shown(report, one.item): _word(one) for one in status.outs}})
     if status.always:
         found.append("always changed")
     if status.command:
@@ -46,8 +46,13 @@ def status_lines(data: Sequence[Any]) -> Iterator[str]:
             yield from _items(items, "\t\t")
 
 
-def _shown(stage: Stage, written: str, cwd: RepoPath) -> str:
-    return written if is_external(written) else posixpath.relpath(posixpath.join(stage.wdir, written), cwd or ".")
+def _shown(report: StageReport, written: str) -> str:
+    if is_external(written):
+        return written
+    path = posixpath.normpath(posixpath.join(report.stage.wdir, written))
+    place = AbsPath(posixpath.normpath(posixpath.join(report.root, path)))
+    inside = relative_to(place, report.root)
+    return place if inside is None else posixpath.relpath(inside or ".", report.cwd or ".")
 
 
 def _deps(stage: Stage, status: StageStatus) -> dict[str, Any]:
@@ -67,8 +72,9 @@ def _deps(stage: Stage, status: StageStatus) -> dict[str, Any]:
 
 
 def _word(change: Change) -> str:
-    """Returns DVC's word for a path: one that was not recorded before counts as modified."""
-    return ChangeKind.MODIFIED.value if change.kind is ChangeKind.NEW else change.kind.value
+    """Returns DVC's word for an item: a path that was not recorded before counts as modified, a dataset as new."""
+    is_new_path = change.kind is ChangeKind.NEW and not change.item.startswith(DATASET_PREFIX)
+    return ChangeKind.MODIFIED.value if is_new_path else change.kind.value
 
 
 def _items(items: dict[str, Any], indent: str) -> Iterator[str]:
