@@ -43,7 +43,7 @@ def read_directory(reader: DirectoryReader, *, ignores: Ignores, cache: LocalCac
     Raises:
         OffbranchError: A pipeline file is malformed.
     """
-    wanted = wanted_of(load_pipelines(reader, ignores=ignores))
+    wanted = wanted_of(load_pipelines(reader, ignores=ignores, root=reader.root))
     return read_revision(wanted, DirectoryFiles(reader, cache), cache, param_deps=param_deps)
 
 
