@@ -37,6 +37,13 @@ TWO_STAGES = {
 }
 
 
+TWO_ARMS = {
+    **SIMPLE,
+    "dvc.yaml": DVC_YAML
+    + "  side:\n    cmd: cp data.txt side.txt\n    deps:\n    - data.txt\n    outs:\n    - side.txt\n",
+}
+
+
 @dataclass(frozen=True)
 class Scenario:
     """A command to be killed.
@@ -112,6 +119,12 @@ def with_changed_output(project: TestProject) -> None:
     project.write("model.txt", "made by hand\n")
 
 
+def with_changed_data(project: TestProject) -> None:
+    user_work(project)
+    assert project.ob("repro").code == 0
+    project.write("data.txt", "changed\n")
+
+
 def restorable(project: TestProject) -> None:
     user_work(project)
     for rate in ("0.5", "0.1"):
@@ -177,6 +190,9 @@ SCENARIOS = {
     "rename": Scenario(("exp", "rename", "first", "other"), with_experiment, is_done=has_experiment("other")),
     "remove": Scenario(("exp", "remove", "first"), with_experiment, is_done=lacks_experiment("first")),
     "repro": Scenario(("repro",), user_work, files=STAGES, every=3),
+    "repro-side-by-side": Scenario(
+        ("repro", "-j", "2"), with_changed_data, files=tuple(TWO_ARMS.items()), every=3
+    ),
     "repro-restores": Scenario(("repro",), restorable, every=3),
     "add": Scenario(("add", "big.bin"), with_data),
     "add-directory": Scenario(("add", "data"), with_data, every=3),

@@ -10,7 +10,7 @@ from typing import Final
 from offbranch.base.errors import OffbranchError
 from offbranch.base.paths import LOCK_FILE, PARAMS_FILE, PIPELINE_FILE, RepoPath
 from offbranch.base.records import record
-from offbranch.pipeline.stage import Dependency, LockedStage, Output, OutputKind, Pipelines, Stage
+from offbranch.pipeline.stage import DATASET_PREFIX, Dependency, LockedStage, Output, OutputKind, Pipelines, Stage
 
 _DEFAULT_PARAMS: Final = RepoPath(PARAMS_FILE)
 # Where imported dependencies come from when that is no file of this project.
@@ -89,7 +89,7 @@ def wanted_of(pipelines: Pipelines) -> Wanted:
             _item(stage, dep)
             for stage in pipelines.stages
             for dep in stage.deps
-            if dep.source is None or not _FOREIGN & dep.source.keys()
+            if not dep.written.startswith(DATASET_PREFIX) and (dep.source is None or not _FOREIGN & dep.source.keys())
         ),
         outs=tuple(_item(stage, out) for stage, out in outputs if out.kind is OutputKind.OUT),
         recorded={out.path: _item(stage, out) for stage, out in outputs if out.path is not None},
