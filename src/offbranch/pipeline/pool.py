@@ -25,7 +25,8 @@ from offbranch.pipeline.signals import Received, signals_recorded
 MAX_LINE = 1 << 16  # a longer one, without an end, is cut: it must not fill the memory
 _WAITING = 1 << 10  # chunks read but not shown yet, before commands have to wait: 64 MB at most
 _DRAIN_S = 0.2
-_SOON_S = 0.005
+_MOMENT_S = 0.02
+_SOON_S = 0.05
 _LOOK_S = 0.5
 
 
@@ -240,6 +241,10 @@ class _Pump:
     def _close_end(self, command: _Command, end: int) -> None:
         self._show(command.targets.pop(end), command.lines.pop(end).end())
         os.close(end)
+        if not command.targets:
+            # Most have ended a moment later, and to look again at once costs less than to wait for the next round.
+            with suppress(subprocess.TimeoutExpired):
+                command.process.wait(_MOMENT_S)
 
     def _show(self, target: int, text: bytes) -> None:
         if not text:
