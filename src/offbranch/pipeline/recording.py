@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from offbranch.base.errors import OffbranchError, StageFailedError
 from offbranch.base.files import write_if_changed
 from offbranch.base.paths import LOCK_FILE, PIPELINE_FILE, RepoPath, join
-from offbranch.base.records import record
+from offbranch.base.records import record, replace
 from offbranch.pipeline.checks import check_places
 from offbranch.pipeline.datafile import update_datafile_text
 from offbranch.pipeline.events import FileWritten
@@ -130,6 +130,18 @@ def record_stage(
     keep_run(stage, entry, bench)
     files, _ = keep_ignored(stage, bench)
     return files if entry == locked else (write_lock_entry(stage, entry, bench), *files)
+
+
+def record_outputs(
+    stage: Stage, locked: LockedStage, items: Mapping[str, LockedItem], bench: Workbench
+) -> tuple[RepoPath, ...]:
+    """Records what some outputs of a stage hold, by their paths as written; the rest of its record stays."""
+    if stage.name is not None:
+        outs = tuple(items.get(item.written, item) for item in locked.outs)
+        return (write_lock_entry(stage, replace(locked, outs=outs), bench),)
+    text = update_datafile_text(bench.reader.read_bytes(stage.file).decode(), stage.file, items)
+    write_if_changed(join(bench.root, stage.file), text.encode())
+    return (stage.file,)
 
 
 def record_data(
