@@ -70,3 +70,15 @@ def test_without_a_reachable_remote_it_says_so(project: TestProject, config: str
     recorder = Recorder()
     assert pulled(project, recorder).error is not None
     assert any(message in warning.text for warning in recorder.of(Warned))
+
+
+def test_a_run_of_another_clone_is_taken_with_its_outputs(project: TestProject) -> None:
+    """The remote has the run-cache, this clone neither lock file nor cache: nothing needs to run."""
+    project.ob("checkout", "data")
+    os.unlink(project.root / "dvc.lock")
+    result = pulled(project, Recorder())
+    assert result.error is None
+    assert [done.action.value for done in result.stages] == ["checkout", "restore"]
+    assert project.read("a.txt") == "x\n"
+    assert not project.exists("ran")
+    assert project.exists("dvc.lock")

@@ -124,6 +124,15 @@ def fetch_ids(
     return tuple(problem.error for problem in moved.problems)
 
 
+def fetch_runs(project: Project, setting: RemoteSetting, reporter: Reporter) -> tuple[OffbranchError, ...]:
+    """Gets the entries of the run-cache that a remote has, if it can be listed; returns what went wrong: nothing."""
+    with Connections() as connections:
+        files = connections.files(setting)
+        if files.can_list:
+            fetch_run_cache(project.cache.root, files, jobs=jobs_of(setting, None), reporter=reporter)
+    return ()
+
+
 def raise_problems(moved: Moved, verb: str) -> None:
     """Raises what a transfer could not do, once the rest is done and told.
 

@@ -1,8 +1,8 @@
 """Where `--pull` gets missing content from: the project's default data remote."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from offbranch.base.errors import MissingDataError, OffbranchError
+from offbranch.base.errors import Interrupted, MissingDataError, OffbranchError
 from offbranch.base.events import Reporter, Warned
 from offbranch.base.plugins import load
 from offbranch.project import Project
@@ -13,7 +13,10 @@ Fetch = Callable[[Sequence[ObjectId]], frozenset[ObjectId]]
 
 
 def fetch_of(project: Project, reporter: Reporter) -> Fetch | None:
-    """Returns what fetches objects into the cache; None, with a warning, where there is no remote to fetch from."""
+    """Returns what fetches objects into the cache; None, with a warning, where there is no remote to fetch from.
+
+    What the remote has of the run-cache is fetched now: a stage that ran elsewhere need not run here.
+    """
     if default_remote(project.config) is None:
         reporter.emit(
             Warned(
@@ -23,6 +26,7 @@ def fetch_of(project: Project, reporter: Reporter) -> Fetch | None:
         )
         return None
     setting = resolve_remote(project.config, None, root=project.root)
+    _tell(reporter, _attempt(lambda: load("offbranch.experiments.move_data:fetch_runs")(project, setting, reporter)))
 
     def fetch(ids: Sequence[ObjectId]) -> frozenset[ObjectId]:
         return _fetch(project, setting, ids, reporter)
@@ -33,12 +37,21 @@ def fetch_of(project: Project, reporter: Reporter) -> Fetch | None:
 def _fetch(
     project: Project, setting: RemoteSetting, ids: Sequence[ObjectId], reporter: Reporter
 ) -> frozenset[ObjectId]:
-    errors: tuple[OffbranchError, ...]
-    try:
-        errors = load("offbranch.experiments.move_data:fetch_ids")(project, setting, ids, reporter)
-    except OffbranchError as error:  # without its data a stage may still run
-        errors = (error,)
-    for each in errors:
-        if not isinstance(each, MissingDataError):
-            reporter.emit(Warned(text=each.message, hint=each.hint))
+    fetch_ids = load("offbranch.experiments.move_data:fetch_ids")
+    _tell(reporter, _attempt(lambda: fetch_ids(project, setting, ids, reporter)))
     return frozenset(id for id in ids if project.cache.has_all(id))
+
+
+def _attempt(action: Callable[[], tuple[OffbranchError, ...]]) -> tuple[OffbranchError, ...]:
+    try:
+        return action()
+    except Interrupted:
+        raise
+    except OffbranchError as error:  # without its data a stage may still run
+        return (error,)
+
+
+def _tell(reporter: Reporter, errors: Iterable[OffbranchError]) -> None:
+    for error in errors:
+        if not isinstance(error, MissingDataError):
+            reporter.emit(Warned(text=error.message, hint=error.hint))

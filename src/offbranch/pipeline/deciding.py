@@ -10,17 +10,22 @@ from offbranch.pipeline.run_cache import find_run
 from offbranch.pipeline.stage import LockedStage, Stage
 from offbranch.pipeline.workbench import Workbench
 from offbranch.storage.objects import ObjectId
+from offbranch.storage.whole import CacheLook
 
 
 def run_look_up(bench: Workbench) -> RunLookUp:
-    """Returns the look-up in the run-cache of a workbench."""
+    """Returns the look-up in the run-cache of a workbench; outputs that are not here are fetched where that is wanted."""
+    is_here = CacheLook(cache=bench.cache, state=bench.state)
+
+    def is_cached(id: ObjectId) -> bool:
+        return is_here(id) or (bench.fetch is not None and id in bench.fetch((id,)))
 
     def look_up(stage: Stage, wanted: LockedStage) -> LockedStage | None:
         return find_run(
             bench.cache.root,
             wanted,
             tuple(sorted(out.written for out in stage.outs)),
-            is_cached=bench.cache.has_all,
+            is_cached=is_cached,
             on_corrupt=lambda path: None,
         )
 
@@ -35,7 +40,7 @@ def facts_of(bench: Workbench, stages: Iterable[Stage]) -> Facts:
         reader=bench.reader,
         state=bench.state,
         ignore=bench.ignore,
-        is_cached=bench.cache.has_all,
+        is_cached=CacheLook(cache=bench.cache, state=bench.state),
     )
 
 
