@@ -9,7 +9,6 @@ import errno
 import itertools
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from types import TracebackType
 
 from offbranch.base.errors import CorruptObjectError, MissingDataError, OffbranchError
 from offbranch.base.files import TEMPORARY_PREFIX, remove_file
@@ -29,6 +28,8 @@ from offbranch.storage.hashing import (
     read_error,
     settled_status,
 )
+from offbranch.storage.incoming import Incoming
+from offbranch.storage.large import map_large
 from offbranch.storage.links import (
     CREATE_FLAGS,
     DEFAULT_LINK_KINDS,
@@ -233,14 +234,15 @@ class LocalCache:
         """Writes an object whose bytes the caller has hashed, whether it is there or not."""
         self._write(self._fan_out(id[:2]), id, data)
 
-    def incoming(self) -> "Incoming":
+    def incoming(self) -> Incoming:
         """Returns a context for an object that comes in piece by piece; may be called from several threads."""
         self._make_directory(self._objects)
         path = AbsPath(os.path.join(self._objects, f"{self._temporary}-{next(self._numbers)}"))
         try:
-            return Incoming(self, path, os.open(path, CREATE_FLAGS, _MODE))
+            descriptor = os.open(path, CREATE_FLAGS, _MODE)
         except OSError as error:
             raise self._write_error(error) from error
+        return Incoming(path, descriptor, give_name=self._give_name, explain=self._write_error)
 
     def present(self, ids: Collection[ObjectId]) -> frozenset[ObjectId]:
         """Returns those of the ids under whose names something stands, trusted or not; directories are read, not files."""
@@ -289,15 +291,18 @@ class LocalCache:
     def add_files(self, paths: Iterable[str], sizes: Iterable[int], mtimes_ns: Iterable[int]) -> list[str]:
         """Stores many files whose size and time stamp are known, and returns their md5s in the same order.
 
-        The loop runs once per file of a directory: two opens, one read, one write and one rename, nothing else.
+        The loop runs once per file of a directory: two opens, one read, one write and one rename, nothing else. Large
+        files come last, several at a time.
         """
         added: set[str] = set()  # not kept: somebody else's gc may run before the next call
         directories, fresh = self._directories, self._fresh
         open_file, close_file, read, status_of = os.open, os.close, os.read, os.fstat
         result: list[str] = []
+        large: dict[int, str] = {}
         for path, size, mtime_ns in zip(paths, sizes, mtimes_ns, strict=True):
             if size >= SMALL_SIZE:
-                result.append(self.add_file(AbsPath(path)).id)
+                large[len(result)] = path
+                result.append("")
                 continue
             try:
                 source = open_file(path, READ_FLAGS)
@@ -320,7 +325,12 @@ class LocalCache:
             if prefix in fresh or not self.has(ObjectId(md5)):
                 self._write(directory, md5, data)
             added.add(md5)
+        for place, md5 in zip(large, map_large(self._add_path, tuple(large.values())), strict=True):
+            result[place] = md5
         return result
+
+    def _add_path(self, path: str) -> str:
+        return self.add_with_status(AbsPath(path))[0]
 
     def sweep_temporaries(self, *, older_than_ns: int) -> int:
         """Removes what killed processes left behind and returns the number of files.
@@ -375,6 +385,17 @@ class LocalCache:
             if n_hashed == n_before:
                 break
         return digest.hexdigest(), n_hashed
+
+    def _give_name(self, own: Incoming, id: ObjectId, mtime_ns: int | None) -> None:
+        self._protect(own.descriptor)
+        if mtime_ns is not None and os.utime in os.supports_fd:
+            # A hard link shows this time; the present one would be too young for the state database.
+            os.utime(own.descriptor, ns=(mtime_ns, mtime_ns))
+        if not self.has(id):
+            is_large = os.fstat(own.descriptor).st_size >= _LARGE
+            os.replace(own.path, self._fan_out(id[:2]) + id[2:])
+            if is_large:
+                self.written.append(id)
 
     def _store(self, id: ObjectId, data: bytes) -> None:
         if not self.has(id):
@@ -452,44 +473,6 @@ class LocalCache:
             if full
             else "check its permissions, or choose another place (cache.dir in .dvc/config)",
         )
-
-
-class Incoming:
-    """An object on its way in: an open temporary file, which goes away unless it is published."""
-
-    def __init__(self, cache: LocalCache, path: AbsPath, descriptor: int) -> None:
-        self.path = path
-        self.descriptor = descriptor
-        self._cache = cache
-
-    def __enter__(self) -> "Incoming":
-        return self
-
-    def write(self, data: bytes) -> None:
-        """Writes a piece; raises OffbranchError when the disk is full."""
-        try:
-            write_all(self.descriptor, data)
-        except OSError as error:
-            raise self._cache._write_error(error) from error
-
-    def publish(self, id: ObjectId, *, mtime_ns: int | None = None) -> None:
-        """Gives the object its name, unless there is a sound one. The caller has hashed what was written."""
-        cache = self._cache
-        cache._protect(self.descriptor)
-        if mtime_ns is not None and os.utime in os.supports_fd:
-            # A hard link shows this time; the present one would be too young for the state database.
-            os.utime(self.descriptor, ns=(mtime_ns, mtime_ns))
-        if not cache.has(id):
-            is_large = os.fstat(self.descriptor).st_size >= _LARGE
-            os.replace(self.path, cache._fan_out(id[:2]) + id[2:])
-            if is_large:
-                cache.written.append(id)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        os.close(self.descriptor)
-        remove_file(self.path)
 
 
 def _names(directory: str) -> list[str]:

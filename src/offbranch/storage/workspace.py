@@ -8,8 +8,9 @@ import stat
 from collections.abc import Mapping, Sequence
 
 from offbranch.base.paths import AbsPath, RepoPath
-from offbranch.storage.hashing import digest_file, read_error, special_file_error
+from offbranch.storage.hashing import SMALL_SIZE, digest_file, read_error, special_file_error
 from offbranch.storage.ignore import IgnoreRules
+from offbranch.storage.large import map_large
 from offbranch.storage.listing import Listing, listing_bytes, listing_id, make_listing
 from offbranch.storage.objects import Content, ObjectId
 from offbranch.storage.scan import Scan, scan_directory, stamp_of
@@ -86,12 +87,17 @@ def list_scan(path: AbsPath, scan: Scan, *, state: StateDb | None, observed_ns: 
 
 def hash_scan(path: AbsPath, scan: Scan, *, state: StateDb | None) -> list[str]:
     """Returns the md5 of each file of a walk, reading only those that the database does not know."""
-    names = scan.paths
+    names, sizes = scan.paths, scan.numbers[::4]
     prefix = path + os.sep
-    return [
-        md5 if md5 is not None else digest_file(prefix + name)[0]
-        for md5, name in zip(known_md5s(path, scan, names, state=state), names, strict=True)
-    ]
+    md5s = known_md5s(path, scan, names, state=state)
+    large = [place for place, md5 in enumerate(md5s) if md5 is None and sizes[place] >= SMALL_SIZE]
+    for place, found in zip(large, map_large(_digest, [prefix + names[place] for place in large]), strict=True):
+        md5s[place] = found
+    return [md5 if md5 is not None else _digest(prefix + names[place]) for place, md5 in enumerate(md5s)]
+
+
+def _digest(path: str) -> str:
+    return digest_file(path)[0]
 
 
 def known_md5s(path: AbsPath, scan: Scan, names: Sequence[str], *, state: StateDb | None) -> list[str | None]:
