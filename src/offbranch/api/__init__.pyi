@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from offbranch.api.care import fsck, gc
 from offbranch.api.config import cache_dir, get_config, list_config, set_config, unset_config
 from offbranch.api.config_levels import Level as ConfigLevel
 from offbranch.api.data import add
@@ -40,6 +41,8 @@ from offbranch.api.stage_edit import NewStage, add_stage
 from offbranch.api.stage_remove import remove
 from offbranch.api.stages import dag, status
 from offbranch.api.stages import stages as list_stages
+from offbranch.experiments.fsck import FsckOptions
+from offbranch.experiments.kept import GcScope
 from offbranch.experiments.remove import Removal
 from offbranch.experiments.save import SaveRequest
 from offbranch.views.listing import ListOptions
@@ -50,6 +53,8 @@ __all__ = [
     "ConfigLevel",
     "DataStatusOptions",
     "Frozen",
+    "FsckOptions",
+    "GcScope",
     "ListOptions",
     "ListRequest",
     "NewStage",
@@ -84,6 +89,8 @@ __all__ = [
     "exp_save",
     "exp_show",
     "exp_table",
+    "fsck",
+    "gc",
     "get_config",
     "init",
     "list_config",

@@ -58,6 +58,8 @@ COMMANDS: Mapping[str, Command] = {
         ("diff", "diff", "compare the data of two commits"),
         ("ls", "ls", "list the files of a project, those of Git and the data"),
         ("du", "du", "show how much space the files of a project take"),
+        ("gc", "gc", "remove data that nothing uses from the cache"),
+        ("fsck", "fsck", "check the cache, and repair it"),
         ("dag", "dag", "draw which stage needs which"),
         ("freeze", "freeze", "keep a stage or .dvc file from running or changing"),
         ("unfreeze", "unfreeze", "let a frozen stage or .dvc file go"),
@@ -108,7 +110,7 @@ ALIASES: Mapping[str, str] = {
 }
 # Commands of DVC 3.67 that later versions bring; each gets one honest line instead of "unknown".
 LATER: frozenset[str] = frozenset(
-    "artifacts gc get get-url import"
+    "artifacts get get-url import"
     " import-db import-url install list-url ls-url metrics params plots queue studio update".split()
 ) | {"exp clean", "exp push", "exp pull"}
 

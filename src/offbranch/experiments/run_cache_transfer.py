@@ -23,7 +23,7 @@ def push_run_cache(cache_root: AbsPath, files: RemoteFiles, *, jobs: int | None,
     if not _has_run_cache(files, reporter):
         return 0
     there = {file.key for file in files.iter_files(_RUNS)}
-    new = [key for key in sorted(_local_keys(cache_root)) if key not in there]
+    new = [key for key in sorted(local_keys(cache_root)) if key not in there]
 
     def send(key: str) -> None:
         path = AbsPath(os.path.join(cache_root, key))
@@ -36,7 +36,7 @@ def fetch_run_cache(cache_root: AbsPath, files: RemoteFiles, *, jobs: int | None
     """Gets entries that are not here; returns how many. One that is corrupt is left out, with a warning."""
     if not _has_run_cache(files, reporter):
         return 0
-    here = set(_local_keys(cache_root))
+    here = set(local_keys(cache_root))
     new = [file.key for file in files.iter_files(_RUNS) if file.key not in here and is_entry_name(file.key)]
 
     def get(key: str) -> None:
@@ -55,7 +55,9 @@ def _has_run_cache(files: RemoteFiles, reporter: Reporter) -> bool:
     return files.can_list
 
 
-def _local_keys(cache_root: AbsPath) -> Iterator[str]:
+def local_keys(cache_root: AbsPath) -> Iterator[str]:
+    """Yields the keys of the entries in a cache: `runs/…`."""
+    """Yields the keys of the entries in a cache: `runs/…`."""
     top = os.path.join(cache_root, _RUNS)
     for directory, _, names in os.walk(top):
         inside = os.path.relpath(directory, cache_root).replace(os.sep, "/")

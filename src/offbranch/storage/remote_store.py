@@ -93,11 +93,16 @@ class RemoteStore:
 
     def iter_objects(self) -> Iterator[ObjectId]:
         """Yields the id of every object; other files are left out."""
+        for id, _ in self.iter_sized():
+            yield id
+
+    def iter_sized(self) -> Iterator[tuple[ObjectId, int]]:
+        """Yields the id of every object with its size, 0 where the server does not say."""
         for file in self.files.iter_files(self._prefix.rstrip("/")):
             directory, _, name = file.key.removeprefix(self._prefix).partition("/")
             if len(directory) == 2 and "/" not in name and len(name) >= 30:
                 try:
-                    yield parse_object_id(directory + name)
+                    yield parse_object_id(directory + name), file.size or 0
                 except ValueError:
                     continue
 
