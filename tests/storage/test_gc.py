@@ -122,7 +122,7 @@ def test_a_killed_removal_leaves_whole_directories(cache: LocalCache, monkeypatc
         remove(path)
 
     monkeypatch.setattr(gc_module, "remove_file", fails_in_the_middle)
-    with pytest.raises(OffbranchError, match="cannot remove '.*': input/output error"):
+    with pytest.raises(OffbranchError, match=r"cannot remove '.*': input/output error"):
         apply_gc(plan, cache)
     fresh = LocalCache(cache.root)
     assert all(not fresh.has(id) or fresh.has_all(id) for id in directories)

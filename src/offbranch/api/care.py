@@ -14,7 +14,7 @@ from offbranch.experiments.collect_garbage import Collection, apply_collection, 
 from offbranch.experiments.data_remotes import DataScope
 from offbranch.experiments.fsck import FsckOptions, FsckReport, examine
 from offbranch.experiments.kept import GcScope, check_scope
-from offbranch.experiments.repair import repair
+from offbranch.experiments.repair import repair_all
 from offbranch.project import Project
 
 
@@ -74,8 +74,7 @@ def fsck(scope: DataScope, session: Session, options: FsckOptions) -> FsckReport
         with opened(session) as project:
             return examine(project, scope, options, session.reporter, cwd=working_directory(project, session))
     with held(session) as (project, _):
-        report = examine(project, scope, options, session.reporter, cwd=working_directory(project, session))
-        return replace(report, findings=repair(project, report, options, session.reporter))
+        return repair_all(project, scope, options, session.reporter, cwd=working_directory(project, session))
 
 
 def _other_projects(stack: ExitStack, scope: GcScope, session: Session, project: Project) -> tuple[Project, ...]:

@@ -238,6 +238,9 @@ def _findings(
                 known.texts.append(f"{path} ({use.revision})" if use.revision else path)
                 if not use.revision:
                     known.files.append(RepoPath(path))
+    aside: dict[str, list[AbsPath]] = {}  # where an interrupted repair moved them, and links lead no longer
+    for moved, _ in iter_set_aside(project.cache) if bad else ():
+        aside.setdefault(os.path.basename(moved).rpartition("-")[0], []).append(moved)
     for id in sorted(bad):
         found, known = bad[id], users[id]
         path = cache.path_of(id)
@@ -249,7 +252,11 @@ def _findings(
             uses=tuple(known.uses),
             users=tuple(known.texts),
             files=tuple(known.files),
-            links=tuple(file for file in known.files if _is_link_to(join(project.root, file), path)),
+            links=tuple(
+                file
+                for file in known.files
+                if any(_is_link_to(join(project.root, file), place) for place in (path, *aside.get(id, ())))
+            ),
             detail=found.detail,
         )
 

@@ -11,7 +11,8 @@ from offbranch.base.errors import OffbranchError, UsageError
 from offbranch.base.events import Reporter
 from offbranch.base.paths import AbsPath, RepoPath, join
 from offbranch.base.records import replace
-from offbranch.experiments.fsck import Finding, FsckOptions, FsckReport, Kind
+from offbranch.experiments.data_remotes import DataScope
+from offbranch.experiments.fsck import Finding, FsckOptions, FsckReport, Kind, examine
 from offbranch.project import Project
 from offbranch.storage.fsck import Condition, check_object, protect
 from offbranch.storage.hashing import hash_file
@@ -29,9 +30,33 @@ from offbranch.storage.workspace import list_directory
 _OBJECTS = (Kind.CORRUPT, Kind.MALFORMED, Kind.MISSING)
 
 
-def repair(project: Project, report: FsckReport, options: FsckOptions, reporter: Reporter) -> tuple[Finding, ...]:
+def repair_all(
+    project: Project, scope: DataScope, options: FsckOptions, reporter: Reporter, *, cwd: RepoPath
+) -> FsckReport:
+    """Examines a project and repairs what can be repaired; see `api.care.fsck`.
+
+    Lists of directories come first: only with them is it known which files need the other objects. Whenever one has come
+    back, everything is examined again.
+    """
+    report = examine(project, scope, options, reporter, cwd=cwd)
+    lists = [finding for finding in report.findings if finding.kind in _OBJECTS and is_directory(ObjectId(finding.id))]
+    done = _repair(project, lists, options, reporter)
+    back = tuple(finding for finding in done if finding.repaired)
+    if not back:
+        rest = [finding for finding in report.findings if finding not in lists]
+        return replace(report, findings=(*done, *_repair(project, rest, options, reporter)))
+    again = examine(project, scope, options, reporter, cwd=cwd)
+    tried = {finding.id: finding for finding in done}
+    rest = [finding for finding in again.findings if finding.id not in tried and finding.kind is not Kind.SET_ASIDE]
+    left = tuple(finding for finding in done if not finding.repaired)
+    return replace(again, findings=(*back, *left, *_repair(project, rest, options, reporter)))
+
+
+def _repair(
+    project: Project, found: Iterable[Finding], options: FsckOptions, reporter: Reporter
+) -> tuple[Finding, ...]:
     """Repairs what can be repaired and returns all findings with what was done about them."""
-    findings = [_step(project, finding) for finding in report.findings]
+    findings = [_step(project, finding) for finding in found]
     findings = [_from_workspace(project, finding) if _is_open(finding) else finding for finding in findings]
     findings = _from_remotes(project, findings, options, reporter)
     return tuple(_link_again(project, finding) if finding.kind in _OBJECTS else finding for finding in findings)
