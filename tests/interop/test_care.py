@@ -23,9 +23,7 @@ def runs(project: PeerProject) -> set[str]:
 def twins_with_history(tmp_path: Path, dvc: str) -> tuple[PeerProject, PeerProject]:
     """Two branches, a tag, a directory that changes, experiments of DVC; the workspace is as HEAD."""
     config = f"[core]\nremote = r\n['remote \"r\"']\nurl = {tmp_path / 'r'}\n"
-    project = make_peer_project(
-        tmp_path / "ob", dvc, {"dvc.yaml": STAGES, "params.yaml": "lr: 1\n"}, config=config
-    )
+    project = make_peer_project(tmp_path / "ob", dvc, {"dvc.yaml": STAGES, "params.yaml": "lr: 1\n"}, config=config)
     for version in ("1", "2", "3"):
         project.write("params.yaml", f"lr: {version}\n")
         project.write("d/same", "same")

@@ -17,6 +17,7 @@ from offbranch.experiments.refs import list_experiments
 from offbranch.experiments.used import RevisionOutputs, UsedOutput
 from offbranch.git.objects import ObjectReader
 from offbranch.project import Project
+from offbranch.storage.connections import Connections
 from offbranch.storage.gc import (
     Closure,
     GcPlan,
@@ -31,7 +32,7 @@ from offbranch.storage.listing import Listing
 from offbranch.storage.local import LocalCache
 from offbranch.storage.objects import ObjectId, is_directory
 from offbranch.storage.remote_setting import RemoteSetting, resolve_remote
-from offbranch.storage.remote_store import Store, close_store, open_store, present_in
+from offbranch.storage.remote_store import present_in
 from offbranch.storage.set_aside import old_set_aside
 
 
@@ -98,8 +99,9 @@ def plan_collection(
     _warn_of_sharing(project, others, reporter)
     uses = [uses_of(project, scope, reporter), *(uses_of(other, scope, reporter, lenient=True) for other in others)]
     parts: list[GcPart] = []
-    for is_legacy in (False, True):
-        parts += _plan_places(uses, scope, is_legacy, reporter)
+    with Connections() as connections:
+        for is_legacy in (False, True):
+            parts += _plan_places(uses, scope, is_legacy, connections, reporter)
     parts.sort(key=lambda part: part.setting is not None)
     gone = {part.is_legacy: frozenset(part.plan.ids) for part in parts if part.setting is None}
     return Collection(
@@ -127,40 +129,37 @@ def apply_collection(collection: Collection, project: Project, scope: GcScope, r
         if part.setting is None:
             apply_gc(part.plan, _view(project, part.is_legacy), tell=tell)
             continue
-        store = open_store(part.setting, jobs=scope.jobs, legacy=part.is_legacy)
-        try:
+        with Connections() as connections:
+            store = connections.store(part.setting, jobs=scope.jobs, legacy=part.is_legacy)
             apply_gc(part.plan, store, tell=tell)
-        finally:
-            close_store(store)
     for path in (*collection.temporaries, *collection.set_aside):
         remove_file(path)
 
 
-def _plan_places(uses: Sequence[Uses], scope: GcScope, is_legacy: bool, reporter: Reporter) -> Iterator[GcPart]:
+def _plan_places(
+    uses: Sequence[Uses], scope: GcScope, is_legacy: bool, connections: Connections, reporter: Reporter
+) -> Iterator[GcPart]:
     """Yields what goes of the objects of one age."""
     project = uses[0].project
     wanted = {id: used for each in reversed(uses) for id, used in (each.legacy if is_legacy else each.ids).items()}
-    lists = _lists(uses, wanted, scope, is_legacy)
+    lists = _lists(uses, wanted, scope, is_legacy, connections)
     closure = close_over(wanted, lists)
     keep = closure.ids
     if scope.not_in_remote:
-        keep = _lacking(project, scope, is_legacy, wanted, lists)
+        keep = _lacking(project, scope, is_legacy, wanted, lists, connections)
     here = plan_gc(iter_sized(_view(project, is_legacy)), keep)
     parts = [GcPart(setting=None, is_legacy=is_legacy, plan=here)]
     if scope.cloud:
         setting = resolve_remote(project.config, scope.remote, root=project.root)
-        store = open_store(setting, jobs=scope.jobs, legacy=is_legacy)
-        try:
-            parts.append(GcPart(setting=setting, is_legacy=is_legacy, plan=plan_gc(iter_sized(store), keep)))
-        finally:
-            close_store(store)
+        store = connections.store(setting, jobs=scope.jobs, legacy=is_legacy)
+        parts.append(GcPart(setting=setting, is_legacy=is_legacy, plan=plan_gc(iter_sized(store), keep)))
     if any(part.plan.files for part in parts):
         _refuse_unlisted(closure, wanted, scope, reporter)
     yield from parts
 
 
 def _lists(
-    uses: Sequence[Uses], wanted: dict[ObjectId, UsedOutput], scope: GcScope, is_legacy: bool
+    uses: Sequence[Uses], wanted: dict[ObjectId, UsedOutput], scope: GcScope, is_legacy: bool, connections: Connections
 ) -> dict[ObjectId, Listing]:
     """Returns the lists of the directories among some objects: from a cache, else from a data remote."""
     caches = [_view(each.project, is_legacy) for each in uses]
@@ -179,11 +178,8 @@ def _lists(
             settings.setdefault(setting.name, setting)
             absent.setdefault(setting.name, []).append(id)
     for name, ids in absent.items():
-        store = open_store(settings[name], jobs=scope.jobs, legacy=is_legacy)
-        try:
-            found.update((id, listing) for id in ids if (listing := read_list(store, id)) is not None)
-        finally:
-            close_store(store)
+        store = connections.store(settings[name], jobs=scope.jobs, legacy=is_legacy)
+        found.update((id, listing) for id in ids if (listing := read_list(store, id)) is not None)
     return found
 
 
@@ -201,15 +197,13 @@ def _lacking(
     is_legacy: bool,
     wanted: dict[ObjectId, UsedOutput],
     lists: dict[ObjectId, Listing],
+    connections: Connections,
 ) -> frozenset[ObjectId]:
     """Returns the objects that a data remote does not have; of a directory it lacks a part of, the whole."""
     keep: set[ObjectId] = set()
     setting = resolve_remote(project.config, scope.remote, root=project.root)
-    store: Store = open_store(setting, jobs=scope.jobs, legacy=is_legacy)
-    try:
-        there = present_in(store, close_over(wanted, lists).ids)
-    finally:
-        close_store(store)
+    store = connections.store(setting, jobs=scope.jobs, legacy=is_legacy)
+    there = present_in(store, close_over(wanted, lists).ids)
     for id in wanted:
         whole = close_over((id,), lists)
         if whole.unlisted or not whole.ids <= there:

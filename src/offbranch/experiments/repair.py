@@ -14,6 +14,7 @@ from offbranch.base.records import replace
 from offbranch.experiments.data_remotes import DataScope
 from offbranch.experiments.fsck import Finding, FsckOptions, FsckReport, Kind, examine
 from offbranch.project import Project
+from offbranch.storage.connections import Connections
 from offbranch.storage.fsck import Condition, check_object, protect
 from offbranch.storage.hashing import hash_file
 from offbranch.storage.links import DEFAULT_LINK_KINDS, Linker
@@ -21,7 +22,6 @@ from offbranch.storage.listing import listing_bytes, listing_id
 from offbranch.storage.local import LocalCache
 from offbranch.storage.objects import ObjectId, is_directory
 from offbranch.storage.remote_setting import RemoteSetting, resolve_remote
-from offbranch.storage.remote_store import close_store, open_store
 from offbranch.storage.set_aside import iter_set_aside, set_aside
 from offbranch.storage.transfer import fetch_objects
 from offbranch.storage.transfer_plan import Ends, Wanted
@@ -162,12 +162,10 @@ def _fetch(
     """Fetches objects; returns why that failed as a whole, or an empty text."""
     wanted = [Wanted(id=ObjectId(finding.id), path=next(iter(finding.users), finding.id)) for finding in findings]
     try:
-        store = open_store(setting, jobs=options.jobs, legacy=is_legacy)
-        try:
+        with Connections() as connections:
+            store = connections.store(setting, jobs=options.jobs, legacy=is_legacy)
             cache = project.cache.legacy_view() if is_legacy else project.cache
             fetch_objects(wanted, Ends(cache=cache, store=store, state=project.state, reporter=reporter))
-        finally:
-            close_store(store)
     except OffbranchError as error:
         return error.message
     return ""
