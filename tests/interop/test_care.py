@@ -66,7 +66,7 @@ def test_same_objects_left(twins_with_history: tuple[PeerProject, PeerProject], 
     assert objects(ours) == objects(theirs) and objects(ours) <= before
     assert runs(ours) == runs(theirs)
     for line in says.splitlines():
-        assert line in said
+        assert line.replace(" 1 objects ", " 1 object ") in said
     ours.dvc("fetch")
     assert ours.dvc("status", "--json").json == {}
 
