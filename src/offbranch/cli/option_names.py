@@ -24,6 +24,8 @@ OPTIONS: Mapping[str, str] = {
     "diff": "--targets= --json --show-hash --md --hide-missing --quiet --verbose --help",
     "ls": "--recursive --tree -L= --level= --dvc-only --rev= --size --show-hash --json --quiet --verbose --help",
     "du": "--rev= --summarize --json --quiet --verbose --help",
+    "gc": "--workspace --all-branches --all-tags --all-commits --all-experiments --rev= --date= -n= --num= --cloud -r= --remote= --not-in-remote -p= --projects= --skip-failed --dry --force -j= --jobs= --json --quiet --verbose --help",
+    "fsck": "--repair -r= --remote= --all-branches --all-tags --all-commits -j= --jobs= --json --quiet --verbose --help",
     "dag": "--dot --mermaid --md --collapse-foreach-matrix --full --outs --json --quiet --verbose --help",
     "freeze": "--quiet --verbose --help",
     "unfreeze": "--quiet --verbose --help",
