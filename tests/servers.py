@@ -24,12 +24,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import IO
 
 from programs import need
 
 MOTO = os.environ.get("OFFBRANCH_TEST_MOTO") or "moto_server"
 AZURITE = os.environ.get("OFFBRANCH_TEST_AZURITE") or "azurite-blob"
 _serial = count(1)
+_left_open: list[IO[str]] = []  # or the garbage collector complains, in the middle of another test
 
 
 @dataclass
@@ -427,6 +429,8 @@ def started(command: Sequence[str], sign: str, *, env: Mapping[str, str] | None 
             process.kill()
             process.wait()
         if drain.ident is not None:
-            drain.join(1)
-        if not drain.is_alive():  # a child that lives on holds the other end
+            drain.join(5)
+        if drain.is_alive():  # a child of the server that lives on holds the other end
+            _left_open.append(process.stdout)
+        else:
             process.stdout.close()

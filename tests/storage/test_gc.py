@@ -153,13 +153,13 @@ def test_set_aside(cache: LocalCache) -> None:
     now_ns = time.time_ns()
     for _ in range(2):
         id = cache.add_bytes(b"x")
-        set_aside(cache, cache.path_of(id), id)
-    names = [os.path.basename(path) for path, _ in iter_set_aside(cache)]
+        set_aside(cache.root, cache.path_of(id), id)
+    names = [os.path.basename(path) for path, _ in iter_set_aside(cache.root)]
     assert names == [f"{id}-1", f"{id}-2"]
-    assert old_set_aside(cache, now_ns=now_ns) == ()
-    assert len(old_set_aside(cache, now_ns=now_ns + (KEPT_DAYS + 1) * DAY_NS)) == 2
+    assert old_set_aside(cache.root, now_ns=now_ns) == ()
+    assert len(old_set_aside(cache.root, now_ns=now_ns + (KEPT_DAYS + 1) * DAY_NS)) == 2
     with pytest.raises(OffbranchError, match="cannot move"):
-        set_aside(cache, cache.path_of(id), id)
+        set_aside(cache.root, cache.path_of(id), id)
 
 
 def test_conditions_of_objects(cache: LocalCache) -> None:

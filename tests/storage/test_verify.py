@@ -120,18 +120,18 @@ def test_what_was_found_sound_counts_only_as_long_as_the_stamp_stays(bench: Benc
         assert not is_sound(cache, id, state=state)  # not there
 
 
-def test_an_object_that_may_not_be_removed_is_named_and_not_used(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_object_that_may_not_be_moved_is_named_and_not_used(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     id = bench.cache().add_bytes(b"shared")
     path = flip(bench, id)
-    real = os.unlink
+    real = os.rename
 
-    def unlink(target: str, *args: object, **kwargs: object) -> None:
-        if str(target) == str(path):
-            raise PermissionError(13, "Permission denied", target)
-        real(target)
+    def rename(source: str, target: str) -> None:
+        if str(source) == str(path):
+            raise PermissionError(13, "Permission denied", source)
+        real(source, target)
 
-    monkeypatch.setattr(os, "unlink", unlink)
-    with pytest.raises(CorruptObjectError, match=f"cannot be removed: '{path}'"):
+    monkeypatch.setattr(os, "rename", rename)
+    with pytest.raises(CorruptObjectError, match=f"cannot be moved: '{path}'"):
         bench.checkout("f", id, COPY)
     assert path.exists() and not (bench.root / "f").exists()
 

@@ -107,7 +107,7 @@ def plan_collection(
     return Collection(
         parts=tuple(parts),
         temporaries=old_temporaries(project.cache, now_ns=now_ns),
-        set_aside=old_set_aside(project.cache, now_ns=now_ns),
+        set_aside=old_set_aside(project.cache.root, now_ns=now_ns),
         losing=() if scope.all_experiments else tuple(_losing(project, gone)),
         skipped=tuple(label for each in uses for label in each.skipped),
     )

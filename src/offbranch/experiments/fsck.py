@@ -239,7 +239,7 @@ def _findings(
                 if not use.revision:
                     known.files.append(RepoPath(path))
     aside: dict[str, list[AbsPath]] = {}  # where an interrupted repair moved them, and links lead no longer
-    for moved, _ in iter_set_aside(project.cache) if bad else ():
+    for moved, _ in iter_set_aside(project.cache.root) if bad else ():
         aside.setdefault(os.path.basename(moved).rpartition("-")[0], []).append(moved)
     for id in sorted(bad):
         found, known = bad[id], users[id]
@@ -287,5 +287,5 @@ def _beside(project: Project) -> Iterator[Finding]:
         name = os.path.basename(path)
         kind = Kind.UNFINISHED if name.startswith(TEMPORARY_PREFIX) else Kind.STRANGER
         yield Finding(kind=kind, id=name, path=path)
-    for path, _ in iter_set_aside(project.cache):
+    for path, _ in iter_set_aside(project.cache.root):
         yield Finding(kind=Kind.SET_ASIDE, id=os.path.basename(path), path=path)

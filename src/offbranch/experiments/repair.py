@@ -74,10 +74,10 @@ def _step(project: Project, finding: Finding) -> Finding:
                 protect(_cache(project, finding), ObjectId(finding.id))
                 return replace(finding, outcome="protected against writing", repaired=True)
             case Kind.CORRUPT | Kind.MALFORMED:
-                aside = set_aside(project.cache, finding.path, finding.id)
+                aside = set_aside(project.cache.root, finding.path, finding.id)
                 return replace(finding, outcome=f"moved to '{aside}'")
             case Kind.RUN_CACHE:
-                aside = set_aside(project.cache, finding.path, os.path.basename(finding.path))
+                aside = set_aside(project.cache.root, finding.path, os.path.basename(finding.path))
                 return replace(finding, outcome=f"moved to '{aside}'", repaired=True)
             case _:
                 return finding
@@ -195,7 +195,7 @@ def _link_again(project: Project, finding: Finding) -> Finding:
 
 def _aside_of(cache: LocalCache, id: str) -> AbsPath | None:
     found = [
-        (since_ns, path) for path, since_ns in iter_set_aside(cache) if os.path.basename(path).startswith(f"{id}-")
+        (since_ns, path) for path, since_ns in iter_set_aside(cache.root) if os.path.basename(path).startswith(f"{id}-")
     ]
     return max(found)[1] if found else None
 

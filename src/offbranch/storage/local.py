@@ -2,7 +2,7 @@
 
 An object is written under a temporary name in a directory of the cache and renamed, so whatever stands under an
 object's name is whole; a process killed in between leaves at most a temporary file that nothing reads. An object with
-mode 0444 is trusted; with any other mode it is hashed again, and deleted if it is not what its name says.
+mode 0444 is trusted; with any other mode it is hashed again, and set aside if it is not what its name says.
 """
 
 import errno
@@ -42,8 +42,10 @@ from offbranch.storage.links import (
 )
 from offbranch.storage.listing import Listing, parse_listing
 from offbranch.storage.objects import DIRECTORY_SUFFIX, EMPTY_FILE, Content, ObjectId, is_directory
+from offbranch.storage.set_aside import set_aside
 
 _MODE = 0o444
+_NOT_OURS = (errno.EPERM, errno.EACCES, errno.EROFS)
 _LARGE = 1 << 16  # from here on it pays to remember that an object was hashed; see `verify.py`
 _FEW = 64
 _HEX_DIGITS = frozenset("0123456789abcdef")
@@ -98,7 +100,7 @@ class LocalCache:
         return AbsPath(os.path.join(self.root, id[:2], id[2:]))
 
     def has(self, id: ObjectId) -> bool:
-        """Tells whether an object is there; a suspicious one is checked, and removed if it is wrong."""
+        """Tells whether an object is there; a suspicious one is checked, and set aside if it is wrong."""
         try:
             status = os.stat(self.path_of(id))
         except (FileNotFoundError, NotADirectoryError):
@@ -150,26 +152,38 @@ class LocalCache:
         return new_md5("\n".join(parts).encode("ascii")).digest(), last_ns
 
     def verify(self, id: ObjectId) -> bool:
-        """Hashes an object again: protects it if it is right, deletes it if it is wrong, and tells which.
+        """Hashes an object again: protects it if it is right, sets it aside if it is wrong, and tells which.
 
         An object that is not there is not right either.
         """
         path = self.path_of(id)
         if not os.path.exists(path):
             return False
-        md5 = self.hash_for(id, path)
+        if self.hash_for(id, path) != id.removesuffix(DIRECTORY_SUFFIX):
+            self.give_up(id)
+            return False
         try:
-            if md5 != id.removesuffix(DIRECTORY_SUFFIX):
-                remove_file(path)
-                self.corrupt.add(id)
-                return False
             if os.stat(path).st_mode & 0o222:  # DVC lets a link to a program keep its x: 0544
                 os.chmod(path, _MODE)
         except OSError as error:
             # Another user's object, or a read-only disk: what was found out about it holds all the same.
-            if error.errno not in (errno.EPERM, errno.EACCES, errno.EROFS):
+            if error.errno not in _NOT_OURS:
                 raise self._write_error(error) from error
-        return md5 == id.removesuffix(DIRECTORY_SUFFIX)
+        return True
+
+    def give_up(self, id: ObjectId) -> bool:
+        """Moves a corrupt object out of the way (`set_aside.py`); returns False if this process may not."""
+        self.corrupt.add(id)
+        try:
+            set_aside(self.root, self.path_of(id), id)
+        except OffbranchError as error:
+            cause = error.__cause__
+            if isinstance(cause, FileNotFoundError):  # somebody else was faster
+                return True
+            if not isinstance(cause, OSError) or cause.errno not in _NOT_OURS:
+                raise
+            return False
+        return True
 
     def hash_for(self, id: ObjectId, path: AbsPath) -> str:
         """Returns the hash of a file by the rule that the object's name was made with: a file of DVC 2 has the old one."""
@@ -197,17 +211,16 @@ class LocalCache:
 
         Raises:
             MissingDataError: It is not in the cache.
-            CorruptObjectError: It is not what its name says; it has been removed.
+            CorruptObjectError: It is not what its name says; it has been set aside.
         """
         known = self._listings.get(id)
         if known is not None:
             return known
         data = self.read_bytes(id)
         if hash_bytes(data) + DIRECTORY_SUFFIX != id:
-            remove_file(self.path_of(id))
-            self.corrupt.add(id)
+            self.give_up(id)
             raise CorruptObjectError(
-                f"the directory object '{id}' was corrupt in the cache and has been removed",
+                f"the directory object '{id}' was corrupt in the cache and has been set aside",
                 hint="make it again with 'ob repro', or fetch it from where it is kept",
             )
         listing = self._listings[id] = parse_listing(data, path=self.path_of(id))

@@ -9,20 +9,19 @@ from collections.abc import Iterator
 
 from offbranch.base.errors import OffbranchError
 from offbranch.base.paths import AbsPath
-from offbranch.storage.local import LocalCache
 
 DIRECTORY = "corrupt"
 KEPT_DAYS = 30
 _DAY_NS = 24 * 3600 * 1_000_000_000
 
 
-def set_aside(cache: LocalCache, path: AbsPath, name: str) -> AbsPath:
-    """Moves a file of the cache out of the way in one step and returns where it is now.
+def set_aside(root: AbsPath, path: AbsPath, name: str) -> AbsPath:
+    """Moves a file of the cache at `root` out of the way in one step and returns where it is now.
 
     Raises:
         OffbranchError: It cannot be moved.
     """
-    directory = os.path.join(cache.root, DIRECTORY)
+    directory = os.path.join(root, DIRECTORY)
     try:
         os.makedirs(directory, exist_ok=True)
         number = 1
@@ -37,10 +36,10 @@ def set_aside(cache: LocalCache, path: AbsPath, name: str) -> AbsPath:
     return AbsPath(target)
 
 
-def iter_set_aside(cache: LocalCache) -> Iterator[tuple[AbsPath, int]]:
+def iter_set_aside(root: AbsPath) -> Iterator[tuple[AbsPath, int]]:
     """Yields what was set aside, with the time in ns at which that happened."""
     try:
-        entries = sorted(os.scandir(os.path.join(cache.root, DIRECTORY)), key=lambda entry: entry.name)
+        entries = sorted(os.scandir(os.path.join(root, DIRECTORY)), key=lambda entry: entry.name)
     except (FileNotFoundError, NotADirectoryError):
         return
     for entry in entries:
@@ -48,6 +47,6 @@ def iter_set_aside(cache: LocalCache) -> Iterator[tuple[AbsPath, int]]:
         yield AbsPath(entry.path), max(status.st_mtime_ns, status.st_ctime_ns)
 
 
-def old_set_aside(cache: LocalCache, *, now_ns: int) -> tuple[AbsPath, ...]:
+def old_set_aside(root: AbsPath, *, now_ns: int) -> tuple[AbsPath, ...]:
     """Returns what was set aside more than a month ago."""
-    return tuple(path for path, since_ns in iter_set_aside(cache) if since_ns < now_ns - KEPT_DAYS * _DAY_NS)
+    return tuple(path for path, since_ns in iter_set_aside(root) if since_ns < now_ns - KEPT_DAYS * _DAY_NS)

@@ -1,10 +1,9 @@
 """Whether an object of the cache is what its name says: asked before its content goes anywhere for good.
 
 A small object is hashed while it is in memory anyway. A large one is hashed once: the state database remembers the stamp
-that its file had then. What does not fit its name is removed from the cache, so that it can be fetched or made again.
+that its file had then. What does not fit its name is set aside, so that it can be fetched or made again.
 """
 
-import errno
 import os
 from collections.abc import Iterable, Sequence
 
@@ -16,11 +15,11 @@ from offbranch.storage.links import LinkKind
 from offbranch.storage.local import LocalCache
 from offbranch.storage.objects import DIRECTORY_SUFFIX, ObjectId
 from offbranch.storage.scan import Stamp, stamp_of
+from offbranch.storage.set_aside import DIRECTORY
 from offbranch.storage.state import StateDb
 
 # One read takes this much. Asking the database costs about as much as hashing it (20 us), so smaller objects are hashed.
 _FIRST_READ = 1 << 16
-_NOT_OURS = (errno.EPERM, errno.EACCES, errno.EROFS)
 
 
 @record
@@ -30,7 +29,7 @@ class CorruptObject:
     Attributes:
         id: Its name.
         path: Where it is, or was.
-        removed: It is gone; False if this process may not remove it.
+        removed: It is out of the way; False if this process may not move it.
     """
 
     id: ObjectId
@@ -47,7 +46,7 @@ class CorruptContent(Exception):
 
 
 def is_sound(cache: LocalCache, id: ObjectId, *, state: StateDb | None) -> bool:
-    """Tells whether an object is there and its bytes fit its name; a corrupt one is removed if that is possible.
+    """Tells whether an object is there and its bytes fit its name; a corrupt one is set aside if that is possible.
 
     Args:
         cache: Where it is.
@@ -71,7 +70,7 @@ def read_sound(cache: LocalCache, id: ObjectId, *, state: StateDb | None, whole:
             is asked about objects beyond 64 KiB.
 
     Raises:
-        CorruptContent: It is not; it has been removed if that was possible.
+        CorruptContent: It is not; it has been set aside if that was possible.
         FileNotFoundError: It is not there.
         OffbranchError: It cannot be read.
     """
@@ -128,10 +127,14 @@ def corrupt_error(ids: Iterable[str], users: Iterable[str], *, kept: Iterable[st
     Args:
         ids: Their names.
         users: The files that need them.
-        kept: Where those are that could not be removed.
+        kept: Where those are that could not be moved.
     """
     objects, files, left = tuple(dict.fromkeys(ids)), tuple(users), tuple(kept)
-    fate = f"it cannot be removed: '{left[0]}'" if left else "removed from the cache, nothing of it was written"
+    fate = (
+        f"it cannot be moved: '{left[0]}'"
+        if left
+        else f"set aside in '{DIRECTORY}' of the cache, nothing of it was written"
+    )
     return CorruptObjectError(
         f"corrupt in the cache: {_some(objects)}, needed by {_some(files)} ({fate})",
         objects=objects,
@@ -163,15 +166,4 @@ def sound_stamp(cache: LocalCache, status: os.stat_result) -> Stamp:
 
 
 def _found_corrupt(cache: LocalCache, id: ObjectId) -> CorruptContent:
-    path = cache.path_of(id)
-    removed = True
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        if error.errno not in _NOT_OURS:
-            raise
-        removed = False
-    cache.corrupt.add(id)
-    return CorruptContent(CorruptObject(id=id, path=path, removed=removed))
+    return CorruptContent(CorruptObject(id=id, path=cache.path_of(id), removed=cache.give_up(id)))
