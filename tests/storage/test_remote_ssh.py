@@ -153,7 +153,7 @@ def test_the_ciphers_of_the_ssh_config_count(sshd: SshServer, pinned_environment
     (pinned_environment / ".ssh" / "config").write_text("Ciphers no-such-cipher\n")
     files = opened(sshd)
     # Whichever end notices first: ours says why, the server hangs up.
-    with pytest.raises(RemoteError, match="no matching encryption algorithm|connection lost"):
+    with pytest.raises(RemoteError, match=r"no matching encryption algorithm|connection lost"):
         files.find("a")
     files.close()
 
