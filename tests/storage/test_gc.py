@@ -203,7 +203,7 @@ def test_objects_that_are_something_else(cache: LocalCache) -> None:
 def test_objects_of_dvc_2(cache: LocalCache) -> None:
     data = b"a\r\nb\r\n"
     id = ObjectId("dd8c6a395b5dd36c56d23275028f526c")
-    path = Path(cache.legacy_path_of(id))
+    path = Path(cache.legacy_view().path_of(id))
     path.parent.mkdir(parents=True)
     path.write_bytes(data)
     path.chmod(0o444)

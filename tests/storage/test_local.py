@@ -42,7 +42,7 @@ def test_the_layout_is_that_of_dvc(cache: LocalCache) -> None:
     id = ObjectId("8ee0c226e53f734074eb6e320beae806")
     assert cache.path_of(id) == f"{cache.root}/files/md5/8e/e0c226e53f734074eb6e320beae806"
     assert cache.path_of(ObjectId(id + ".dir")).endswith("/8e/e0c226e53f734074eb6e320beae806.dir")
-    assert cache.legacy_path_of(id) == f"{cache.root}/8e/e0c226e53f734074eb6e320beae806"
+    assert cache.legacy_view().path_of(id) == f"{cache.root}/8e/e0c226e53f734074eb6e320beae806"
 
 
 def test_a_handle_makes_nothing_before_something_is_added(cache: LocalCache) -> None:
@@ -159,21 +159,10 @@ def test_other_files_are_not_objects(cache: LocalCache) -> None:
     assert list(cache.iter_objects()) == [id]
 
 
-def test_leftovers_are_swept_when_old(cache: LocalCache) -> None:
-    directory = Path(cache.path_of(cache.add_bytes(b"a"))).parent
-    for where, seconds in ((directory, 100), (directory.parent, 100), (directory, 300)):
-        file = where / f".ob-tmp-{seconds}-{where.name}"
-        file.touch()
-        os.utime(file, (seconds, seconds))
-    assert cache.sweep_temporaries(older_than_ns=200 * 10**9) == 2
-    assert cache.sweep_temporaries(older_than_ns=200 * 10**9) == 0
-    assert cache.has(A)
-
-
 def test_objects_of_dvc_2_are_read_where_they_are(cache: LocalCache, tmp_path: Path) -> None:
     id = ObjectId("dd8c6a395b5dd36c56d23275028f526c")
     legacy = cache.legacy_view()
-    file = Path(cache.legacy_path_of(id))
+    file = Path(cache.legacy_view().path_of(id))
     file.parent.mkdir(parents=True)
     file.write_bytes(b"a\r\nb\r\n")
     assert not cache.has(id)

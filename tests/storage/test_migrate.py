@@ -33,7 +33,7 @@ def put(cache: LocalCache, data: bytes, name: str | None = None) -> ObjectId:
     scratch.parent.mkdir(parents=True, exist_ok=True)
     scratch.write_bytes(data)
     id = ObjectId(name or hash_text_normalised(str(scratch)))
-    path = Path(cache.legacy_path_of(id))
+    path = Path(cache.legacy_view().path_of(id))
     path.parent.mkdir(exist_ok=True)
     scratch.chmod(0o444)
     scratch.replace(path)
@@ -61,7 +61,7 @@ def test_every_object_has_the_md5_of_its_bytes(
     cache = LocalCache(AbsPath(str(tmp_path_factory.mktemp("c") / "cache")))
     # Two texts that differ in line ends only have one name in DVC 2; whichever came last is what it holds.
     ids = {name: put(cache, data) for name, data in files.items()}
-    held = {name: Path(cache.legacy_path_of(id)).read_bytes() for name, id in ids.items()}
+    held = {name: Path(cache.legacy_view().path_of(id)).read_bytes() for name, id in ids.items()}
     directory = put_listing(cache, ids)
     migrate(cache)
     for data in held.values():
@@ -70,7 +70,7 @@ def test_every_object_has_the_md5_of_its_bytes(
     data = json.dumps(listing, sort_keys=True).encode()
     assert cache.read_bytes(ObjectId(hashlib.md5(data).hexdigest() + ".dir")) == data
     assert all(cache.has_all(id) for id in cache.iter_objects())
-    assert os.path.exists(cache.legacy_path_of(directory))
+    assert os.path.exists(cache.legacy_view().path_of(directory))
     assert migrate(LocalCache(cache.root)) == 0
 
 
@@ -84,7 +84,7 @@ def test_unsound_objects_are_left_out(tmp_path: Path) -> None:
     assert migrate(cache, told) == 1
     assert list(cache.iter_objects()) == [sound]
     assert all(any(id in text for text in told.texts) for id in (wrong, broken, missing, with_wrong))
-    assert all(os.path.exists(cache.legacy_path_of(id)) for id in (wrong, broken, missing, with_wrong))
+    assert all(os.path.exists(cache.legacy_view().path_of(id)) for id in (wrong, broken, missing, with_wrong))
 
 
 def test_without_hard_links_the_objects_are_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,4 +98,4 @@ def test_without_hard_links_the_objects_are_copied(tmp_path: Path, monkeypatch: 
     assert migrate(cache) == 1
     new = ObjectId(hashlib.md5(b"a\r\nb").hexdigest())
     assert cache.read_bytes(new) == b"a\r\nb" and os.stat(cache.path_of(new)).st_mode & 0o777 == 0o444
-    assert os.stat(cache.legacy_path_of(id)).st_nlink == 1
+    assert os.stat(cache.legacy_view().path_of(id)).st_nlink == 1

@@ -1,6 +1,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -104,9 +105,9 @@ def test_only_what_changed_is_stored(bench: Bench, monkeypatch: pytest.MonkeyPat
     bench.write({"d/1": b"changed"})
     add_files, stored = local.LocalCache.add_files, []
 
-    def spy(self: local.LocalCache, paths: list[str], sizes: list[int], times: list[int]) -> list[str]:
+    def spy(self: local.LocalCache, paths: list[str], *rest: Any) -> list[str]:
         stored.extend(os.path.basename(path) for path in paths)
-        return add_files(self, paths, sizes, times)
+        return add_files(self, paths, *rest)
 
     monkeypatch.setattr(local.LocalCache, "add_files", spy)
     content = bench.save("d")

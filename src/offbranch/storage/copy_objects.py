@@ -51,6 +51,7 @@ def copy_objects(
     *,
     state: StateDb | None,
     tell: Callable[[int], object],
+    on_bytes: Callable[[int], object],
 ) -> Copied:
     """Copies objects that the target lacks; what is wrong with one does not keep the others back.
 
@@ -60,6 +61,7 @@ def copy_objects(
         target: Where they go.
         state: Knows large objects of the source that were found right, and learns of those of the target.
         tell: Called with the number of objects looked at so far.
+        on_bytes: Called with the bytes copied since the last call, for large objects.
 
     Raises:
         OffbranchError: The target cannot be written to.
@@ -83,7 +85,7 @@ def copy_objects(
         try:
             data = read(descriptor, _FIRST_READ)
             if len(data) == _FIRST_READ:
-                size_bytes += _copy_longer(id, data, descriptor, source, target, state)
+                size_bytes += _copy_longer(id, data, descriptor, source, target, state, on_bytes)
             elif new_md5(data).hexdigest() == id[:32]:
                 write(id, data)
                 size_bytes += len(data)
@@ -136,7 +138,13 @@ def corrupt_error(id: ObjectId, cache: LocalCache) -> CorruptObjectError:
 
 
 def _copy_longer(
-    id: ObjectId, head: bytes, descriptor: int, source: LocalCache, target: LocalCache, state: StateDb | None
+    id: ObjectId,
+    head: bytes,
+    descriptor: int,
+    source: LocalCache,
+    target: LocalCache,
+    state: StateDb | None,
+    on_bytes: Callable[[int], object],
 ) -> int:
     """Copies an open object of which `head` was read; returns its size."""
     status = os.fstat(descriptor)
@@ -154,8 +162,8 @@ def _copy_longer(
     is_known = state is not None and state.file(source.path_of(id), sound_stamp(source, status)) == id
     with target.incoming() as own:
         if not (LinkKind.REFLINK in target.linker.kinds and clone(descriptor, own.descriptor)):
-            while copy_range(descriptor, own.descriptor, 8 * CHUNK_SIZE):
-                pass
+            while n_copied := copy_range(descriptor, own.descriptor, 8 * CHUNK_SIZE):
+                on_bytes(n_copied)
         if not is_known:
             # Our copy is hashed: nobody else writes to it, so the name always fits the content.
             if _hash_open(own.descriptor) != id.removesuffix(DIRECTORY_SUFFIX):

@@ -15,12 +15,13 @@ T = TypeVar("T")
 _MAX_THREADS = 4
 
 
-def map_large(action: Callable[[str], T], paths: Sequence[str]) -> list[T]:
+def map_large(action: Callable[[str], T], paths: Sequence[str], *, tick: Callable[[], object] | None = None) -> list[T]:
     """Returns what an action returns for each of some large files, in their order.
 
     Args:
         action: Called from several threads when there are several files and processors.
         paths: The files.
+        tick: Called a few times a second meanwhile, in the caller's thread.
 
     Raises:
         OffbranchError: Of the first file, in their order, for which the action failed; the others have been done.
@@ -31,7 +32,7 @@ def map_large(action: Callable[[str], T], paths: Sequence[str]) -> list[T]:
     parallel = load("offbranch.storage.parallel")
     found: dict[str, T] = {}
     failed: dict[str, OffbranchError] = {}
-    for path, answer in parallel.run_parallel(action, paths, jobs=jobs, stop=parallel.Stop()):
+    for path, answer in parallel.run_parallel(action, paths, jobs=jobs, stop=parallel.Stop(), tick=tick):
         if isinstance(answer, OffbranchError):
             failed[path] = answer
         else:

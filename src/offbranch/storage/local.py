@@ -11,7 +11,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from offbranch.base.errors import CorruptObjectError, MissingDataError, OffbranchError
-from offbranch.base.files import TEMPORARY_PREFIX, remove_file
+from offbranch.base.files import remove_file
 from offbranch.base.paths import AbsPath
 from offbranch.storage.hashing import (
     CHUNK_SIZE,
@@ -41,6 +41,7 @@ from offbranch.storage.links import (
     write_all,
 )
 from offbranch.storage.listing import Listing, parse_listing
+from offbranch.storage.meter import Meter
 from offbranch.storage.objects import DIRECTORY_SUFFIX, EMPTY_FILE, Content, ObjectId, is_directory
 from offbranch.storage.set_aside import set_aside
 
@@ -94,10 +95,6 @@ class LocalCache:
     def path_of(self, id: ObjectId) -> AbsPath:
         """Returns where an object is, or would be."""
         return AbsPath(f"{self._objects}{os.sep}{id[:2]}{os.sep}{id[2:]}")
-
-    def legacy_path_of(self, id: ObjectId) -> AbsPath:
-        """Returns where an object of DVC 2 is, or would be."""
-        return AbsPath(os.path.join(self.root, id[:2], id[2:]))
 
     def has(self, id: ObjectId) -> bool:
         """Tells whether an object is there; a suspicious one is checked, and set aside if it is wrong."""
@@ -285,14 +282,19 @@ class LocalCache:
         executable = bool(status.st_mode & 0o100)
         return Content(id=ObjectId(md5), size=status.st_size, is_executable=executable)
 
-    def add_with_status(self, path: AbsPath) -> tuple[str, os.stat_result]:
-        """Stores a file; returns its md5 and what the file system said of it just before it was read."""
+    def add_with_status(self, path: AbsPath, meter: Meter | None = None) -> tuple[str, os.stat_result]:
+        """Stores a file; returns its md5 and what the file system said of it just before it was read.
+
+        Args:
+            path: The file.
+            meter: Counts the bytes of a large one.
+        """
         for _ in range(2):
             source = open_regular(path)
             try:
                 before = settled_status(source)
                 is_small = before.st_size < SMALL_SIZE
-                md5 = self._add_small(path, source, before) if is_small else self._add_large(source, before)
+                md5 = self._add_small(path, source, before) if is_small else self._add_large(source, before, meter)
             except OSError as error:
                 raise self._write_error(error) from error
             finally:
@@ -301,7 +303,9 @@ class LocalCache:
                 return md5, before
         raise changing_error(path)
 
-    def add_files(self, paths: Iterable[str], sizes: Iterable[int], mtimes_ns: Iterable[int]) -> list[str]:
+    def add_files(
+        self, paths: Iterable[str], sizes: Iterable[int], mtimes_ns: Iterable[int], meter: Meter | None = None
+    ) -> list[str]:
         """Stores many files whose size and time stamp are known, and returns their md5s in the same order.
 
         The loop runs once per file of a directory: two opens, one read, one write and one rename, nothing else. Large
@@ -338,27 +342,13 @@ class LocalCache:
             if prefix in fresh or not self.has(ObjectId(md5)):
                 self._write(directory, md5, data)
             added.add(md5)
-        for place, md5 in zip(large, map_large(self._add_path, tuple(large.values())), strict=True):
+        for place, md5 in zip(large, self._add_all(large.values(), meter), strict=True):
             result[place] = md5
         return result
 
-    def _add_path(self, path: str) -> str:
-        return self.add_with_status(AbsPath(path))[0]
-
-    def sweep_temporaries(self, *, older_than_ns: int) -> int:
-        """Removes what killed processes left behind and returns the number of files.
-
-        Args:
-            older_than_ns: Only files last written before this time; younger ones may be in use.
-        """
-        n_removed = 0
-        for directory in ("", *self._fan_out_directories()):
-            for name in _names(os.path.join(self._objects, directory)):
-                path = os.path.join(self._objects, directory, name)
-                if name.startswith(TEMPORARY_PREFIX) and os.stat(path).st_mtime_ns < older_than_ns:
-                    remove_file(AbsPath(path))
-                    n_removed += 1
-        return n_removed
+    def _add_all(self, large: Iterable[str], meter: Meter | None) -> list[str]:
+        tick = meter.tell if meter is not None else None
+        return map_large(lambda path: self.add_with_status(AbsPath(path), meter)[0], tuple(large), tick=tick)
 
     def _add_small(self, path: str, source: int, before: os.stat_result) -> str | None:
         """Stores an open small file; None when it changed meanwhile."""
@@ -372,19 +362,19 @@ class LocalCache:
         self._store(ObjectId(md5), data)
         return md5
 
-    def _add_large(self, source: int, before: os.stat_result) -> str | None:
+    def _add_large(self, source: int, before: os.stat_result, meter: Meter | None) -> str | None:
         """Stores an open large file; None when it changed meanwhile.
 
         What is hashed is our copy, not the file: nobody else writes to it, so the name always fits the content.
         """
         with self.incoming() as own:
-            md5, n_copied = self._copy_and_hash(source, own.descriptor, before.st_size)
+            md5, n_copied = self._copy_and_hash(source, own.descriptor, before.st_size, meter)
             if n_copied != before.st_size or not is_unchanged(before, os.fstat(source)):
                 return None
             own.publish(ObjectId(md5), mtime_ns=before.st_mtime_ns)
         return md5
 
-    def _copy_and_hash(self, source: int, own: int, size: int) -> tuple[str, int]:
+    def _copy_and_hash(self, source: int, own: int, size: int, meter: Meter | None) -> tuple[str, int]:
         """Copies until the end, or until there is more than expected: a log may grow as fast as it is read."""
         digest = new_long_md5()
         is_cloned = LinkKind.REFLINK in self.linker.kinds and clone(source, own)
@@ -395,6 +385,8 @@ class LocalCache:
             while data := os.read(own, CHUNK_SIZE):
                 digest.update(data)
                 n_hashed += len(data)
+                if meter is not None:
+                    meter.add(len(data))
             if n_hashed == n_before:
                 break
         return digest.hexdigest(), n_hashed

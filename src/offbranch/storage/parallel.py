@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from offbranch.base.errors import Interrupted, OffbranchError
 
+_TICK_S = 0.2
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -37,7 +38,12 @@ class Stop:
 
 
 def run_parallel(
-    action: Callable[[T], R], items: Iterable[T], *, jobs: int, stop: Stop
+    action: Callable[[T], R],
+    items: Iterable[T],
+    *,
+    jobs: int,
+    stop: Stop,
+    tick: Callable[[], object] | None = None,
 ) -> Iterator[tuple[T, R | OffbranchError]]:
     """Yields each item with what the action returned for it, or the error it raised, in the order they end.
 
@@ -46,6 +52,7 @@ def run_parallel(
         items: Taken one by one as threads become free, so there may be millions.
         jobs: Threads at most.
         stop: Set when the caller does not go on (an exception, or an abandoned iteration); actions should look at it.
+        tick: Called a few times a second in the caller's thread while actions run, e.g. to tell how far they are.
 
     Raises:
         Exception: What an action raised that is no `OffbranchError`; the others are ended first.
@@ -59,7 +66,10 @@ def run_parallel(
                 under_way[pool.submit(action, item)] = item
             if not under_way:
                 return
-            for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+            done = wait(under_way, timeout=None if tick is None else _TICK_S, return_when=FIRST_COMPLETED).done
+            if tick is not None:
+                tick()
+            for future in done:
                 item_done = under_way.pop(future)
                 error = future.exception()
                 if error is not None and not isinstance(error, OffbranchError):

@@ -16,6 +16,7 @@ from offbranch.storage.ignore import IgnoreRules
 from offbranch.storage.links import link_kind_of
 from offbranch.storage.listing import listing_bytes, listing_id, make_listing
 from offbranch.storage.local import LocalCache
+from offbranch.storage.meter import Meter
 from offbranch.storage.objects import Content, ObjectId
 from offbranch.storage.scan import Scan, scan_directory, stamp_of
 from offbranch.storage.state import StateDb
@@ -24,6 +25,7 @@ from offbranch.storage.whole import is_whole
 from offbranch.storage.workspace import find_status, is_executable, known_md5s, record_written
 
 _BATCH = 1000
+_WHAT = "adding to the cache"
 
 
 def save(
@@ -58,17 +60,22 @@ def save(
         return _save_directory(path, cache, state, ignore, rel, relink, reporter or NullReporter())
     if not stat.S_ISREG(status.st_mode):
         raise special_file_error(path, status.st_mode)
-    return _save_file(path, status, cache, state, relink)
+    return _save_file(path, status, cache, state, relink, reporter or NullReporter())
 
 
 def _save_file(
-    path: AbsPath, status: os.stat_result, cache: LocalCache, state: StateDb | None, relink: bool
+    path: AbsPath,
+    status: os.stat_result,
+    cache: LocalCache,
+    state: StateDb | None,
+    relink: bool,
+    reporter: Reporter,
 ) -> Content:
     observed_ns = state.now_ns() if state is not None else 0
     known = state.file(path, stamp_of(status)) if state is not None else None
     if known is not None and cache.has(known):
         return Content(id=known, size=status.st_size, is_executable=is_executable(status))
-    md5, status = cache.add_with_status(path)
+    md5, status = cache.add_with_status(path, Meter(_WHAT, status.st_size, reporter))
     content = Content(id=ObjectId(md5), size=status.st_size, is_executable=is_executable(status))
     if relink and _relink(path, content.id, cache, status, state):
         status = os.stat(path)
@@ -123,16 +130,18 @@ def _add_files(
     new = [index for index, md5 in enumerate(known) if md5 is None or md5 not in present]
     sizes, times = scan.numbers[::4], scan.numbers[1::4]
     prefix = path + os.sep
+    # Many are counted one by one, a few by their bytes.
+    meter = Meter(_WHAT, sum(sizes[i] for i in new), reporter) if len(new) <= _BATCH else None
     for start in range(0, len(new), _BATCH):
         batch = new[start : start + _BATCH]
         stored = cache.add_files(
-            [prefix + names[i] for i in batch], [sizes[i] for i in batch], [times[i] for i in batch]
+            [prefix + names[i] for i in batch], [sizes[i] for i in batch], [times[i] for i in batch], meter
         )
         for index, md5 in zip(batch, stored, strict=True):
             known[index] = md5
         if len(new) > _BATCH:
             done = start + len(batch)
-            reporter.emit(Progressed(what="adding to the cache", done=done, total=len(new), unit="files"))
+            reporter.emit(Progressed(what=_WHAT, done=done, total=len(new), unit="files"))
     return [md5 for md5 in known if md5 is not None], new
 
 

@@ -16,7 +16,7 @@ from offbranch.storage.local import LocalCache
 from offbranch.storage.objects import DIRECTORY_SUFFIX, ObjectId, is_directory
 from offbranch.storage.parallel import Stop, run_parallel
 from offbranch.storage.transfer_plan import Ends, TransferPlan, Transferred, Wanted, files_of
-from offbranch.storage.transfer_threads import FetchOne, PushOne, in_threads, with_trust
+from offbranch.storage.transfer_threads import FetchOne, PushOne, in_threads, meter_of, with_trust
 
 
 def push_objects(plan: TransferPlan, ends: Ends) -> Transferred:
@@ -71,22 +71,30 @@ def _push_files(ids: Sequence[ObjectId], ends: Ends, what: str) -> Transferred:
         return Transferred()
     if isinstance(ends.store, LocalCache):
         return _copied(ids, ends.cache, ends.store, ends, what)
-    return in_threads(PushOne(ends.cache, ends.store), with_trust(ids, ends), len(ids), ends, what)
+    push = PushOne(ends.cache, ends.store, meter_of(ids, ends.cache, what, ends.reporter))
+    return in_threads(push, with_trust(ids, ends), len(ids), ends, what)
 
 
 def _fetch_files(ids: Sequence[ObjectId], ends: Ends) -> Transferred:
     if not ids:
         return Transferred()
+    what = "fetching"
     if isinstance(ends.store, LocalCache):
-        return _copied(ids, ends.store, ends.cache, ends, "fetching")
-    return in_threads(FetchOne(ends.cache, ends.store), ((id, False) for id in ids), len(ids), ends, "fetching")
+        return _copied(ids, ends.store, ends.cache, ends, what)
+    fetch = FetchOne(ends.cache, ends.store, meter_of(ids, None, what, ends.reporter))
+    return in_threads(fetch, ((id, False) for id in ids), len(ids), ends, what)
 
 
 def _copied(ids: Sequence[ObjectId], source: LocalCache, target: LocalCache, ends: Ends, what: str) -> Transferred:
-    def tell(n_seen: int) -> None:
-        ends.reporter.emit(Progressed(what=what, done=n_seen, total=len(ids), unit="files"))
+    meter = meter_of(ids, source, what, ends.reporter)
 
-    done = copy_objects(ids, source, target, state=ends.state, tell=tell)
+    def tell(n_seen: int) -> None:
+        if meter is None:
+            ends.reporter.emit(Progressed(what=what, done=n_seen, total=len(ids), unit="files"))
+
+    done = copy_objects(
+        ids, source, target, state=ends.state, tell=tell, on_bytes=meter.add if meter is not None else lambda _: None
+    )
     return Transferred(n_objects=done.n_done, size_bytes=done.size_bytes, missing=done.missing, failed=done.failed)
 
 

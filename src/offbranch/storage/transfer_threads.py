@@ -2,13 +2,14 @@
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from offbranch.base.errors import CorruptObjectError, MissingDataError, OffbranchError
-from offbranch.base.events import Progressed
+from offbranch.base.events import Progressed, Reporter
 from offbranch.storage.copy_objects import corrupt_error
 from offbranch.storage.hashing import SMALL_SIZE, hash_bytes, new_long_md5
 from offbranch.storage.local import LocalCache
+from offbranch.storage.meter import Meter
 from offbranch.storage.objects import DIRECTORY_SUFFIX, ObjectId
 from offbranch.storage.parallel import Stop, run_parallel
 from offbranch.storage.remote_store import RemoteStore
@@ -18,6 +19,7 @@ from offbranch.storage.verify import sound_stamp
 
 _A_SECOND_NS = 1_000_000_000
 _ENOUGH_FAILURES = 10
+_MANY = 50
 
 
 def with_trust(ids: Iterable[ObjectId], ends: Ends) -> Iterator[tuple[ObjectId, bool]]:
@@ -33,6 +35,29 @@ def with_trust(ids: Iterable[ObjectId], ends: Ends) -> Iterator[tuple[ObjectId, 
         yield id, is_long and ends.state is not None and ends.state.file(path, sound_stamp(ends.cache, status)) == id
 
 
+def meter_of(ids: Sequence[ObjectId], source: LocalCache | None, what: str, reporter: Reporter) -> Meter | None:
+    """Returns what counts the bytes of a few objects; None for many, which are counted themselves.
+
+    Args:
+        ids: The objects.
+        source: The cache that has them, so that their sizes are known; None for a server.
+        what: Names the work.
+        reporter: Takes the progress.
+    """
+    if len(ids) >= _MANY:
+        return None
+    sizes = [size_of(source.path_of(id)) for id in ids] if source is not None else None
+    return Meter(what, None if sizes is None else sum(sizes), reporter)
+
+
+def size_of(path: str) -> int:
+    """Returns the size of a file, 0 where there is none."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
+
+
 def in_threads(
     action: "PushOne | FetchOne", items: Iterator[tuple[ObjectId, bool]], total: int, ends: Ends, what: str
 ) -> Transferred:
@@ -40,7 +65,10 @@ def in_threads(
     n_done = size_bytes = 0
     missing: list[ObjectId] = []
     failed: dict[ObjectId, OffbranchError] = {}
-    for n_ended, ((id, _), answer) in enumerate(run_parallel(action, items, jobs=ends.store.jobs, stop=action.stop), 1):
+    running = run_parallel(
+        action, items, jobs=ends.store.jobs, stop=action.stop, tick=action.meter.tell if action.meter else None
+    )
+    for n_ended, ((id, _), answer) in enumerate(running, 1):
         if isinstance(answer, MissingDataError):
             missing.append(id)
         elif isinstance(answer, OffbranchError):
@@ -49,7 +77,8 @@ def in_threads(
         else:
             n_done += 1
             size_bytes += answer
-        ends.reporter.emit(Progressed(what=what, done=n_ended, total=total, unit="files"))
+        if action.meter is None:
+            ends.reporter.emit(Progressed(what=what, done=n_ended, total=total, unit="files"))
     return Transferred(n_objects=n_done, size_bytes=size_bytes, missing=tuple(missing), failed=failed)
 
 
@@ -62,8 +91,8 @@ def _give_up_early(failed: dict[ObjectId, OffbranchError], n_done: int, last: Of
 class PushOne:
     """Sends one object, hashed before it is sent; called from several threads."""
 
-    def __init__(self, cache: LocalCache, store: RemoteStore) -> None:
-        self.cache, self.store, self.stop = cache, store, Stop()
+    def __init__(self, cache: LocalCache, store: RemoteStore, meter: Meter | None) -> None:
+        self.cache, self.store, self.meter, self.stop = cache, store, meter, Stop()
 
     def __call__(self, item: tuple[ObjectId, bool]) -> int:
         id, is_known = item
@@ -81,17 +110,20 @@ class PushOne:
             return size
         if not is_known and self.cache.hash_for(id, path) != id.removesuffix(DIRECTORY_SUFFIX):
             raise corrupt_error(id, self.cache)
-        with_retries(
-            lambda: self.store.files.upload(path, key, on_bytes=lambda _: self.stop.check()), sleep=self.stop.sleep
-        )
+        with_retries(lambda: self.store.files.upload(path, key, on_bytes=self._moved), sleep=self.stop.sleep)
         return size
+
+    def _moved(self, n_bytes: int) -> None:
+        self.stop.check()
+        if self.meter is not None:
+            self.meter.add(n_bytes)
 
 
 class FetchOne:
     """Gets one object, hashed as it comes in; called from several threads."""
 
-    def __init__(self, cache: LocalCache, store: RemoteStore) -> None:
-        self.cache, self.store, self.stop = cache, store, Stop()
+    def __init__(self, cache: LocalCache, store: RemoteStore, meter: Meter | None) -> None:
+        self.cache, self.store, self.meter, self.stop = cache, store, meter, Stop()
 
     def __call__(self, item: tuple[ObjectId, bool]) -> int:
         id, _ = item
@@ -106,6 +138,8 @@ class FetchOne:
             def take(data: bytes) -> None:
                 nonlocal size
                 self.stop.check()
+                if self.meter is not None:
+                    self.meter.add(len(data))
                 own.write(data)
                 digest.update(data)
                 size += len(data)
