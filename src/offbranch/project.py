@@ -114,6 +114,8 @@ def read_config(root: AbsPath | None, environment: Environment, *, project_text:
     ]
     if root is not None:
         files += [(join(root, CONFIG_FILE), CONFIG_FILE), (join(root, LOCAL_CONFIG_FILE), LOCAL_CONFIG_FILE)]
+    elif project_text is not None:
+        files.append(("", CONFIG_FILE))
     return merge_configs(
         parse_config(project_text, origin=CONFIG_FILE)
         if project_text is not None and origin == CONFIG_FILE

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from offbranch.api.session import Session, held
 from offbranch.base.errors import ConflictError, NotFoundError, UsageError
 from offbranch.base.files import write_if_changed
-from offbranch.base.paths import DATA_SUFFIX, AbsPath, RepoPath, absolute, join, overlap, relative_to
+from offbranch.base.paths import DATA_SUFFIX, AbsPath, RepoPath, absolute, join, overlap
 from offbranch.base.plugins import load as load_by_name
 from offbranch.base.records import record, replace
+from offbranch.experiments.data_place import in_project, owner_of, refuse_tracked
 from offbranch.experiments.loading import load
 from offbranch.experiments.placed import remember_outputs
 from offbranch.experiments.workbench import source_control
@@ -75,8 +76,8 @@ def add(
         loaded = load(project)
         paths = [_bring_in(project, session, targets, out, force=force)] if out else None
         paths = paths or list(dict.fromkeys(_expand(project, session, targets, glob=glob)))
-        owners = {path: _owner(loaded, path) for path in paths}
-        _refuse_tracked(project, [path for path in paths if owners[path] is None])
+        owners = {path: owner_of(loaded, path) for path in paths}
+        refuse_tracked(project, [path for path in paths if owners[path] is None])
         adding = _Adding(project=project, session=session, loaded=loaded, commit=commit, relink=relink, desc=desc)
         done: list[Added] = []
         for path in paths:
@@ -119,12 +120,12 @@ def add_to_remote(
         setting = resolve_remote(project.config, remote, root=project.root)
         source = resolve_url(project.config, target, root=project.root, base=session.start)
         name = out or os.path.basename(source.url.rstrip("/"))
-        top = _in_project(project, absolute(name, base=session.start))
+        top = in_project(project, absolute(name, base=session.start))
         loaded = load(project)
-        owner = _owner(loaded, top)
+        owner = owner_of(loaded, top)
         if owner is not None and not force:
             raise ConflictError(f"'{owner.file}' exists already", hint="-f replaces what it records")
-        _refuse_tracked(project, [top] if owner is None else [])
+        refuse_tracked(project, [top] if owner is None else [])
         content: Content = load_by_name("offbranch.experiments.send_data:send_to_remote")(
             project, source, setting, jobs=jobs, reporter=session.reporter
         )
@@ -139,54 +140,11 @@ def _expand(project: Project, session: Session, targets: Sequence[str], *, glob:
             matches = sorted(load_by_name("glob:glob")(path, recursive=True))
             if not matches:
                 raise NotFoundError(f"no file matches '{target}'")
-            yield from (_in_project(project, AbsPath(match)) for match in matches if not match.endswith(DATA_SUFFIX))
+            yield from (in_project(project, AbsPath(match)) for match in matches if not match.endswith(DATA_SUFFIX))
             continue
         if not os.path.lexists(path):
             raise NotFoundError(f"'{target}' does not exist", hint="give the path of a file or directory")
-        yield _in_project(project, path)
-
-
-def _in_project(project: Project, path: AbsPath) -> RepoPath:
-    inside = relative_to(path, project.root)
-    if not inside:
-        raise UsageError(
-            f"'{path}' is outside of the project" if inside is None else "the project itself cannot be added to itself",
-            hint="'ob add PATH -o NAME' copies data from elsewhere into the project",
-        )
-    if inside == ".dvc" or inside.startswith((".dvc/", ".git/")) or inside == ".git":
-        raise UsageError(f"'{inside}' is private to the project and cannot be added")
-    if project.ignore.ignores(inside, os.path.isdir(path)):
-        raise UsageError(f"'{inside}' is left out by .dvcignore", hint="remove the pattern, or add another path")
-    return inside
-
-
-def _owner(loaded: Pipelines, path: RepoPath) -> Stage | None:
-    """Returns the .dvc stage whose output a path is, or lies in.
-
-    Raises:
-        ConflictError: The path overlaps with another output.
-    """
-    for stage in loaded.stages:
-        for out in stage.outs:
-            if out.path is None or not overlap(out.path, path):
-                continue
-            if stage.command is None and (path == out.path or path.startswith(f"{out.path}/")):
-                return stage
-            raise ConflictError(
-                f"'{path}' overlaps with '{out.path}', an output of '{stage.address}'",
-                hint="an output of a stage is recorded by 'ob repro' or 'ob commit'",
-            )
-    return None
-
-
-def _refuse_tracked(project: Project, paths: Sequence[RepoPath]) -> None:
-    tracked = source_control(project).tracked(paths)
-    for path in paths:
-        if path in tracked:
-            raise ConflictError(
-                f"'{path}' is tracked by Git, so it cannot be kept in the cache as well",
-                hint=f"git rm -r --cached '{path}' && git commit -m 'stop tracking {path}', then add it",
-            )
+        yield in_project(project, path)
 
 
 @record
@@ -284,7 +242,7 @@ def _bring_in(project: Project, session: Session, targets: Sequence[str], out: s
         raise NotFoundError(f"'{targets[0]}' does not exist")
     if out.endswith(("/", os.sep)) or os.path.isdir(target):
         target = AbsPath(os.path.join(target, os.path.basename(source)))
-    path = _in_project(project, target)
+    path = in_project(project, target)
     if os.path.lexists(target) and not force:
         raise ConflictError(f"'{path}' exists already", hint="-f replaces it")
     load_by_name("offbranch.storage.copying:copy_tree")(source, target)

@@ -4,6 +4,7 @@ from offbranch.api.selecting import select_for
 from offbranch.api.session import Session, held, opened, working_directory
 from offbranch.base.errors import MissingDataError
 from offbranch.base.records import replace
+from offbranch.experiments.bring_imports import put_partial
 from offbranch.experiments.checkout_data import check_out_data
 from offbranch.experiments.data_remotes import DataScope
 from offbranch.experiments.loading import load
@@ -67,6 +68,9 @@ def pull(
         )
         done = check_out_data(project, pipelines, chosen.stages, session.reporter, force=force, named=chosen.paths)
         remember_outputs(project, placed_of(recorded_outputs(chosen.stages, pipelines.locks)))
+        new = put_partial(project, moved.brought, session.reporter, force=force)
+        n_new = sum(content.n_files or 1 for content in moved.brought.partial.values())
+        done = replace(done, added=(*done.added, *new), n_added=done.n_added + n_new)
         problems = moved.problems
         if allow_missing:
             problems = tuple(one for one in problems if not isinstance(one.error, MissingDataError))

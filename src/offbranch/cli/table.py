@@ -54,6 +54,12 @@ COMMANDS: Mapping[str, Command] = {
         ("push", "push", "upload data to a data remote"),
         ("pull", "pull", "download data and put it into the workspace"),
         ("fetch", "fetch", "download data into the cache"),
+        ("import", "import_path", "bring data of another repository, with a record of where it came from"),
+        ("import-url", "import_url", "bring data from a url, with a record of where it came from"),
+        ("update", "update", "bring imported data up to date"),
+        ("get", "get", "copy data of a repository, without a record"),
+        ("get-url", "get_url", "copy data from a url, without a record"),
+        ("list-url", "list_url", "list the files below a url"),
         ("data status", "data_status", "show what has happened to the data since the last Git commit"),
         ("diff", "diff", "compare the data of two commits"),
         ("ls", "ls", "list the files of a project, those of Git and the data"),
@@ -105,13 +111,13 @@ ALIASES: Mapping[str, str] = {
     "exp ls": "exp list",
     "exp rm": "exp remove",
     "list": "ls",
+    "ls-url": "list-url",
     "rm": "remove",
     "mv": "move",
 }
 # Commands of DVC 3.67 that later versions bring; each gets one honest line instead of "unknown".
 LATER: frozenset[str] = frozenset(
-    "artifacts get get-url import"
-    " import-db import-url install list-url ls-url metrics params plots queue studio update".split()
+    "artifacts import-db install metrics params plots queue studio".split()
 ) | {"exp clean", "exp push", "exp pull"}
 
 

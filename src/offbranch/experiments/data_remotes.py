@@ -106,6 +106,16 @@ def group_outputs(project: Project, scope: DataScope, *, cwd: RepoPath, for_push
     )
 
 
+def imports_of_scope(project: Project, scope: DataScope, *, cwd: RepoPath) -> tuple[UsedOutput, ...]:
+    """Returns the outputs of a scope that come from other repositories, each once for every content it has."""
+    found = {
+        (used.id, used.path): used
+        for _, used in _with_config(project, scope, cwd)
+        if used.is_import and _is_meant(used, scope)
+    }
+    return tuple(found.values())
+
+
 def commits_of_scope(repo: GitRepo, scope: DataScope) -> tuple[CommitId, ...]:
     """Returns the commits that a scope means, each once."""
     found: list[CommitId] = list(scope.revs)

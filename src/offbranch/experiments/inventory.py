@@ -11,7 +11,7 @@ from typing import Protocol
 from offbranch.base.errors import CorruptObjectError, MissingDataError
 from offbranch.base.paths import DVC_DIR, ROOT, AbsPath, GitPath, RepoPath, join, parent
 from offbranch.base.records import positional_record, replace
-from offbranch.git.ids import TreeId
+from offbranch.git.ids import BlobId, TreeId
 from offbranch.git.repository import GitRepo, repo_git
 from offbranch.pipeline.recorded import RecordedOutput
 from offbranch.storage.hashing import read_error
@@ -34,6 +34,8 @@ class InventoryEntry:
         is_exec: The user may execute the file.
         size: Bytes; of a directory the sum that is recorded of it; None where that is not known.
         id: Its object in the cache; None for what is Git's, and for a directory inside an output.
+        blob: In a commit, its content in Git; None for what is data or on disk.
+        is_link: Git has it as a symbolic link.
     """
 
     path: RepoPath
@@ -42,6 +44,8 @@ class InventoryEntry:
     is_exec: bool = False
     size: int | None = None
     id: ObjectId | None = None
+    blob: BlobId | None = None
+    is_link: bool = False
 
 
 class PlainTree(Protocol):
@@ -97,10 +101,15 @@ class GitTree:
         for line in out.split(b"\0"):
             if line:
                 head, _, name = line.partition(b"\t")
-                mode, kind, _, size = head.split()
+                mode, kind, blob, size = head.split()
                 path = RepoPath(os.fsdecode(name))
                 entry = InventoryEntry(
-                    path, kind != b"blob", False, mode == b"100755", int(size) if size != b"-" else None
+                    path,
+                    kind != b"blob",
+                    is_exec=mode == b"100755",
+                    size=int(size) if size != b"-" else None,
+                    blob=BlobId(blob.decode()) if kind == b"blob" else None,
+                    is_link=mode == b"120000",
                 )
                 self._entries.setdefault(parent(path), []).append(entry)
 

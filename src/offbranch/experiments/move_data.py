@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from offbranch.base.errors import CorruptObjectError, Interrupted, MissingDataError, OffbranchError, RemoteError
 from offbranch.base.events import Reporter
 from offbranch.base.paths import RepoPath
-from offbranch.base.records import field, record
+from offbranch.base.records import field, record, replace
+from offbranch.experiments.bring_imports import Brought, bring_imports
 from offbranch.experiments.checkout_data import CheckedOut
 from offbranch.experiments.data_remotes import DataScope, Group, group_outputs
 from offbranch.experiments.run_cache_transfer import fetch_run_cache, push_run_cache
@@ -60,6 +61,7 @@ class Moved:
         remotes: Labels of the remotes that took part.
         checked_out: For `pull`, what changed in the workspace.
         error: Why one of several remotes could not be used at all; the others were.
+        brought: What came from where it was imported.
     """
 
     n_objects: int = 0
@@ -69,6 +71,7 @@ class Moved:
     remotes: tuple[str, ...] = ()
     checked_out: CheckedOut = field(default_factory=CheckedOut)
     error: OffbranchError | None = None
+    brought: Brought = field(default_factory=Brought)
 
 
 @record
@@ -111,7 +114,10 @@ def fetch_data(
             )
         groups = group_outputs(project, scope, cwd=cwd, for_push=False)
         move = _Move(project=project, options=options, reporter=reporter, connections=connections)
-        return _sum(_each(groups, lambda group: _fetch(move, *_part(group))), n_runs)
+        moved = _each(groups, lambda group: _fetch(move, *_part(group)))
+    brought = bring_imports(project, scope, reporter, cwd=cwd)
+    record_written_objects(project.cache, state=project.state)
+    return replace(_sum([*moved, _of_imports(brought)], n_runs), brought=brought)
 
 
 def fetch_ids(
@@ -213,6 +219,11 @@ def _moved(done: Transferred, wanted: tuple[Wanted, ...], ends: Ends, setting: R
     return Moved(
         n_objects=done.n_objects, size_bytes=done.size_bytes, problems=tuple(problems), remotes=(setting.label,)
     )
+
+
+def _of_imports(brought: Brought) -> Moved:
+    problems = [Problem(id=one.id, paths=(one.path,), error=one.error, remote=one.source) for one in brought.failures]
+    return Moved(n_objects=brought.n_objects, size_bytes=brought.size_bytes, problems=tuple(problems))
 
 
 def _sum(moved: Iterable[Moved], n_runs: int) -> Moved:

@@ -16,7 +16,9 @@ from offbranch.pipeline.stage import Dependency, LockedItem, LockedStage, Output
 
 _SOURCE_KEYS = ("repo", "db", "fs_config")
 _OPTION_KEYS = ("cache", "persist", "remote", "push", "desc", "type", "labels", "meta", "checkpoint", "metric", "plot")
-_HASH_KEYS = ("md5", "etag", "checksum", "version_id")
+_HASH_KEYS = ("md5", "etag", "checksum")
+_LAST_KEYS = ("version_id",)
+_FILES_KEY = "files"
 _RECORD_KEYS = ("md5", "size", "nfiles", "isexec", "hash")
 _KNOWN = frozenset((*_RECORD_KEYS, "path", *_SOURCE_KEYS, *_OPTION_KEYS))
 _NOT_IN_DIGEST = frozenset(
@@ -79,18 +81,23 @@ def render_data_file(
     if frozen:
         body["frozen"] = True
     if deps:
-        body["deps"] = [{**_record(item), "path": item.written, **(dep.source or {})} for dep, item in deps]
+        body["deps"] = [_import_record(dep, item) for dep, item in deps]
     body["outs"] = [{**_record(item), "path": out.written, **_options(out)} for out, item in outs]
     if meta is not None:
         body["meta"] = meta
     head: dict[str, Any] = {} if desc is None else {"desc": desc}
-    if deps and all(item.md5 or item.extra for _, item in deps):
+    if deps and all(item.md5 or item.extra or _is_locked(dep.source) for dep, item in deps):
         head["md5"] = digest(body)
     return render({**head, **body})
 
 
 def update_datafile_text(
-    text: str, path: str, outs: Mapping[str, LockedItem], deps: Mapping[str, LockedItem] | None = None
+    text: str,
+    path: str,
+    outs: Mapping[str, LockedItem],
+    deps: Mapping[str, LockedItem] | None = None,
+    *,
+    repos: Mapping[str, Mapping[str, str]] | None = None,
 ) -> str:
     """Returns the text of a .dvc file with the content of some outputs (and dependencies) recorded anew.
 
@@ -101,6 +108,7 @@ def update_datafile_text(
         path: The file, for messages.
         outs: Output path as written -> what it holds now.
         deps: Same for dependencies.
+        repos: Dependency as written -> keys of its `repo` that have changed.
 
     Raises:
         BadInputError: The present text is malformed.
@@ -108,11 +116,14 @@ def update_datafile_text(
     document = load_yaml(text, path)
     check_data_file(document, text=text, path=path)
     sections = (("deps", deps or {}), ("outs", outs))
+    changed_repos = repos or {}
     if "#" in text or "&" in text or "!" in text:
         # Comments, anchors or tags: only a round trip keeps them.
-        edited: str = load("offbranch.base.yaml_ruamel:edit")(text, lambda loaded: _record_in_place(loaded, sections))
+        edited: str = load("offbranch.base.yaml_ruamel:edit")(
+            text, lambda loaded: _record_in_place(loaded, sections, changed_repos)
+        )
         return edited
-    _record_in_place(document, sections)
+    _record_in_place(document, sections, changed_repos)
     return render(document)
 
 
@@ -173,9 +184,20 @@ def _record(item: LockedItem) -> dict[str, Any]:
         record["nfiles"] = item.n_files
     if item.is_executable:
         record["isexec"] = True
+    record.update({key: item.extra[key] for key in _LAST_KEYS if key in item.extra})
     if item.hash_name is not None:
         record["hash"] = item.hash_name
     return record
+
+
+def _import_record(dependency: Dependency, item: LockedItem) -> dict[str, Any]:
+    files = {_FILES_KEY: item.extra[_FILES_KEY]} if _FILES_KEY in item.extra else {}
+    return {**_record(item), "path": item.written, **(dependency.source or {}), **files}
+
+
+def _is_locked(source: Mapping[str, Any] | None) -> bool:
+    repo = (source or {}).get("repo")
+    return isinstance(repo, Mapping) and "rev_lock" in repo
 
 
 def _options(out: Output) -> dict[str, Any]:
@@ -191,7 +213,9 @@ def _options(out: Output) -> dict[str, Any]:
     return {**options, **out.annotations}
 
 
-def _record_in_place(document: Any, sections: Sequence[tuple[str, Mapping[str, LockedItem]]]) -> None:
+def _record_in_place(
+    document: Any, sections: Sequence[tuple[str, Mapping[str, LockedItem]]], repos: Mapping[str, Mapping[str, str]]
+) -> None:
     """Alters a loaded document: keys keep their places, new ones come last in their item, as DVC does it."""
     for name, items in sections:
         for item in document.get(name) or ():
@@ -199,12 +223,17 @@ def _record_in_place(document: Any, sections: Sequence[tuple[str, Mapping[str, L
             if new is None:
                 continue
             record = _record(new)
-            for key in (*_RECORD_KEYS, *_HASH_KEYS):
+            for key in (*_RECORD_KEYS, *_HASH_KEYS, *_LAST_KEYS, _FILES_KEY):
                 if key in item and key not in record:
                     del item[key]
             for key, value in record.items():
                 item[key] = value
-    if "md5" in document:
+            if _FILES_KEY in new.extra:
+                item[_FILES_KEY] = new.extra[_FILES_KEY]
+    for item in document.get("deps") or ():
+        if isinstance(item.get("repo"), dict):
+            item["repo"].update(repos.get(str(item["path"]), {}))
+    if "md5" in document or sections[0][1] or repos:
         document["md5"] = digest(document)
 
 

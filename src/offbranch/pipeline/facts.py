@@ -83,7 +83,9 @@ def gather_facts(
     contents: dict[str, Found] = {}
     params: dict[str, Any] = {}
     for stage in stages:
-        items: tuple[Dependency | Output, ...] = (*stage.deps, *stage.outs)
+        # Where an import comes from is looked at by `ob update` only.
+        deps = stage.deps if stage.command is not None else ()
+        items: tuple[Dependency | Output, ...] = (*deps, *stage.outs)
         for item in items:
             key = item_key(stage, item)
             if key not in contents:

@@ -238,4 +238,6 @@ def item_key(stage: Stage, item: Dependency | Output | ParamsDependency) -> str:
     """Returns under which key an item is kept: its path in the project; outside of it, the path seen from the root."""
     if item.path is not None:
         return item.path
+    if isinstance(item, Dependency) and item.source and isinstance(repo := item.source.get("repo"), Mapping):
+        return f"repo://{repo.get('url')}/{item.written}"  # a path there is none here
     return item.written if is_external(item.written) else posixpath.normpath(f"{stage.wdir}/{item.written}".lstrip("/"))

@@ -23,6 +23,7 @@ class ChangeKind(Enum):
     NOT_IN_CACHE = "not in cache"
     PENDING = "pending"
     OUT_OF_SYNC = "not in sync"
+    UPDATE = "update available"
 
 
 @record

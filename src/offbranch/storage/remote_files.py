@@ -27,6 +27,7 @@ class RemoteFile:
         etag: What the server calls this content; None where it has no such thing.
         version: Id of this version, where the store keeps versions.
         is_checksum: `etag` is a checksum of the content (header `Content-MD5`) and no mere tag.
+        about: What else a web server says of it, by the names DVC knows it under, in DVC's order.
     """
 
     key: str
@@ -34,6 +35,7 @@ class RemoteFile:
     etag: str | None = None
     version: str | None = None
     is_checksum: bool = False
+    about: tuple[tuple[str, str], ...] = ()
 
 
 class RemoteFiles(Protocol):

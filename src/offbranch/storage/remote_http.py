@@ -89,9 +89,9 @@ class HttpFiles:
         with self._ask("HEAD", key, accepted=_GONE | _NO_SUCH_METHOD) as answer:
             self._finish(answer)
             if answer.status_code not in _NO_SUCH_METHOD:
-                return None if answer.status_code in _GONE else _file(key, answer.headers)
+                return None if answer.status_code in _GONE else _file(key, answer)
         with self._ask("GET", key, accepted=_GONE) as answer:
-            return None if answer.status_code in _GONE else _file(key, answer.headers)
+            return None if answer.status_code in _GONE else _file(key, answer)
 
     def iter_files(self, prefix: str) -> Iterator[RemoteFile]:
         raise RemoteError(f"{self.setting.label} cannot be listed, as no web server can")
@@ -280,7 +280,8 @@ def _may_know(home: str, url: str) -> bool:
     return a.scheme == b.scheme and a.port == b.port
 
 
-def _file(key: str, headers: Mapping[str, str]) -> RemoteFile:
+def _file(key: str, answer: Any) -> RemoteFile:
+    headers: Mapping[str, str] = answer.headers
     size = headers.get("content-length", "")
     tag = headers.get("etag") or None
     checksum = headers.get("content-md5") or None
@@ -289,4 +290,14 @@ def _file(key: str, headers: Mapping[str, str]) -> RemoteFile:
         int(size) if size.isdigit() and "content-encoding" not in headers else None,
         tag or checksum,
         is_checksum=tag is None and checksum is not None,
+        about=tuple(_about(answer.url, headers)),
     )
+
+
+def _about(url: str, headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    if "content-type" in headers:
+        yield "mimetype", headers["content-type"].partition(";")[0]
+    yield "url", url
+    for name in ("Digest", "Last-Modified"):
+        if headers.get(name):
+            yield name, headers[name]

@@ -1,0 +1,127 @@
+"""Getting the data of imports again from where it came from, as `fetch` and `pull` do: no data remote of ours has it."""
+
+from collections.abc import Iterator
+
+from offbranch.base.errors import CorruptObjectError, OffbranchError
+from offbranch.base.events import Reporter
+from offbranch.base.paths import AbsPath, RepoPath, join
+from offbranch.base.records import field, record
+from offbranch.experiments.data_place import put
+from offbranch.experiments.data_remotes import DataScope, imports_of_scope
+from offbranch.experiments.imports import bring_import, is_import, source_bases
+from offbranch.experiments.loading import load
+from offbranch.pipeline.stage import LockedItem, LockedStage, Pipelines, Stage
+from offbranch.pipeline.targets import resolve_targets
+from offbranch.project import Project
+from offbranch.storage.objects import Content, ObjectId
+from offbranch.storage.workspace import find_status
+
+
+@record
+class Failure:
+    """An import whose data did not come."""
+
+    id: ObjectId
+    path: RepoPath
+    error: OffbranchError
+    source: str
+
+
+@record
+class Brought:
+    """What came of it.
+
+    Attributes:
+        n_objects: Files that arrived, lists of directories included.
+        size_bytes: Of the files.
+        failures: What did not arrive.
+        partial: Of imports that record no content of their own, what they are now, by path.
+    """
+
+    n_objects: int = 0
+    size_bytes: int = 0
+    failures: tuple[Failure, ...] = ()
+    partial: dict[RepoPath, Content] = field(default_factory=dict)
+
+
+def bring_imports(project: Project, scope: DataScope, reporter: Reporter, *, cwd: RepoPath) -> Brought:
+    """Brings into the cache what the imports of a scope record, and what partial imports (`--no-download`) stand for.
+
+    A partial import whose data is in the workspace is left alone.
+    """
+    start = join(project.root, cwd)
+    n_objects = size_bytes = 0
+    failures: list[Failure] = []
+    partial: dict[RepoPath, Content] = {}
+    cache = project.cache
+    for stage, locked, path, id in _absent(project, scope, cwd):
+        n_before = _n_files(project, id)
+        try:
+            content = bring_import(project, stage, locked, bases=_bases(project, start, stage), reporter=reporter)
+            if id and content.id != id and not cache.has_all(id):
+                raise CorruptObjectError(
+                    f"what '{stage.deps[0].written}' was imported from has another content now than '{stage.file}' records",
+                    hint=f"ob update {stage.file} records the present one",
+                )
+        except OffbranchError as error:
+            failures.append(Failure(id=id, path=path, error=error, source=stage.deps[0].written))
+            continue
+        if not id:
+            partial[path] = content
+        n_objects += (content.n_files or 1) + (content.n_files is not None) - n_before
+        size_bytes += content.size
+    return Brought(n_objects=n_objects, size_bytes=size_bytes, failures=tuple(failures), partial=partial)
+
+
+def put_partial(project: Project, brought: Brought, reporter: Reporter, *, force: bool) -> tuple[str, ...]:
+    """Puts the data of partial imports into the workspace; returns what is new there, a directory with `/` at its end."""
+    for path, content in brought.partial.items():
+        put(project, path, content, reporter, force=force)
+    return tuple(f"{path}/" if content.n_files is not None else path for path, content in brought.partial.items())
+
+
+def _absent(
+    project: Project, scope: DataScope, cwd: RepoPath
+) -> Iterator[tuple[Stage, LockedStage | None, RepoPath, ObjectId]]:
+    for used in imports_of_scope(project, scope, cwd=cwd):
+        view = project.cache.legacy_view() if used.is_legacy else project.cache
+        if not view.has_all(used.id):
+            yield used.stage, None, used.path, used.id
+    if scope.revs or scope.kinds or scope.max_size_bytes is not None:
+        return
+    loaded = load(project)
+    for stage in _named(loaded, scope, cwd):
+        locked = loaded.locks.get(stage.address) or LockedStage()
+        path = stage.outs[0].path if is_import(stage) else None
+        if path is None or any(item.md5 for item in locked.outs) or not _is_looked_at(stage, locked.deps):
+            continue
+        if find_status(join(project.root, path)) is None:
+            yield stage, locked, path, ObjectId("")
+
+
+def _named(loaded: Pipelines, scope: DataScope, cwd: RepoPath) -> Iterator[Stage]:
+    if not scope.targets:
+        yield from loaded.stages
+        return
+    targets = resolve_targets(loaded, scope.targets, cwd=cwd, glob=scope.glob, recursive=scope.recursive)
+    yield from {target.stage.address: target.stage for target in targets}.values()
+
+
+def _is_looked_at(stage: Stage, deps: tuple[LockedItem, ...]) -> bool:
+    """Tells whether a record says which version was imported; `--no-exec` leaves that open."""
+    repo = (stage.deps[0].source or {}).get("repo")
+    if repo is not None:
+        return "rev_lock" in repo
+    return any(item.md5 or item.extra for item in deps)
+
+
+def _n_files(project: Project, id: ObjectId) -> int:
+    """Returns how many of the objects of a directory (or whether a file) are in the cache already."""
+    cache = project.cache
+    if not id or not cache.has(id):
+        return 0
+    return 1 + (len(cache.has_many(cache.listing(id).entries.values())) if id.endswith(".dir") else 0)
+
+
+def _bases(project: Project, start: AbsPath, stage: Stage) -> tuple[AbsPath, ...]:
+    return source_bases(project, start, stage.wdir)
