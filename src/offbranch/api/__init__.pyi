@@ -18,7 +18,9 @@ from offbranch.api.exp import run as exp_run
 from offbranch.api.exp import save as exp_save
 from offbranch.api.files import ListRequest, list_files, space_used
 from offbranch.api.freezing import Frozen, set_frozen
+from offbranch.api.getting import get, get_url, list_url, url_of
 from offbranch.api.ignored import check_ignore
+from offbranch.api.imports import ImportRequest, UpdateRequest, import_path, import_url, update
 from offbranch.api.looking import DataStatusOptions, data_status, diff
 from offbranch.api.migrate import migrate as cache_migrate
 from offbranch.api.outputs import checkout, commit
@@ -45,6 +47,7 @@ from offbranch.experiments.fsck import FsckOptions
 from offbranch.experiments.kept import GcScope
 from offbranch.experiments.remove import Removal
 from offbranch.experiments.save import SaveRequest
+from offbranch.experiments.source_repo import RepoSource
 from offbranch.views.listing import ListOptions
 from offbranch.views.options import ShowOptions
 
@@ -55,15 +58,18 @@ __all__ = [
     "Frozen",
     "FsckOptions",
     "GcScope",
+    "ImportRequest",
     "ListOptions",
     "ListRequest",
     "NewStage",
     "Removal",
+    "RepoSource",
     "ReproRequest",
     "RunRequest",
     "SaveRequest",
     "Session",
     "ShowOptions",
+    "UpdateRequest",
     "add",
     "add_remote",
     "add_stage",
@@ -91,12 +97,17 @@ __all__ = [
     "exp_table",
     "fsck",
     "gc",
+    "get",
     "get_config",
+    "get_url",
+    "import_path",
+    "import_url",
     "init",
     "list_config",
     "list_files",
     "list_remotes",
     "list_stages",
+    "list_url",
     "make_session",
     "modify_remote",
     "move",
@@ -113,6 +124,8 @@ __all__ = [
     "status",
     "unprotect",
     "unset_config",
+    "update",
+    "url_of",
 ]
 
 PUBLIC: Mapping[str, str]

@@ -1,10 +1,11 @@
 """Reading pipelines: what has changed, which stages there are, and how they hang together. Changes nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from offbranch.api.selecting import select_for
 from offbranch.api.session import Session, opened, working_directory
 from offbranch.base.paths import AbsPath, RepoPath
+from offbranch.base.plugins import load as load_by_name
 from offbranch.base.records import record, replace
 from offbranch.experiments.loading import load
 from offbranch.experiments.part_changes import parts_differ
@@ -49,7 +50,12 @@ class Dag:
 
 
 def status(
-    targets: Sequence[str], session: Session, *, with_deps: bool = False, recursive: bool = False
+    targets: Sequence[str],
+    session: Session,
+    *,
+    with_deps: bool = False,
+    recursive: bool = False,
+    updates: bool = False,
 ) -> tuple[StageReport, ...]:
     """Returns the stages that are not up to date, in execution order.
 
@@ -59,6 +65,8 @@ def status(
         session: Where.
         with_deps: Also what the targets need.
         recursive: A directory stands for all stages below it.
+        updates: Ask the repositories that data was imported from whether they have newer versions; one that cannot be
+            reached is a warning.
     """
     with opened(session) as project:
         pipelines = load(project)
@@ -76,6 +84,9 @@ def status(
         for stage in selection.stages:
             changes = examine(stage, pipelines.locks.get(stage.address), facts)
             changes = _of_parts(project, stage, changes, pipelines, selection)
+            if stage.command is None and stage.deps:
+                look: Callable[..., StageStatus] = load_by_name("offbranch.experiments.import_status:with_source")
+                changes = look(project, stage, changes, updates=updates, start=session.start, reporter=session.reporter)
             if changes.is_changed:
                 found.append(
                     StageReport(

@@ -24,9 +24,11 @@ def status_data(report: StageReport) -> list[Any]:
     found: list[Any] = []
     if status.deps:
         changes = _deps(stage, status).items()
-        found.append({"changed deps": {_shown(report, item): change for item, change in changes}})
+        found.append({"changed deps": {_shown_source(report, item, change): change for item, change in changes}})
     if status.outs:
         found.append({"changed outs": {_shown(report, one.item): _word(one) for one in status.outs}})
+    if status.is_edited:
+        found.append("changed checksum")
     if status.always:
         found.append("always changed")
     if status.command:
@@ -53,6 +55,10 @@ def _shown(report: StageReport, written: str) -> str:
     place = AbsPath(posixpath.normpath(posixpath.join(report.root, path)))
     inside = relative_to(place, report.root)
     return place if inside is None else posixpath.relpath(inside or ".", report.cwd or ".")
+
+
+def _shown_source(report: StageReport, written: str, change: object) -> str:
+    return written if change == ChangeKind.UPDATE.value else _shown(report, written)
 
 
 def _deps(stage: Stage, status: StageStatus) -> dict[str, Any]:

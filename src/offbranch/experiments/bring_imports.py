@@ -86,7 +86,7 @@ def _absent(
     for used in imports_of_scope(project, scope, cwd=cwd):
         view = project.cache.legacy_view() if used.is_legacy else project.cache
         if not view.has_all(used.id):
-            yield used.stage, None, used.path, used.id
+            yield used.stage, LockedStage(deps=used.deps), used.path, used.id
     if scope.revs or scope.kinds or scope.max_size_bytes is not None:
         return
     loaded = load(project)

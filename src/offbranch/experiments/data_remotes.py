@@ -16,7 +16,7 @@ from offbranch.pipeline.select import SelectOptions, select_stages
 from offbranch.pipeline.stage import OutputKind, Pipelines
 from offbranch.pipeline.targets import resolve_targets
 from offbranch.project import Project, read_config
-from offbranch.storage.remote_setting import RemoteSetting, resolve_remote
+from offbranch.storage.remote_setting import RemoteSetting, default_remote, resolve_remote
 from offbranch.storage.transfer_plan import Wanted
 
 
@@ -92,7 +92,8 @@ def group_outputs(project: Project, scope: DataScope, *, cwd: RepoPath, for_push
     groups: dict[tuple[str, str, str, bool], list[UsedOutput]] = {}
     settings: dict[tuple[str, str], RemoteSetting] = {}
     for config, used in _with_config(project, scope, cwd):
-        if used.is_import or (for_push and not used.out.push) or not _is_meant(used, scope):
+        at_source = used.is_import if for_push else _is_at_source(config, used, scope)
+        if at_source or (for_push and not used.out.push) or not _is_meant(used, scope):
             continue
         setting = resolve_remote(config, used.out.remote or scope.remote, root=project.root)
         place = (setting.name, setting.url)
@@ -107,11 +108,11 @@ def group_outputs(project: Project, scope: DataScope, *, cwd: RepoPath, for_push
 
 
 def imports_of_scope(project: Project, scope: DataScope, *, cwd: RepoPath) -> tuple[UsedOutput, ...]:
-    """Returns the outputs of a scope that come from other repositories, each once for every content it has."""
+    """Returns the outputs of a scope whose data only their source has, each once for every content it has."""
     found = {
         (used.id, used.path): used
-        for _, used in _with_config(project, scope, cwd)
-        if used.is_import and _is_meant(used, scope)
+        for config, used in _with_config(project, scope, cwd)
+        if _is_at_source(config, used, scope) and _is_meant(used, scope)
     }
     return tuple(found.values())
 
@@ -174,6 +175,13 @@ def _with_config(project: Project, scope: DataScope, cwd: RepoPath) -> Iterator[
             config = config_of_commit(project, objects, commit)
             for used in _of_revision(pipelines, scope, cwd):
                 yield config, used
+
+
+def _is_at_source(config: Config, used: UsedOutput, scope: DataScope) -> bool:
+    if used.is_import:
+        return True
+    has_remote = used.out.remote or scope.remote or default_remote(config)
+    return used.is_url_import and not (used.out.push and has_remote)
 
 
 def _of_revision(pipelines: Pipelines, scope: DataScope, cwd: RepoPath) -> Iterable[UsedOutput]:

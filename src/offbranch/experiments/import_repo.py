@@ -51,7 +51,7 @@ def take_from(
             path=source.place.url,
         )
     files = [entry] if not entry.is_dir else [one for one in source.inventory.walk(path) if _is_wanted(one)]
-    found: list[tuple[InventoryEntry, InventoryEntry]] = [(one, _followed(source, one)) for one in files]
+    found: list[tuple[InventoryEntry, InventoryEntry]] = [(one, _followed(source, one, fetcher)) for one in files]
     data = [Wanted(id=real.id, path=real.path) for _, real in found if real.id is not None]
     fetcher.get(data)
     size = 0
@@ -191,7 +191,7 @@ def _is_wanted(entry: InventoryEntry) -> bool:
     )
 
 
-def _followed(source: OpenSource, entry: InventoryEntry) -> InventoryEntry:
+def _followed(source: OpenSource, entry: InventoryEntry, fetcher: _Fetcher) -> InventoryEntry:
     """Returns the file that a symbolic link of Git leads to, in the same commit; any other file as it is."""
     first = entry.path
     for _ in range(_MAX_HOPS):
@@ -199,7 +199,11 @@ def _followed(source: OpenSource, entry: InventoryEntry) -> InventoryEntry:
             return entry
         target = source.objects.blob(entry.blob).decode("utf-8", "surrogateescape")
         path = None if target.startswith("/") else resolve_in(parent(entry.path), target)
-        found = source.inventory.find(path) if path else None
+        if not path:
+            break
+        above = (out for out in _outputs(source, path).values() if is_directory(out.id))
+        fetcher.get_lists(out for out in above if out.path != path)
+        found = source.inventory.find(path)
         if found is None or found.is_dir:
             break
         entry = found

@@ -1,4 +1,4 @@
-"""Data from a url into the project: looked at, downloaded into the cache, and what a .dvc file records of where it came from."""
+"""Data from a url into the cache, and what a .dvc file records of where it came from."""
 
 import os
 import posixpath
@@ -124,9 +124,7 @@ def split_options(pairs: tuple[str, ...]) -> dict[str, object]:
     return found
 
 
-def get_data(
-    project: Project, source: UrlSource, *, download: bool, jobs: int | None, reporter: Reporter, rel: RepoPath
-) -> UrlData:
+def get_data(project: Project, source: UrlSource, *, download: bool, jobs: int | None, reporter: Reporter) -> UrlData:
     """Looks at a url and brings what is there into the cache.
 
     Args:
@@ -135,7 +133,6 @@ def get_data(
         download: Bring it; otherwise only what is recorded of it is found out.
         jobs: Downloads at a time.
         reporter: Takes the progress.
-        rel: Where the data will be in the project.
 
     Raises:
         NotFoundError: There is nothing at the url.
@@ -143,7 +140,9 @@ def get_data(
     """
     if source.setting.scheme == LOCAL:
         content = _get_local(project, source.setting, download=download, reporter=reporter)
-        return UrlData(item=locked_item(source.written, content), content=content if download else None)
+        # As in DVC, what is imported is not executable even where the original is.
+        kept = replace(content, is_executable=False) if download else None
+        return UrlData(item=locked_item(source.written, content), content=kept)
     with closing(open_files(source.setting)) as files:
         external = look_at(files)
         if source.versioned and external.is_dir:

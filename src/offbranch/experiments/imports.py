@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from offbranch.base.errors import NotFoundError, OffbranchError, UsageError
 from offbranch.base.events import Reporter
-from offbranch.base.paths import AbsPath, RepoPath, join
+from offbranch.base.paths import ROOT, AbsPath, RepoPath, join
 from offbranch.base.records import record, replace
 from offbranch.experiments.data_place import Place, put, write_record
 from offbranch.experiments.import_repo import take_from
@@ -77,7 +77,7 @@ def import_from_url(
         got = send_data(project, source, options.target, jobs=options.jobs, reporter=reporter)
         item, content = got.item, got.content
     elif options.look:
-        got = get_data(project, source, download=options.download, jobs=options.jobs, reporter=reporter, rel=place.path)
+        got = get_data(project, source, download=options.download, jobs=options.jobs, reporter=reporter)
         item, content = got.item, got.content
         if content is not None:
             put(project, place.path, content, reporter, force=options.force)
@@ -140,18 +140,18 @@ def update_import(
     if options.target is not None:
         got = send_data(project, source, options.target, jobs=options.jobs, reporter=reporter)
     else:
-        got = get_data(project, source, download=look.download, jobs=options.jobs, reporter=reporter, rel=place.path)
+        got = get_data(project, source, download=look.download, jobs=options.jobs, reporter=reporter)
         recorded = _item(locked.outs, out.written)
         is_same = old is not None and _same(old, got.item)
         if is_same and (not options.download or (recorded is not None and recorded.md5)):
             return _unchanged(place, source.written)
         if options.download:
-            got = get_data(project, source, download=True, jobs=options.jobs, reporter=reporter, rel=place.path)
+            got = get_data(project, source, download=True, jobs=options.jobs, reporter=reporter)
     content = got.content
     if content is not None and options.target is None:
         put(project, place.path, content, reporter, force=True)
     deps = {dependency.written: got.item}
-    return _record_again(project, place, stage, content, deps, {}, options, source.written)
+    return _record_again(project, place, stage, content, deps, {}, source.written)
 
 
 def _update_from_repo(
@@ -186,7 +186,7 @@ def _update_from_repo(
     changes: dict[str, str] = {"rev_lock": commit}
     if source.rev is not None:
         changes["rev"] = source.rev
-    return _record_again(project, place, stage, content, {}, {dependency.written: changes}, options, shown)
+    return _record_again(project, place, stage, content, {}, {dependency.written: changes}, shown)
 
 
 def is_import(stage: Stage) -> bool:
@@ -219,7 +219,7 @@ def bring_import(
         with _opened(project, source, dependency.written, bases, CommitId(str(lock))) as found:
             return _take(project, found, None, reporter)
     url = source_of(project, dependency, wdir=stage.wdir)
-    got = get_data(project, url, download=True, jobs=None, reporter=reporter, rel=stage.outs[0].path or RepoPath(""))
+    got = get_data(project, url, download=True, jobs=None, reporter=reporter)
     recorded = _item((locked or LockedStage()).deps, dependency.written)
     if recorded is not None and (recorded.md5 or recorded.extra) and not _same(recorded, got.item):
         raise OffbranchError(
@@ -239,7 +239,7 @@ def new_version(stage: Stage, project: Project, *, bases: tuple[AbsPath, ...]) -
     return None if commit == block["rev_lock"] else commit
 
 
-def source_bases(project: Project, start: AbsPath, wdir: RepoPath = RepoPath("")) -> tuple[AbsPath, ...]:
+def source_bases(project: Project, start: AbsPath, wdir: RepoPath = ROOT) -> tuple[AbsPath, ...]:
     """Returns the directories that a relative path of a source may be seen from, the first one first."""
     return tuple(dict.fromkeys((start, join(project.root, wdir), project.root)))
 
@@ -255,7 +255,8 @@ def _opened(
 
 
 def _take(project: Project, found: OpenSource, jobs: int | None, reporter: Reporter) -> Content:
-    return take_from(found, project.cache, state=project.state, jobs=jobs, reporter=reporter)
+    content = take_from(found, project.cache, state=project.state, jobs=jobs, reporter=reporter)
+    return replace(content, is_executable=False)  # as in DVC
 
 
 def _record_new(
@@ -286,7 +287,6 @@ def _record_again(
     content: Content | None,
     deps: Mapping[str, LockedItem],
     repos: Mapping[str, Mapping[str, str]],
-    options: ImportOptions,
     shown: str,
 ) -> Imported:
     out = stage.outs[0]

@@ -24,6 +24,7 @@ class UsedOutput:
         path: Where it is in the project.
         item: What is recorded of it; its `md5` is set.
         inner: Paths inside it that are meant, when not the whole of it.
+        deps: What is recorded of what it was made or imported from.
     """
 
     stage: Stage
@@ -31,6 +32,7 @@ class UsedOutput:
     path: RepoPath
     item: LockedItem
     inner: tuple[str, ...] = ()
+    deps: tuple[LockedItem, ...] = ()
 
     @property
     def id(self) -> ObjectId:
@@ -46,6 +48,11 @@ class UsedOutput:
     def is_import(self) -> bool:
         """It comes from another repository, which keeps its data."""
         return any(dependency.source and "repo" in dependency.source for dependency in self.stage.deps)
+
+    @property
+    def is_url_import(self) -> bool:
+        """It was imported from a url, which may still have it."""
+        return self.stage.command is None and bool(self.stage.deps) and not self.is_import
 
     @property
     def wanted(self) -> Wanted:
@@ -138,11 +145,12 @@ def _of_stage(stage: Stage, locked: LockedStage | None) -> Iterator[UsedOutput]:
     for out in stage.outs:
         item = items.get(out.written)
         if out.cache and out.path is not None and item is not None and item.md5:
-            yield UsedOutput(stage=stage, out=out, path=out.path, item=item)
+            deps = locked.deps if locked is not None else ()
+            yield UsedOutput(stage=stage, out=out, path=out.path, item=item, deps=deps)
 
 
 def _with_inner(used: UsedOutput, inner: tuple[str, ...]) -> UsedOutput:
-    return UsedOutput(stage=used.stage, out=used.out, path=used.path, item=used.item, inner=inner)
+    return UsedOutput(stage=used.stage, out=used.out, path=used.path, item=used.item, inner=inner, deps=used.deps)
 
 
 def _with_locks(pipelines: Pipelines, locks: Mapping[str, LockedStage]) -> Pipelines:

@@ -155,6 +155,12 @@ def relocate_datafile_text(text: str, path: str, renamed: Mapping[str, Mapping[s
     return render(document)
 
 
+def is_digest_right(text: str, path: str) -> bool:
+    """Tells whether a .dvc file with dependencies is what its own `md5` says; without one it is not."""
+    document = load_yaml(text, path)
+    return bool(document.get("md5") == digest(document))
+
+
 def digest(document: Mapping[str, Any]) -> str:
     """Returns the top-level `md5` of a .dvc file, by which DVC notices that it was edited."""
     kept = {key: value for key, value in document.items() if key not in ("md5", "meta", "desc")}

@@ -62,18 +62,23 @@ class Reason:
 
 @record
 class StageStatus:
-    """Everything that differs about one stage. Empty everywhere means up to date."""
+    """Everything that differs about one stage. Empty everywhere means up to date.
+
+    Attributes:
+        is_edited: A .dvc file of an import is not what its own checksum says, or was never carried out.
+    """
 
     never_ran: bool = False
     command: bool = False
     always: bool = False
     deps: tuple[Change, ...] = ()
     outs: tuple[Change, ...] = ()
+    is_edited: bool = False
 
     @property
     def is_changed(self) -> bool:
         """Whether anything differs."""
-        return bool(self.never_ran or self.command or self.always or self.deps or self.outs)
+        return bool(self.never_ran or self.command or self.always or self.deps or self.outs or self.is_edited)
 
 
 def examine(stage: Stage, locked: LockedStage | None, facts: Facts) -> StageStatus:
@@ -116,6 +121,8 @@ def reasons(stage: Stage, status: StageStatus) -> Iterator[Reason]:
     if status.always:
         what = "it is marked always_changed" if stage.always_changed else "it has neither dependencies nor outputs"
         yield Reason(code="always", text=f"{what}, so it always runs")
+    if status.is_edited:
+        yield Reason(code="checksum", text="its .dvc file was edited, or its import never carried out")
     for change in status.outs:
         yield _reason_of_output(change)
 
@@ -227,6 +234,8 @@ def _reason_of_dependency(change: Change) -> Reason:
             return Reason(
                 code="pending", text=f"dependency {change.item} is made by '{change.maker}', which runs first"
             )
+        case ChangeKind.UPDATE:
+            return Reason(code="update", text=f"there is a newer version of {change.item}")
         case ChangeKind.DELETED if change.key is None:
             return Reason(code="dependency", text=f"dependency {change.item} missing")
         case ChangeKind.OUT_OF_SYNC:

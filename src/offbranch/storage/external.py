@@ -1,4 +1,4 @@
-"""Data at a url that is no data remote of ours: what is there, told by what the server says of it, and bringing it into the cache.
+"""Data at a url that is no data remote of ours: what is there, told by what the server says of it, and taking it.
 
 A server that has a tag for each content (`etag`, `checksum`) is believed; what has none (SSH, directories of this machine) is
 read and hashed. Names that a server lists may not lead out of their directory.
@@ -38,7 +38,7 @@ class External:
 
     @property
     def size(self) -> int:
-        """Bytes of all files; those of which the server does not say it not counted."""
+        """Bytes of all files; what the server does not say is not counted."""
         return sum(file.size or 0 for file in self.files)
 
 
@@ -120,8 +120,7 @@ def take_external(
         MissingDataError: A file has gone meanwhile.
         RemoteError: The server failed.
     """
-    content = _each(_Take(files, cache), external, files, jobs, reporter, "downloading")
-    return content
+    return _each(_Take(files, cache), external, files, jobs, reporter, "downloading")
 
 
 class _Take:
@@ -204,6 +203,5 @@ def _tag(files: RemoteFiles, file: RemoteFile) -> str:
     if file.etag is not None:
         return file.etag if files.setting.scheme in _TAG_KEYS else file.etag.strip('"')
     # DVC 3.67 then hashes all that the server says of the file.
-    url = dict(file.about).get("url", files.setting.url)
-    info = {"name": files.setting.url or url, "size": file.size, **dict(file.about), "type": "file"}
+    info = {"name": files.setting.url, "size": file.size, **dict(file.about), "type": "file"}
     return str(int(hashlib.md5(str((info,)).encode(), usedforsecurity=False).hexdigest(), 16))

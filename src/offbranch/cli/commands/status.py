@@ -38,13 +38,19 @@ def add_arguments(parser: Parser) -> None:
     add_with_deps(parser)
     add_recursive(parser)
     add_json(parser, "what changed")
-    parser.add_flag("--no-updates", help="accepted for DVC's sake: imports are never looked up")
+    parser.add_flag("--no-updates", help="do not ask other repositories for newer versions of imports")
 
 
 def run(args: Namespace, console: Console) -> int:
     if any(getattr(args, name) for name in _OF_REMOTES):
         return int(load("offbranch.cli.remote_status:compare")(args, console))
-    reports = status(args.targets, session_of(console), with_deps=args.with_deps, recursive=args.recursive)
+    reports = status(
+        args.targets,
+        session_of(console),
+        with_deps=args.with_deps,
+        recursive=args.recursive,
+        updates=not args.no_updates,
+    )
     is_changed = any(report.status.is_changed for report in reports)
     if console.verbosity.quiet and not args.json:
         return ExitCode.FAILED if is_changed else ExitCode.DONE
