@@ -116,9 +116,11 @@ ALIASES: Mapping[str, str] = {
     "mv": "move",
 }
 # Commands of DVC 3.67 that later versions bring; each gets one honest line instead of "unknown".
-LATER: frozenset[str] = frozenset(
-    "artifacts import-db install metrics params plots queue studio".split()
-) | {"exp clean", "exp push", "exp pull"}
+LATER: frozenset[str] = frozenset("artifacts import-db install metrics params plots queue studio".split()) | {
+    "exp clean",
+    "exp push",
+    "exp pull",
+}
 
 
 def load_command(command: Command) -> CommandModule:

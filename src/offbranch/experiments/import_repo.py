@@ -12,11 +12,12 @@ from offbranch.experiments.inventory import InventoryEntry
 from offbranch.experiments.source_repo import OpenSource
 from offbranch.experiments.used import RevisionOutputs
 from offbranch.pipeline.recorded import RecordedOutput, all_recorded
+from offbranch.storage.connections import Connections
 from offbranch.storage.external import list_files
 from offbranch.storage.hashing import hash_bytes
 from offbranch.storage.local import LocalCache
 from offbranch.storage.objects import Content, ObjectId, is_directory
-from offbranch.storage.remote_store import Store, close_store, open_store
+from offbranch.storage.remote_store import Store
 from offbranch.storage.state import StateDb
 from offbranch.storage.transfer import fetch_objects
 from offbranch.storage.transfer_plan import Ends, Wanted
@@ -34,9 +35,13 @@ def take_from(
         MissingDataError: Its data is neither in the source's cache nor at its data remote.
         BadInputError: A symbolic link in it leads out of it.
     """
+    with Connections() as connections:
+        return _take(source, cache, _Fetcher(source, cache, state, jobs, reporter, connections))
+
+
+def _take(source: OpenSource, cache: LocalCache, fetcher: "_Fetcher") -> Content:
     path = source.inside
     outs = _outputs(source, path)
-    fetcher = _Fetcher(source, cache, state, jobs, reporter)
     exact = outs.get(path)
     if exact is not None:
         # As it is recorded, so that it has the same hash here.
@@ -78,9 +83,9 @@ def show_url(source: OpenSource, cache: LocalCache, *, reporter: Reporter) -> st
     """
     path = source.inside
     outs = _outputs(source, path)
-    _Fetcher(source, cache, None, None, reporter).get_lists(
-        out for out in outs.values() if is_directory(out.id) and out.path != path
-    )
+    with Connections() as connections:
+        fetcher = _Fetcher(source, cache, None, None, reporter, connections)
+        fetcher.get_lists(out for out in outs.values() if is_directory(out.id) and out.path != path)
     entry = _need(source, path)
     id = outs[path].id if path in outs else entry.id
     setting = source.remote_setting()
@@ -105,9 +110,16 @@ class _Fetcher:
     """Gets objects of a source into a cache: from its own cache first, then from its data remote."""
 
     def __init__(
-        self, source: OpenSource, cache: LocalCache, state: StateDb | None, jobs: int | None, reporter: Reporter
+        self,
+        source: OpenSource,
+        cache: LocalCache,
+        state: StateDb | None,
+        jobs: int | None,
+        reporter: Reporter,
+        connections: Connections,
     ) -> None:
         self._source, self._cache, self._state, self._jobs, self._reporter = source, cache, state, jobs, reporter
+        self._connections = connections
 
     def get(self, wanted: Iterable[Wanted], *, legacy: bool = False) -> None:
         """Brings objects, directories with all their files.
@@ -120,11 +132,7 @@ class _Fetcher:
         for store in self._stores(legacy):
             if not missing:
                 return
-            try:
-                ends = Ends(cache=view, store=store, state=self._state, reporter=self._reporter)
-                done = fetch_objects(missing, ends)
-            finally:
-                close_store(store)
+            done = fetch_objects(missing, Ends(cache=view, store=store, state=self._state, reporter=self._reporter))
             missing = [one for one in missing if not view.has_all(one.id)]
             errors: list[OffbranchError] = list(done.failed.values())
             if missing and errors and not any(isinstance(error, MissingDataError) for error in errors):
@@ -136,11 +144,8 @@ class _Fetcher:
         """Brings the lists of directories, without the files."""
         absent = [out for out in outs if not self._cache.has(out.id)]
         for store in self._stores(legacy=False):
-            try:
-                for out in absent:
-                    _add_list(store, out.id, self._cache)
-            finally:
-                close_store(store)
+            for out in absent:
+                _add_list(store, out.id, self._cache)
             absent = [out for out in absent if not self._cache.has(out.id)]
             if not absent:
                 return
@@ -153,7 +158,7 @@ class _Fetcher:
             yield own.legacy_view() if legacy else own
         setting = self._source.remote_setting()
         if setting is not None:
-            yield open_store(setting, jobs=self._jobs, legacy=legacy)
+            yield self._connections.store(setting, jobs=self._jobs, legacy=legacy)
 
     def _missing(self, path: str) -> MissingDataError:
         setting = self._source.remote_setting()
