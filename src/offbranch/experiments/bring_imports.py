@@ -1,15 +1,25 @@
 """Getting the data of imports again from where it came from, as `fetch` and `pull` do: no data remote of ours has it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from offbranch.base.errors import CorruptObjectError, OffbranchError
+from offbranch.base.errors import CorruptObjectError, NotFoundError, OffbranchError
 from offbranch.base.events import Reporter
 from offbranch.base.paths import AbsPath, RepoPath, join
 from offbranch.base.records import field, record
 from offbranch.experiments.data_place import put
 from offbranch.experiments.data_remotes import DataScope, imports_of_scope
-from offbranch.experiments.imports import bring_import, is_import, source_bases
+from offbranch.experiments.import_url import get_data, source_of
+from offbranch.experiments.imports import (
+    is_import,
+    is_same_record,
+    item_of_path,
+    opened_source,
+    source_bases,
+    take_into_cache,
+)
 from offbranch.experiments.loading import load
+from offbranch.experiments.source_repo import parse_source
+from offbranch.git.ids import CommitId
 from offbranch.pipeline.stage import LockedItem, LockedStage, Pipelines, Stage
 from offbranch.pipeline.targets import resolve_targets
 from offbranch.project import Project
@@ -125,3 +135,33 @@ def _n_files(project: Project, id: ObjectId) -> int:
 
 def _bases(project: Project, start: AbsPath, stage: Stage) -> tuple[AbsPath, ...]:
     return source_bases(project, start, stage.wdir)
+
+
+def bring_import(
+    project: Project, stage: Stage, locked: LockedStage | None, *, bases: tuple[AbsPath, ...], reporter: Reporter
+) -> Content:
+    """Brings the data of an import into the cache again, in the version that is recorded.
+
+    Raises:
+        OffbranchError: The source cannot be reached, or has the data no more.
+    """
+    dependency = stage.deps[0]
+    block = (dependency.source or {}).get("repo")
+    if isinstance(block, Mapping):
+        lock = block.get("rev_lock")
+        source = parse_source(block, path=stage.file)
+        if lock is None:
+            raise NotFoundError(
+                f"'{stage.file}' does not record which commit its data is of", hint=f"ob update {stage.file}"
+            )
+        with opened_source(project, source, dependency.written, bases, CommitId(str(lock))) as found:
+            return take_into_cache(project, found, None, reporter)
+    url = source_of(project, dependency, wdir=stage.wdir)
+    got = get_data(project, url, download=True, jobs=None, reporter=reporter)
+    recorded = item_of_path((locked or LockedStage()).deps, dependency.written)
+    if recorded is not None and (recorded.md5 or recorded.extra) and not is_same_record(recorded, got.item):
+        raise OffbranchError(
+            f"what is at '{url.written}' is no longer what '{stage.file}' records", hint=f"ob update {stage.file}"
+        )
+    assert got.content is not None
+    return got.content

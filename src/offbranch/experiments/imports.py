@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
-from offbranch.base.errors import NotFoundError, OffbranchError, UsageError
+from offbranch.base.errors import NotFoundError, UsageError
 from offbranch.base.events import Reporter
 from offbranch.base.paths import ROOT, AbsPath, RepoPath, join
 from offbranch.base.records import record, replace
@@ -97,10 +97,10 @@ def import_from_repo(
     """Imports a path of another repository; see `api.imports.import_path`."""
     commit, content = None, None
     if options.look:
-        with _opened(project, source, path, bases, None) as found:
+        with opened_source(project, source, path, bases, None) as found:
             commit = found.commit
             if options.download:
-                content = _take(project, found, options.jobs, reporter)
+                content = take_into_cache(project, found, options.jobs, reporter)
             elif found.inventory.find(found.inside) is None and not options.download:
                 raise NotFoundError(f"there is no '{path}' in '{source.url}'", hint=f"ob ls {source.url}")
         if content is not None:
@@ -134,15 +134,15 @@ def update_import(
             f"'{stage.file}' is imported from a url, which has no revisions", hint="leave --rev out for it"
         )
     source = source_of(project, dependency, wdir=stage.wdir)
-    old = _item(locked.deps, dependency.written)
+    old = item_of_path(locked.deps, dependency.written)
     look = replace(options, download=False)
     content: Content | None = None
     if options.target is not None:
         got = send_data(project, source, options.target, jobs=options.jobs, reporter=reporter)
     else:
         got = get_data(project, source, download=look.download, jobs=options.jobs, reporter=reporter)
-        recorded = _item(locked.outs, out.written)
-        is_same = old is not None and _same(old, got.item)
+        recorded = item_of_path(locked.outs, out.written)
+        is_same = old is not None and is_same_record(old, got.item)
         if is_same and (not options.download or (recorded is not None and recorded.md5)):
             return _unchanged(place, source.written)
         if options.download:
@@ -174,14 +174,14 @@ def _update_from_repo(
         source = replace(source, rev=rev)
     shown = f"{dependency.written} ({source.url})"
     commit = newest_commit(source, bases=bases, environment=project.environment)
-    recorded = _item(locked.outs, out.written)
+    recorded = item_of_path(locked.outs, out.written)
     has_data = recorded is not None and recorded.md5 is not None
     if commit == block.get("rev_lock") and source.rev == _text(block.get("rev")) and (has_data or not options.download):
         return _unchanged(place, shown)
     content = None
     if options.download:
-        with _opened(project, source, dependency.written, bases, commit) as found:
-            content = _take(project, found, options.jobs, reporter)
+        with opened_source(project, source, dependency.written, bases, commit) as found:
+            content = take_into_cache(project, found, options.jobs, reporter)
         put(project, place.path, content, reporter, force=True)
     changes: dict[str, str] = {"rev_lock": commit}
     if source.rev is not None:
@@ -199,62 +199,24 @@ def is_repo_import(stage: Stage) -> bool:
     return is_import(stage) and "repo" in (stage.deps[0].source or {})
 
 
-def bring_import(
-    project: Project, stage: Stage, locked: LockedStage | None, *, bases: tuple[AbsPath, ...], reporter: Reporter
-) -> Content:
-    """Brings the data of an import into the cache again, in the version that is recorded.
-
-    Raises:
-        OffbranchError: The source cannot be reached, or has the data no more.
-    """
-    dependency = stage.deps[0]
-    block = (dependency.source or {}).get("repo")
-    if isinstance(block, Mapping):
-        lock = block.get("rev_lock")
-        source = parse_source(block, path=stage.file)
-        if lock is None:
-            raise NotFoundError(
-                f"'{stage.file}' does not record which commit its data is of", hint=f"ob update {stage.file}"
-            )
-        with _opened(project, source, dependency.written, bases, CommitId(str(lock))) as found:
-            return _take(project, found, None, reporter)
-    url = source_of(project, dependency, wdir=stage.wdir)
-    got = get_data(project, url, download=True, jobs=None, reporter=reporter)
-    recorded = _item((locked or LockedStage()).deps, dependency.written)
-    if recorded is not None and (recorded.md5 or recorded.extra) and not _same(recorded, got.item):
-        raise OffbranchError(
-            f"what is at '{url.written}' is no longer what '{stage.file}' records", hint=f"ob update {stage.file}"
-        )
-    assert got.content is not None
-    return got.content
-
-
-def new_version(stage: Stage, project: Project, *, bases: tuple[AbsPath, ...]) -> CommitId | None:
-    """Returns the newest commit of the source of an import, None if the import has it already or names none."""
-    block = (stage.deps[0].source or {}).get("repo")
-    if not isinstance(block, Mapping) or "rev_lock" not in block:
-        return None
-    source = parse_source(block, path=stage.file)
-    commit = newest_commit(source, bases=bases, environment=project.environment)
-    return None if commit == block["rev_lock"] else commit
-
-
 def source_bases(project: Project, start: AbsPath, wdir: RepoPath = ROOT) -> tuple[AbsPath, ...]:
     """Returns the directories that a relative path of a source may be seen from, the first one first."""
     return tuple(dict.fromkeys((start, join(project.root, wdir), project.root)))
 
 
 @contextmanager
-def _opened(
+def opened_source(
     project: Project, source: RepoSource, path: str, bases: tuple[AbsPath, ...], commit: CommitId | None
 ) -> Iterator[OpenSource]:
+    """Opens a source for a project; see `open_source`."""
     with open_source(
         source, path, bases=bases, environment=project.environment, cache=project.cache, commit=commit
     ) as found:
         yield found
 
 
-def _take(project: Project, found: OpenSource, jobs: int | None, reporter: Reporter) -> Content:
+def take_into_cache(project: Project, found: OpenSource, jobs: int | None, reporter: Reporter) -> Content:
+    """Brings what a source was opened for into the cache of a project; see `take_from`."""
     content = take_from(found, project.cache, state=project.state, jobs=jobs, reporter=reporter)
     return replace(content, is_executable=False)  # as in DVC
 
@@ -308,11 +270,13 @@ def _unchanged(place: Place, shown: str) -> Imported:
     return Imported(path=place.path, data_file=place.data_file, source=shown, content=None, changed=False)
 
 
-def _item(items: Iterable[LockedItem], written: str) -> LockedItem | None:
+def item_of_path(items: Iterable[LockedItem], written: str) -> LockedItem | None:
+    """Returns the record of a path as written."""
     return next((item for item in items if item.written == written), None)
 
 
-def _same(old: LockedItem, new: LockedItem) -> bool:
+def is_same_record(old: LockedItem, new: LockedItem) -> bool:
+    """Tells whether two records are of the same content."""
     return (old.md5, dict(old.extra)) == (new.md5, dict(new.extra))
 
 

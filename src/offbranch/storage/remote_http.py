@@ -19,6 +19,7 @@ from offbranch.base.records import record
 from offbranch.storage.hashing import READ_FLAGS
 from offbranch.storage.remote_files import RemoteFile, RemoteFiles, Write
 from offbranch.storage.remote_http_errors import answer_error, connection_error
+from offbranch.storage.remote_http_file import file_of
 from offbranch.storage.remote_options import (
     check_options,
     get_choice,
@@ -89,9 +90,9 @@ class HttpFiles:
         with self._ask("HEAD", key, accepted=_GONE | _NO_SUCH_METHOD) as answer:
             self._finish(answer)
             if answer.status_code not in _NO_SUCH_METHOD:
-                return None if answer.status_code in _GONE else _file(key, answer)
+                return None if answer.status_code in _GONE else file_of(key, answer)
         with self._ask("GET", key, accepted=_GONE) as answer:
-            return None if answer.status_code in _GONE else _file(key, answer)
+            return None if answer.status_code in _GONE else file_of(key, answer)
 
     def iter_files(self, prefix: str) -> Iterator[RemoteFile]:
         raise RemoteError(f"{self.setting.label} cannot be listed, as no web server can")
@@ -278,26 +279,3 @@ def _may_know(home: str, url: str) -> bool:
     if (a.scheme, b.scheme) == ("http", "https"):
         return (a.port or 80, b.port or 443) == (80, 443)
     return a.scheme == b.scheme and a.port == b.port
-
-
-def _file(key: str, answer: Any) -> RemoteFile:
-    headers: Mapping[str, str] = answer.headers
-    size = headers.get("content-length", "")
-    tag = headers.get("etag") or None
-    checksum = headers.get("content-md5") or None
-    return RemoteFile(
-        key,
-        int(size) if size.isdigit() and "content-encoding" not in headers else None,
-        tag or checksum,
-        is_checksum=tag is None and checksum is not None,
-        about=tuple(_about(answer.url, headers)),
-    )
-
-
-def _about(url: str, headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    if "content-type" in headers:
-        yield "mimetype", headers["content-type"].partition(";")[0]
-    yield "url", url
-    for name in ("Digest", "Last-Modified"):
-        if headers.get(name):
-            yield name, headers[name]
