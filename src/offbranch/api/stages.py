@@ -9,6 +9,7 @@ from offbranch.base.plugins import load as load_by_name
 from offbranch.base.records import record, replace
 from offbranch.experiments.loading import load
 from offbranch.experiments.part_changes import parts_differ
+from offbranch.experiments.urls import url_access
 from offbranch.pipeline.facts import gather_facts
 from offbranch.pipeline.graph import Graph, build_graph, upstream
 from offbranch.pipeline.recorded import recorded_outputs
@@ -78,6 +79,7 @@ def status(
             state=project.state,
             ignore=project.ignore,
             is_cached=CacheLook(cache=project.cache, state=project.state),
+            look_at_url=url_access(project, session.reporter).look,
         )
         cwd = working_directory(project, session)
         found = []

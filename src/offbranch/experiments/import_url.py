@@ -15,14 +15,13 @@ from offbranch.pipeline.stage import Dependency, LockedItem
 from offbranch.project import Project
 from offbranch.storage.external import (
     External,
-    Tag,
     hash_external,
     is_tagged,
     look_at,
     tag_of,
     take_external,
 )
-from offbranch.storage.objects import Content
+from offbranch.storage.objects import Content, Tag
 from offbranch.storage.remote_files import RemoteFiles, open_files
 from offbranch.storage.remote_setting import LOCAL, RemoteSetting, is_url, resolve_url
 from offbranch.storage.save import save

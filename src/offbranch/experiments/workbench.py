@@ -8,6 +8,7 @@ from offbranch.base.files import FileReader
 from offbranch.base.locks import hold_lock, holder_as_pid
 from offbranch.base.paths import AbsPath, GitPath, RepoPath, join
 from offbranch.experiments.pulling import fetch_of
+from offbranch.experiments.urls import url_access
 from offbranch.git.ignore import ignored_paths, remove_ignore_entries, tracked_paths, write_ignore_entries
 from offbranch.pipeline.runner import CommandRunner
 from offbranch.pipeline.workbench import NO_SOURCE_CONTROL, SourceControl, Workbench
@@ -46,6 +47,7 @@ def make_workbench(
         env=env or {},
         guard=peer_guard(project),
         fetch=fetch_of(project, reporter) if pull else None,
+        urls=url_access(project, reporter),
     )
 
 

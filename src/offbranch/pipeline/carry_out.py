@@ -11,7 +11,7 @@ from offbranch.base.files import remove_tree
 from offbranch.base.paths import AbsPath, RepoPath, join, parent
 from offbranch.base.records import record
 from offbranch.pipeline.checks import check_inputs, check_not_tracked, check_places
-from offbranch.pipeline.facts import Facts, gather_facts, place_on_disk
+from offbranch.pipeline.facts import Facts, gather_facts, is_at_url, place_on_disk
 from offbranch.pipeline.plan import Action, Step, describe
 from offbranch.pipeline.recording import (
     Carried,
@@ -113,7 +113,7 @@ def prepare_run(stage: Stage, facts: Facts, bench: Workbench, *, commit: bool, r
         check_places(stage, bench, commit=commit)
         check_not_tracked(stage, bench)
         _clear_outputs(stage, facts, bench, commit=commit, replaced=replaced)
-    writes = tuple(place_on_disk(bench.root, stage, out) for out in stage.outs)
+    writes = tuple(place_on_disk(bench.root, stage, out) for out in stage.outs if not is_at_url(stage, out))
     on_disk = (dependency for dependency in stage.deps if "://" not in dependency.written)
     reads = tuple(place_on_disk(bench.root, stage, dependency) for dependency in on_disk)
     env = {"DVC_ROOT": bench.root, **bench.env, "DVC_STAGE": stage.address}
@@ -134,6 +134,7 @@ def record_results(stage: Stage, bench: Workbench, *, commit: bool, later: Later
             state=bench.state,
             ignore=bench.ignore,
             is_cached=bench.cache.has_all,
+            look_at_url=bench.urls.look if bench.urls is not None else None,
         )
         return record_made(stage, after, bench, commit=commit, later=later)
 
@@ -144,6 +145,10 @@ def _clear_outputs(stage: Stage, facts: Facts, bench: Workbench, *, commit: bool
     Content that is nowhere else goes into the cache first.
     """
     for out in stage.outs:
+        if is_at_url(stage, out):
+            if not out.persist and bench.urls is not None:
+                bench.urls.remove(item_key(stage, out))
+            continue
         disk = place_on_disk(bench.root, stage, out)
         content = facts.contents[item_key(stage, out)]
         if isinstance(content, Content) and out.path is not None:
@@ -179,6 +184,8 @@ def _check_out(stage: Stage, entry: LockedStage, facts: Facts, bench: Workbench,
     for out in stage.outs:
         was, content = recorded.get(out.written), facts.contents[item_key(stage, out)]
         if was is None or was.md5 is None or (isinstance(content, Content) and content.id == was.md5):
+            continue
+        if is_at_url(stage, out):
             continue
         if out.path is not None:
             replaced[out.path] = content if isinstance(content, Content) else None

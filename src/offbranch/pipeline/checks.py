@@ -5,7 +5,7 @@ import os
 from offbranch.base.errors import StageFailedError
 from offbranch.base.paths import overlap
 from offbranch.params.lookup import MISSING
-from offbranch.pipeline.facts import Facts, OutOfSync, place_on_disk
+from offbranch.pipeline.facts import Facts, OutOfSync, is_at_url, place_on_disk
 from offbranch.pipeline.stage import DATASET_PREFIX, Stage, item_key
 from offbranch.pipeline.status import param_values
 from offbranch.pipeline.workbench import Workbench
@@ -55,7 +55,9 @@ def check_places(stage: Stage, bench: Workbench, *, commit: bool) -> None:
                 stage=stage.address,
                 hint=f"set 'cache: false' for it in {stage.file}, or move it into the project",
             )
-        if overlap(os.path.realpath(place_on_disk(bench.root, stage, out)), os.path.realpath(bench.root)):
+        if not is_at_url(stage, out) and overlap(
+            os.path.realpath(place_on_disk(bench.root, stage, out)), os.path.realpath(bench.root)
+        ):
             raise StageFailedError(
                 f"output '{out.written}' of '{stage.address}' holds the project, or leads back into it",
                 stage=stage.address,

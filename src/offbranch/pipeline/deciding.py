@@ -41,6 +41,7 @@ def facts_of(bench: Workbench, stages: Iterable[Stage]) -> Facts:
         state=bench.state,
         ignore=bench.ignore,
         is_cached=CacheLook(cache=bench.cache, state=bench.state),
+        look_at_url=bench.urls.look if bench.urls is not None else None,
     )
 
 

@@ -16,7 +16,7 @@ from offbranch.params.files import parse_params
 from offbranch.pipeline.stage import DATASET_PREFIX, Dependency, Output, Stage, item_key
 from offbranch.storage.hashing import hash_text_normalised
 from offbranch.storage.ignore import IgnoreRules
-from offbranch.storage.objects import Content, ObjectId
+from offbranch.storage.objects import Content, ObjectId, Tag
 from offbranch.storage.state import StateDb
 from offbranch.storage.workspace import observe
 
@@ -48,7 +48,8 @@ class OutOfSync:
     """Stands for a dataset of which no version, or one of something else, is recorded."""
 
 
-Found = Content | Unknown | Recorded | OutOfSync | None
+Found = Content | Tag | Unknown | Recorded | OutOfSync | None
+LookAtUrl = Callable[[str], Content | Tag | None]
 
 
 @record
@@ -74,11 +75,21 @@ def gather_facts(
     state: StateDb,
     ignore: IgnoreRules,
     is_cached: Callable[[ObjectId], bool],
+    look_at_url: LookAtUrl | None = None,
 ) -> Facts:
     """Looks at every dependency, output and parameter file of some stages, each path once.
 
+    Args:
+        stages: Whose.
+        root: Of the project.
+        reader: Its parameter files.
+        state: Known hashes.
+        ignore: Rules of the project.
+        is_cached: Tells whether an object is in the cache.
+        look_at_url: Tells what is at a url: its content, or what the server says of it; None if nothing can.
+
     Raises:
-        OffbranchError: A path cannot be read, or is a url.
+        OffbranchError: A path cannot be read, or a url cannot be asked.
     """
     contents: dict[str, Found] = {}
     params: dict[str, Any] = {}
@@ -89,7 +100,7 @@ def gather_facts(
         for item in items:
             key = item_key(stage, item)
             if key not in contents:
-                contents[key] = observe_item(stage, item, root=root, state=state, ignore=ignore)
+                contents[key] = observe_item(stage, item, root=root, state=state, ignore=ignore, urls=look_at_url)
         for dependency in stage.params:
             name = item_key(stage, dependency)
             if name not in params:
@@ -102,18 +113,28 @@ def gather_facts(
 
 
 def observe_item(
-    stage: Stage, item: Dependency | Output, *, root: AbsPath, state: StateDb, ignore: IgnoreRules
-) -> Content | Recorded | OutOfSync | None:
+    stage: Stage,
+    item: Dependency | Output,
+    *,
+    root: AbsPath,
+    state: StateDb,
+    ignore: IgnoreRules,
+    urls: LookAtUrl | None = None,
+) -> Found:
     """Returns what is at a dependency or output of a stage now."""
     key = item_key(stage, item)
     if isinstance(item, Dependency) and key.startswith(DATASET_PREFIX):
         return _dataset(stage, item)
-    if item.path is None and "://" in key:
-        raise OffbranchError(
-            f"stage '{stage.address}' uses the url '{key}', and urls as dependencies or outputs are not supported yet",
-            hint="import the data into the project, or use a path",
-        )
+    if is_at_url(stage, item):
+        if urls is None:
+            raise OffbranchError(f"stage '{stage.address}' uses the url '{key}', which cannot be looked at here")
+        return urls(key)
     return observe(key_on_disk(root, key), state=state, ignore=None if item.path is None else ignore, rel=RepoPath(key))
+
+
+def is_at_url(stage: Stage, item: Dependency | Output) -> bool:
+    """Tells whether a dependency or output is elsewhere, at a url."""
+    return item.path is None and "://" in item_key(stage, item)
 
 
 def _dataset(stage: Stage, dependency: Dependency) -> Recorded | OutOfSync:

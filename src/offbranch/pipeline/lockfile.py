@@ -109,6 +109,10 @@ def _with_text_keys(value: Any) -> Any:
     return value
 
 
+# What servers call a content; it stands where a hash would.
+_TAGS = ("etag", "checksum")
+
+
 def item_mapping(item: LockedItem) -> dict[str, Any]:
     """Returns a dependency or output as the map that dvc.lock holds."""
     mapping: dict[str, Any] = {"path": item.written}
@@ -116,13 +120,14 @@ def item_mapping(item: LockedItem) -> dict[str, Any]:
         mapping["hash"] = item.hash_name
     if item.md5 is not None:
         mapping["md5"] = item.md5
+    mapping.update({key: item.extra[key] for key in _TAGS if key in item.extra})
     if item.size is not None:
         mapping["size"] = item.size
     if item.n_files is not None:
         mapping["nfiles"] = item.n_files
     if item.is_executable:
         mapping["isexec"] = True
-    mapping.update(item.extra)
+    mapping.update({key: value for key, value in item.extra.items() if key not in _TAGS})
     return mapping
 
 

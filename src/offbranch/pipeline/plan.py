@@ -22,7 +22,7 @@ from offbranch.pipeline.status import (
     param_values,
     reasons,
 )
-from offbranch.storage.objects import Content, ObjectId, parse_object_id
+from offbranch.storage.objects import Content, ObjectId, Tag, parse_object_id
 
 
 class Action(Enum):
@@ -175,6 +175,8 @@ def describe(stage: Stage, facts: Facts) -> LockedStage:
         content = facts.contents[item_key(stage, dependency)]
         if isinstance(content, Content):
             deps.append(locked_item(dependency.written, content))
+        elif isinstance(content, Tag):
+            deps.append(tagged_item(dependency.written, content))
         elif isinstance(content, Recorded):
             deps.append(LockedItem(written=dependency.written, hash_name=None, extra=content.fields))
     params: dict[str, dict[str, object]] = {}
@@ -195,6 +197,11 @@ def locked_item(written: str, content: Content) -> LockedItem:
         n_files=content.n_files,
         is_executable=content.is_executable,
     )
+
+
+def tagged_item(written: str, tag: Tag) -> LockedItem:
+    """Returns what dvc.lock and .dvc files record of content that a server tells by a tag."""
+    return LockedItem(written=written, md5=tag.md5, size=tag.size, n_files=tag.n_files, extra=tag.extra)
 
 
 def content_of(item: LockedItem) -> Content | None:

@@ -11,11 +11,11 @@ from offbranch.pipeline.datafile import update_datafile_text
 from offbranch.pipeline.events import FileWritten
 from offbranch.pipeline.facts import Facts, place_on_disk
 from offbranch.pipeline.lockfile import update_lock_text
-from offbranch.pipeline.plan import describe, locked_item
+from offbranch.pipeline.plan import describe, locked_item, tagged_item
 from offbranch.pipeline.run_cache import is_recordable, outputs_to_keep, record_run
 from offbranch.pipeline.stage import LockedItem, LockedStage, Output, Stage, item_key
 from offbranch.pipeline.workbench import Workbench
-from offbranch.storage.objects import Content
+from offbranch.storage.objects import Content, Tag
 from offbranch.storage.save import save
 from offbranch.storage.workspace import observe
 
@@ -79,6 +79,8 @@ def save_output(
         )
     if out.cache and commit:
         content = into_cache(stage, out, bench, relink=relink)
+    if isinstance(content, Tag):
+        return tagged_item(out.written, content)
     assert isinstance(content, Content)
     return locked_item(out.written, content)
 

@@ -11,7 +11,7 @@ from offbranch.base.records import record, replace
 from offbranch.params.lookup import MISSING, flatten, look_up
 from offbranch.pipeline.facts import Facts, OutOfSync, Recorded, Unknown
 from offbranch.pipeline.stage import LockedItem, LockedStage, Output, ParamsDependency, Stage, item_key
-from offbranch.storage.objects import Content, ObjectId
+from offbranch.storage.objects import Content, ObjectId, Tag
 
 
 class ChangeKind(Enum):
@@ -107,6 +107,11 @@ def is_same_content(locked: LockedItem, content: Content, facts: Facts, key: str
     return is_legacy_file and facts.legacy_md5(key) == locked.md5
 
 
+def is_same_tag(locked: LockedItem, tag: Tag) -> bool:
+    """Tells whether what a server says of a content now is what was recorded."""
+    return locked.md5 == tag.md5 and all(locked.extra.get(key) == value for key, value in tag.extra.items())
+
+
 def reasons(stage: Stage, status: StageStatus) -> Iterator[Reason]:
     """Yields why a stage is not up to date, the most telling reason first."""
     if status.never_ran:
@@ -154,6 +159,9 @@ def _changed_deps(stage: Stage, locked: LockedStage, facts: Facts) -> Iterator[C
             yield Change(kind=ChangeKind.DELETED, item=dependency.written)
         elif isinstance(content, OutOfSync):
             yield Change(kind=ChangeKind.OUT_OF_SYNC, item=dependency.written)
+        elif isinstance(content, Tag):
+            if was is None or not is_same_tag(was, content):
+                yield Change(kind=ChangeKind.NEW if was is None else ChangeKind.MODIFIED, item=dependency.written)
         elif isinstance(content, Recorded):
             if was is None or was.extra != content.fields:
                 kind = ChangeKind.NEW if was is None else ChangeKind.MODIFIED
@@ -213,6 +221,8 @@ def _out_change(stage: Stage, output: Output, was: LockedItem | None, facts: Fac
     content = facts.contents[key]
     if isinstance(content, Unknown):
         return ChangeKind.PENDING
+    if isinstance(content, Tag):
+        return ChangeKind.NEW if was is None else None if is_same_tag(was, content) else ChangeKind.MODIFIED
     assert content is None or isinstance(content, Content)
     if was is None or was.md5 is None:
         return ChangeKind.NEW if content is not None else ChangeKind.DELETED

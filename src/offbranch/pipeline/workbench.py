@@ -11,6 +11,7 @@ from offbranch.base.events import Reporter
 from offbranch.base.files import FileReader
 from offbranch.base.paths import AbsPath, RepoPath
 from offbranch.base.records import record
+from offbranch.pipeline.facts import LookAtUrl
 from offbranch.pipeline.runner import CommandRunner
 from offbranch.storage.ignore import IgnoreRules
 from offbranch.storage.local import LocalCache
@@ -45,6 +46,19 @@ NO_SOURCE_CONTROL = SourceControl(
 
 
 @record
+class UrlAccess:
+    """What is at urls that stages read or write.
+
+    Attributes:
+        look: Tells what is there: its content, or what the server says of it; None for nothing.
+        remove: Removes what is there.
+    """
+
+    look: LookAtUrl
+    remove: Callable[[str], None]
+
+
+@record
 class Workbench:
     """Where and with what a pipeline is carried out.
 
@@ -54,6 +68,7 @@ class Workbench:
         env: Variables for every command, added to those of the process.
         guard: Context that keeps other tools from writing to the project; held around everything but commands.
         fetch: Brings objects from the data remote into the cache and returns those it got; None where there is none.
+        urls: Reaches data at urls; None where it is not to be reached.
     """
 
     root: AbsPath
@@ -68,3 +83,4 @@ class Workbench:
     env: Mapping[str, str]
     guard: Callable[[], AbstractContextManager[object]]
     fetch: Callable[[Sequence[ObjectId]], frozenset[ObjectId]] | None = None
+    urls: UrlAccess | None = None

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 from offbranch.base.errors import NotFoundError, OffbranchError
 from offbranch.base.events import Progressed, Reporter
-from offbranch.base.records import field, record
+from offbranch.base.records import record
 from offbranch.storage.hashing import new_long_md5
 from offbranch.storage.listing import listing_bytes, listing_id, make_listing
 from offbranch.storage.local import LocalCache
-from offbranch.storage.objects import DIRECTORY_SUFFIX, Content, ObjectId
+from offbranch.storage.objects import DIRECTORY_SUFFIX, Content, ObjectId, Tag
 from offbranch.storage.parallel import Stop, run_parallel
 from offbranch.storage.remote_files import RemoteFile, RemoteFiles
 from offbranch.storage.retry import with_retries
@@ -40,23 +40,6 @@ class External:
     def size(self) -> int:
         """Bytes of all files; what the server does not say is not counted."""
         return sum(file.size or 0 for file in self.files)
-
-
-@record
-class Tag:
-    """What a .dvc file or dvc.lock records of a url.
-
-    Attributes:
-        md5: Of content that was read, or of the list of a directory's tags; None for what the server tells by a tag.
-        size: Bytes.
-        n_files: Of a directory.
-        extra: `etag`, `checksum`, `version_id`, `files`.
-    """
-
-    md5: str | None = None
-    size: int | None = None
-    n_files: int | None = None
-    extra: dict[str, object] = field(default_factory=dict)
 
 
 def look_at(files: RemoteFiles) -> External:

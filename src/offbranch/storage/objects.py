@@ -4,11 +4,11 @@ An object id is the md5 of the bytes as 32 lower-case hex digits; a directory is
 `.dir`. Nothing here touches a disk.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NewType, Protocol
 
 from offbranch.base.paths import AbsPath
-from offbranch.base.records import record
+from offbranch.base.records import field, record
 
 ObjectId = NewType("ObjectId", str)
 
@@ -31,6 +31,23 @@ class Content:
     size: int
     n_files: int | None = None
     is_executable: bool = False
+
+
+@record
+class Tag:
+    """What a .dvc file or dvc.lock records of a url.
+
+    Attributes:
+        md5: Of content that was read, or of the list of a directory's tags; None for what the server tells by a tag.
+        size: Bytes.
+        n_files: Of a directory.
+        extra: `etag`, `checksum`, `version_id`, `files`.
+    """
+
+    md5: str | None = None
+    size: int | None = None
+    n_files: int | None = None
+    extra: Mapping[str, object] = field(default_factory=dict)
 
 
 def is_directory(id: ObjectId) -> bool:
