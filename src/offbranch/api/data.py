@@ -16,6 +16,7 @@ from offbranch.experiments.workbench import source_control
 from offbranch.pipeline.datafile import render_data_file, update_datafile_text
 from offbranch.pipeline.plan import content_of, locked_item
 from offbranch.pipeline.stage import LockedItem, Output, Pipelines, Stage
+from offbranch.pipeline.versions import kept, look_into
 from offbranch.project import Project
 from offbranch.storage.hashing import hash_text_normalised
 from offbranch.storage.objects import Content
@@ -231,7 +232,8 @@ def _data_file_text(adding: _Adding, data_file: RepoPath, owner: Stage | None, t
     recorded = _recorded(adding, owner, top)
     if recorded is not None and recorded.md5 == content.id:
         return before
-    return update_datafile_text(before, data_file, {written: locked_item(written, content)})
+    new = kept(recorded, locked_item(written, content), adding.project.cache, look_into(join(adding.project.root, top)))
+    return update_datafile_text(before, data_file, {written: new})
 
 
 def _bring_in(project: Project, session: Session, targets: Sequence[str], out: str, *, force: bool) -> RepoPath:

@@ -229,7 +229,7 @@ def _losing(project: Project, gone: Mapping[bool, frozenset[ObjectId]]) -> Itera
     if not any(gone.values()) or project.repo is None:
         return
     with ObjectReader(project.repo) as objects:
-        reader = RevisionOutputs(objects, project.prefix)
+        reader = RevisionOutputs(objects, project.prefix, project.cache)
         for experiment in list_experiments(project.repo):
             try:
                 outputs = reader.of_commit(experiment.commit)

@@ -11,6 +11,7 @@ from offbranch.git.repository import GitRepo
 from offbranch.pipeline.datafile import update_datafile_text
 from offbranch.pipeline.plan import locked_item
 from offbranch.pipeline.stage import Pipelines, Stage
+from offbranch.pipeline.versions import kept, look_into
 from offbranch.project import Project
 from offbranch.storage.save import save
 from offbranch.storage.workspace import observe
@@ -40,7 +41,7 @@ def _updated_text(project: Project, pipelines: Pipelines, stage: Stage) -> str |
             continue
         saved = save(path, cache=project.cache, state=project.state, ignore=project.ignore, rel=out.path, relink=False)
         if was is None or was.md5 != saved.id:
-            changed[out.written] = locked_item(out.written, saved)
+            changed[out.written] = kept(was, locked_item(out.written, saved), project.cache, look_into(path))
     if not changed:
         return None
     return update_datafile_text(project.reader.read_bytes(stage.file).decode(), stage.file, changed)

@@ -46,7 +46,8 @@ def pipelines_at(project: Project, objects: ObjectReader, commit: CommitId) -> P
     Raises:
         OffbranchError: One of its files is malformed.
     """
-    return sound(RevisionOutputs(objects, project.prefix).pipelines_of(objects.commit(commit).tree))
+    reader = RevisionOutputs(objects, project.prefix, project.cache)
+    return sound(reader.pipelines_of(objects.commit(commit).tree))
 
 
 def sound(pipelines: Pipelines) -> Pipelines:

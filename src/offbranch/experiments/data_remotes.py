@@ -169,7 +169,7 @@ def _with_config(project: Project, scope: DataScope, cwd: RepoPath) -> Iterator[
     if project.repo is None:
         raise NoProjectError("there are no revisions without a Git repository", hint="leave out -a, -T and -A")
     with ObjectReader(project.repo) as objects:
-        reader = RevisionOutputs(objects, project.prefix)
+        reader = RevisionOutputs(objects, project.prefix, project.cache)
         for commit in commits_of_scope(project.repo, scope):
             pipelines = reader.pipelines_of(objects.commit(commit).tree)
             config = config_of_commit(project, objects, commit)

@@ -195,7 +195,7 @@ def _uses(project: Project, scope: DataScope, cwd: RepoPath) -> tuple[list[_Use]
         if project.repo is None:
             raise NoProjectError("there are no revisions without a Git repository", hint="leave out -a, -T and -A")
         with ObjectReader(project.repo) as objects:
-            reader = RevisionOutputs(objects, project.prefix)
+            reader = RevisionOutputs(objects, project.prefix, project.cache)
             for commit in commits_of_scope(project.repo, scope):
                 try:
                     for used in reader.of_commit(commit):

@@ -9,7 +9,7 @@ from offbranch.base.files import DirectoryReader
 from offbranch.base.paths import AbsPath, join
 from offbranch.base.records import record
 from offbranch.experiments.kept import GcScope, asked_trees, failed_error, protected_trees
-from offbranch.experiments.loading import load, parsing_options
+from offbranch.experiments.loading import keep_listings, load, parsing_options
 from offbranch.experiments.used import RevisionOutputs, UsedOutput, outputs_of_stages
 from offbranch.git.objects import ObjectReader
 from offbranch.pipeline.load import load_pipelines
@@ -75,6 +75,7 @@ def _by_revision(
         try:
             ignores = load_ignore_rules(root).ignores
             pipelines = load_pipelines(DirectoryReader(root), ignores=ignores, options=parsing_options(project))
+            keep_listings(pipelines, project.cache)
             yield f"the working copy '{root}'", _of_pipelines(pipelines)
         except OffbranchError as error:
             yield f"the working copy '{root}'", error
@@ -83,7 +84,7 @@ def _by_revision(
             raise NoProjectError("there are no revisions without a Git repository", hint="use -w alone")
         return
     with ObjectReader(project.repo) as objects:
-        reader = RevisionOutputs(objects, project.prefix)
+        reader = RevisionOutputs(objects, project.prefix, project.cache)
         trees = asked_trees(project.repo, objects, scope, lenient=lenient) | protected_trees(project.repo, objects)
         for tree, label in trees.items():
             try:

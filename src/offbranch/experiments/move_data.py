@@ -1,10 +1,12 @@
 """Moving the data of a project between its cache and its data remotes, remote by remote, and what came of it."""
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from offbranch.base.errors import CorruptObjectError, Interrupted, MissingDataError, OffbranchError, RemoteError
 from offbranch.base.events import Reporter
 from offbranch.base.paths import RepoPath
+from offbranch.base.plugins import load
 from offbranch.base.records import field, record, replace
 from offbranch.experiments.bring_imports import Brought, bring_imports
 from offbranch.experiments.checkout_data import CheckedOut
@@ -13,7 +15,7 @@ from offbranch.experiments.run_cache_transfer import fetch_run_cache, push_run_c
 from offbranch.project import Project
 from offbranch.storage.connections import Connections, jobs_of
 from offbranch.storage.objects import ObjectId
-from offbranch.storage.remote_setting import RemoteSetting, resolve_remote
+from offbranch.storage.remote_setting import RemoteSetting, is_versioned, resolve_remote
 from offbranch.storage.transfer import fetch_objects, push_objects
 from offbranch.storage.transfer_plan import Ends, Transferred, Wanted, plan_push, users_of
 from offbranch.storage.verify import record_written_objects
@@ -91,7 +93,7 @@ def push_data(
     groups = group_outputs(project, scope, cwd=cwd, for_push=True)
     with Connections() as connections:
         move = _Move(project=project, options=options, reporter=reporter, connections=connections)
-        moved = _each(groups, lambda group: _push(move, *_part(group)))
+        moved = _each(groups, lambda group: _push_group(move, group, scope))
         n_runs = 0
         if options.run_cache:
             setting = resolve_remote(project.config, scope.remote, root=project.root)
@@ -114,7 +116,7 @@ def fetch_data(
             )
         groups = group_outputs(project, scope, cwd=cwd, for_push=False)
         move = _Move(project=project, options=options, reporter=reporter, connections=connections)
-        moved = _each(groups, lambda group: _fetch(move, *_part(group)))
+        moved = _each(groups, lambda group: _fetch_group(move, group))
     brought = bring_imports(project, scope, reporter, cwd=cwd)
     record_written_objects(project.cache, state=project.state)
     return replace(_sum([*moved, _of_imports(brought)], n_runs), brought=brought)
@@ -126,7 +128,10 @@ def fetch_ids(
     """Gets objects, directories with their files, from one remote; returns what went wrong."""
     with Connections() as connections:
         move = _Move(project=project, options=TransferOptions(), reporter=reporter, connections=connections)
-        moved = _fetch(move, setting, False, tuple(Wanted(id=id, path=id) for id in ids))
+        if is_versioned(setting):
+            moved = _fetch_group(move, _versioned_group(project, setting, frozenset(ids)))
+        else:
+            moved = _fetch(move, setting, False, tuple(Wanted(id=id, path=id) for id in ids))
     return tuple(problem.error for problem in moved.problems)
 
 
@@ -134,7 +139,7 @@ def fetch_runs(project: Project, setting: RemoteSetting, reporter: Reporter) -> 
     """Gets the entries of the run-cache that a remote has, if it can be listed; returns what went wrong: nothing."""
     with Connections() as connections:
         files = connections.files(setting)
-        if files.can_list:
+        if files.can_list and not is_versioned(setting):
             fetch_run_cache(project.cache.root, files, jobs=jobs_of(setting, None), reporter=reporter)
     return ()
 
@@ -162,6 +167,8 @@ def raise_problems(moved: Moved, verb: str) -> None:
     raise MissingDataError(text, hint="push it from a clone that has it, or make it again with 'ob repro'")
 
 
+# Loaded late: few remotes keep versions.
+_VERSIONED = "offbranch.experiments.versioned"
 _Part = tuple[RemoteSetting, bool, tuple[Wanted, ...]]
 
 
@@ -180,6 +187,35 @@ def _each(groups: Sequence[Group], action: Callable[[Group], Moved]) -> list[Mov
                 raise
             moved.append(Moved(error=error, remotes=(group.setting.label,)))
     return moved
+
+
+def _push_group(move: _Move, group: Group, scope: DataScope) -> Moved:
+    if not is_versioned(group.setting):
+        return _push(move, *_part(group))
+    push = load(f"{_VERSIONED}:push_versions")
+    jobs = jobs_of(group.setting, move.options.jobs)
+    return _exchanged(push(move.project, group, scope, move.connections, jobs=jobs, reporter=move.reporter), group)
+
+
+def _fetch_group(move: _Move, group: Group) -> Moved:
+    if not is_versioned(group.setting):
+        return _fetch(move, *_part(group))
+    fetch = load(f"{_VERSIONED}:fetch_versions")
+    jobs = jobs_of(group.setting, move.options.jobs)
+    return _exchanged(fetch(move.project, group, move.connections, jobs=jobs, reporter=move.reporter), group)
+
+
+def _versioned_group(project: Project, setting: RemoteSetting, ids: frozenset[ObjectId]) -> Group:
+    """Returns the outputs of the workspace that are some objects: only their records say where those are."""
+    groups = group_outputs(project, DataScope(), cwd=RepoPath(""), for_push=False)
+    outputs = [used for group in groups if group.setting == setting for used in group.outputs if used.id in ids]
+    return Group(setting=setting, is_legacy=False, outputs=tuple(used for used in outputs if not used.is_legacy))
+
+
+def _exchanged(done: Any, group: Group) -> Moved:
+    name, label = group.setting.name, group.setting.label
+    problems = [Problem(id=id, paths=(path,), error=error, remote=name) for id, path, error in done.problems]
+    return Moved(n_objects=done.n_files, size_bytes=done.size_bytes, problems=tuple(problems), remotes=(label,))
 
 
 def _ends(move: _Move, setting: RemoteSetting, is_legacy: bool) -> Ends:

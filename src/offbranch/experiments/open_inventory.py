@@ -84,7 +84,7 @@ def inventory_at(repo: GitRepo, commit: CommitId, *, prefix: GitPath, cache: Loc
     with ObjectReader(repo) as objects:
         tree = objects.commit(commit).tree
         outs: Mapping[RepoPath, RecordedOutput] = {}
-        reader = RevisionOutputs(objects, prefix)
+        reader = RevisionOutputs(objects, prefix, cache)
         inside = f"{prefix}/{DVC_DIR}" if prefix else DVC_DIR
         found = objects.find(tree, GitPath(inside))
         if found is not None and found.mode == MODE_TREE:

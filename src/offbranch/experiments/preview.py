@@ -8,7 +8,7 @@ from offbranch.base.files import FileReader
 from offbranch.base.paths import AbsPath, RepoPath
 from offbranch.base.records import record
 from offbranch.experiments.experiment import ExperimentSpec
-from offbranch.experiments.loading import parsing_options
+from offbranch.experiments.loading import keep_listings, parsing_options
 from offbranch.experiments.run import RunOptions, parse_overrides, plan_parameter_files
 from offbranch.experiments.workbench import make_workbench
 from offbranch.pipeline.deciding import facts_of, run_look_up
@@ -81,6 +81,7 @@ def look_ahead(project: Project, spec: ExperimentSpec, options: RunOptions) -> A
     pipelines = load_pipelines(
         reader, ignores=project.ignore.ignores, options=parsing_options(project), root=project.root
     )
+    keep_listings(pipelines, project.cache)
     selection = select_stages(pipelines, spec.targets, options.select)
     return Ahead(written=written, reader=reader, pipelines=pipelines, selection=selection)
 

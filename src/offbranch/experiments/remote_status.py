@@ -5,6 +5,7 @@ from enum import Enum
 
 from offbranch.base.events import NullReporter
 from offbranch.base.paths import RepoPath, is_same_or_inside
+from offbranch.base.plugins import load
 from offbranch.base.records import record
 from offbranch.experiments.data_remotes import DataScope, Group, group_outputs
 from offbranch.experiments.used import UsedOutput
@@ -12,6 +13,7 @@ from offbranch.project import Project
 from offbranch.storage.connections import Connections
 from offbranch.storage.listing import Listing
 from offbranch.storage.objects import ObjectId, is_directory
+from offbranch.storage.remote_setting import is_versioned
 from offbranch.storage.remote_store import Store, present_in
 from offbranch.storage.transfer import fetch_lists
 from offbranch.storage.transfer_plan import Ends
@@ -47,6 +49,9 @@ def compare_with_remotes(project: Project, scope: DataScope, *, cwd: RepoPath, j
     found: dict[str, RemoteState] = {}
     with Connections() as connections:
         for group in groups:
+            if is_versioned(group.setting):
+                found.update(_compare_versions(project, group, connections, jobs))
+                continue
             store = connections.store(group.setting, jobs=jobs, legacy=group.is_legacy)
             found.update(_compare(project, group, store))
     return RemoteDifference(paths=found, remotes=tuple(group.setting.label for group in groups))
@@ -59,6 +64,19 @@ def _compare(project: Project, group: Group, store: Store) -> dict[str, RemoteSt
     parts = [part for used in group.outputs for part in _parts(used, listings)]
     ids = {id for _, id in parts}
     return dict(_different(parts, cache.present(ids), present_in(store, ids)))
+
+
+def _compare_versions(
+    project: Project, group: Group, connections: Connections, jobs: int | None
+) -> dict[str, RemoteState]:
+    files, unknown = load("offbranch.experiments.versioned:recorded_files")(project, group, connections, jobs)
+    here = project.cache.present({id for _, id, _ in files})
+    found = {
+        path: state
+        for path, id, is_there in files
+        if (state := _state(is_here=id in here, is_there=is_there)) is not None
+    }
+    return {**found, **{used.path: RemoteState.MISSING for used in unknown}}
 
 
 def _parts(used: UsedOutput, listings: dict[ObjectId, tuple[Listing, bytes | None]]) -> Iterator[tuple[str, ObjectId]]:
@@ -74,9 +92,11 @@ def _different(
     parts: Iterable[tuple[str, ObjectId]], here: frozenset[ObjectId], there: frozenset[ObjectId]
 ) -> Iterator[tuple[str, RemoteState]]:
     for path, id in parts:
-        if id in here and id not in there:
-            yield path, RemoteState.NEW
-        elif id in there and id not in here:
-            yield path, RemoteState.DELETED
-        elif id not in here:
-            yield path, RemoteState.MISSING
+        if (state := _state(is_here=id in here, is_there=id in there)) is not None:
+            yield path, state
+
+
+def _state(*, is_here: bool, is_there: bool) -> RemoteState | None:
+    if is_here == is_there:
+        return None if is_here else RemoteState.MISSING
+    return RemoteState.NEW if is_here else RemoteState.DELETED

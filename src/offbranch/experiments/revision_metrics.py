@@ -9,6 +9,7 @@ from offbranch.base.records import record
 from offbranch.experiments.revision_files import Entry, RevisionFiles, error_entry
 from offbranch.experiments.wanted import Item, Wanted
 from offbranch.pipeline.stage import LockedItem, LockedStage
+from offbranch.pipeline.versions import keep_listing
 from offbranch.storage.local import LocalCache
 from offbranch.storage.objects import DIRECTORY_SUFFIX, ObjectId, parse_object_id
 
@@ -85,6 +86,7 @@ def _recorded(path: RepoPath, wanted: Wanted, locks: Locks, cache: LocalCache) -
     if locked is None or locked.md5 is None:
         yield MetricSource(path=path)
         return
+    keep_listing(locked, cache)
     try:
         id = parse_object_id(locked.md5)
         entries = cache.listing(id).entries if id.endswith(DIRECTORY_SUFFIX) else {"": id}

@@ -13,6 +13,7 @@ from offbranch.base.paths import AbsPath
 from offbranch.pipeline.run_cache import entry_at, is_entry_name
 from offbranch.storage.parallel import Stop, run_parallel
 from offbranch.storage.remote_files import RemoteFiles
+from offbranch.storage.remote_setting import is_versioned
 from offbranch.storage.retry import with_retries
 
 _RUNS = "runs"
@@ -52,6 +53,9 @@ def fetch_run_cache(cache_root: AbsPath, files: RemoteFiles, *, jobs: int | None
 def _has_run_cache(files: RemoteFiles, reporter: Reporter) -> bool:
     if not files.can_list:
         reporter.emit(Warned(text=f"the {files.setting.label} cannot be listed, so it has no run-cache"))
+    if is_versioned(files.setting):
+        reporter.emit(Warned(text=f"the {files.setting.label} keeps files by their names, so it has no run-cache"))
+        return False
     return files.can_list
 
 

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from offbranch.base.paths import LOCK_FILE, PIPELINE_FILE, GitPath, RepoPath
 from offbranch.base.records import record
+from offbranch.experiments.loading import keep_listings
 from offbranch.experiments.revision_pipelines import Ignores, PipelineMemory
 from offbranch.git.ids import BlobId, CommitId, TreeId
 from offbranch.git.objects import ObjectReader
 from offbranch.pipeline.lockfile import parse_lock
 from offbranch.pipeline.stage import LockedItem, LockedStage, Output, Pipelines, Stage
 from offbranch.pipeline.targets import Target
+from offbranch.storage.local import LocalCache
 from offbranch.storage.objects import ObjectId
 from offbranch.storage.transfer_plan import Wanted
 
@@ -90,11 +92,13 @@ class RevisionOutputs:
     Args:
         objects: Stays open as long as this is used.
         prefix: Directory of the project in the repository.
+        cache: Gets the directory objects of what is recorded file by file; None where there is none.
     """
 
-    def __init__(self, objects: ObjectReader, prefix: GitPath) -> None:
+    def __init__(self, objects: ObjectReader, prefix: GitPath, cache: LocalCache | None) -> None:
         self._objects = objects
         self._prefix = prefix
+        self._cache = cache
         self._pipelines = PipelineMemory(objects, prefix, understand=_as_it_is)
         self._locks: dict[str, Mapping[str, LockedStage]] = {}
 
@@ -128,7 +132,10 @@ class RevisionOutputs:
                 lock = self._lock(tree, RepoPath(stage.file.removesuffix(PIPELINE_FILE) + LOCK_FILE))
                 if (entry := lock.get(stage.name)) is not None:
                     locks[stage.address] = entry
-        return _with_locks(found, locks)
+        pipelines = _with_locks(found, locks)
+        if self._cache is not None:
+            keep_listings(pipelines, self._cache)
+        return pipelines
 
     def _lock(self, tree: TreeId, path: RepoPath) -> Mapping[str, LockedStage]:
         entry = self._objects.find(tree, GitPath(f"{self._prefix}/{path}" if self._prefix else path))

@@ -13,12 +13,12 @@ from offbranch.base.yaml import load_yaml
 from offbranch.pipeline.emit import render
 from offbranch.pipeline.schema import check_data_file
 from offbranch.pipeline.stage import Dependency, LockedItem, LockedStage, Output, Stage
+from offbranch.pipeline.versions import CLOUD, FILES, read_files
 
 _SOURCE_KEYS = ("repo", "db", "fs_config")
 _OPTION_KEYS = ("cache", "persist", "remote", "push", "desc", "type", "labels", "meta", "checkpoint", "metric", "plot")
 _HASH_KEYS = ("md5", "etag", "checksum")
 _LAST_KEYS = ("version_id",)
-_FILES_KEY = "files"
 _RECORD_KEYS = ("md5", "size", "nfiles", "isexec", "hash")
 _KNOWN = frozenset((*_RECORD_KEYS, "path", *_SOURCE_KEYS, *_OPTION_KEYS))
 _NOT_IN_DIGEST = frozenset(
@@ -57,7 +57,7 @@ def parse_data_file(text: str, path: RepoPath) -> tuple[Stage, LockedStage]:
         desc=document.get("desc"),
         meta=document.get("meta"),
     )
-    return stage, LockedStage(deps=tuple(map(_locked, deps)), outs=tuple(map(_locked, outs)))
+    return stage, LockedStage(deps=_locked_items(deps, "deps", path), outs=_locked_items(outs, "outs", path))
 
 
 def render_data_file(
@@ -181,12 +181,13 @@ def _without_annotations(value: Any) -> Any:
 def _record(item: LockedItem) -> dict[str, Any]:
     """Returns the hash keys of an item in the order of .dvc files, where they come before the path."""
     record: dict[str, Any] = {}
-    if item.md5 is not None:
+    lists_files = FILES in item.extra and item.md5 is not None
+    if item.md5 is not None and not lists_files:
         record["md5"] = item.md5
     record.update({key: item.extra[key] for key in _HASH_KEYS if key in item.extra})
-    if item.size is not None:
+    if item.size is not None and not lists_files:
         record["size"] = item.size
-    if item.n_files is not None:
+    if item.n_files is not None and not lists_files:
         record["nfiles"] = item.n_files
     if item.is_executable:
         record["isexec"] = True
@@ -197,7 +198,7 @@ def _record(item: LockedItem) -> dict[str, Any]:
 
 
 def _import_record(dependency: Dependency, item: LockedItem) -> dict[str, Any]:
-    files = {_FILES_KEY: item.extra[_FILES_KEY]} if _FILES_KEY in item.extra else {}
+    files = {FILES: item.extra[FILES]} if FILES in item.extra else {}
     return {**_record(item), "path": item.written, **(dependency.source or {}), **files}
 
 
@@ -228,14 +229,14 @@ def _record_in_place(
             new = items.get(str(item.get("path")))
             if new is None:
                 continue
-            record = _record(new)
-            for key in (*_RECORD_KEYS, *_HASH_KEYS, *_LAST_KEYS, _FILES_KEY):
+            record = {**_record(new), **({CLOUD: new.extra[CLOUD]} if CLOUD in new.extra else {})}
+            for key in (*_RECORD_KEYS, *_HASH_KEYS, *_LAST_KEYS, FILES, CLOUD):
                 if key in item and key not in record:
                     del item[key]
             for key, value in record.items():
                 item[key] = value
-            if _FILES_KEY in new.extra:
-                item[_FILES_KEY] = new.extra[_FILES_KEY]
+            if FILES in new.extra:
+                item[FILES] = new.extra[FILES]
     for item in document.get("deps") or ():
         if isinstance(item.get("repo"), dict):
             item["repo"].update(repos.get(str(item["path"]), {}))
@@ -263,6 +264,16 @@ def _output(item: Mapping[str, Any], wdir: RepoPath) -> Output:
         remote=item.get("remote"),
         annotations={key: item[key] for key in ("desc", "type", "labels", "meta") if key in item},
     )
+
+
+def _locked_items(items: Sequence[Mapping[str, Any]], section: str, path: RepoPath) -> tuple[LockedItem, ...]:
+    found = []
+    for position, item in enumerate(items):
+        try:
+            found.append(read_files(_locked(item)))
+        except (ValueError, BadInputError) as error:
+            raise BadInputError(str(error), path=path, key=f"{section}[{position}].{FILES}") from error
+    return tuple(found)
 
 
 def _locked(item: Mapping[str, Any]) -> LockedItem:

@@ -16,6 +16,7 @@ from offbranch.base.yaml_simple import NOT_SURE, plain_scalar
 from offbranch.pipeline.emit import render
 from offbranch.pipeline.schema import Key, key_text, kind_of
 from offbranch.pipeline.stage import LockedItem, LockedStage
+from offbranch.pipeline.versions import FILES, read_files
 
 SCHEMA = "2.0"
 _ITEM_KEYS = frozenset(("path", "hash", "md5", "size", "nfiles", "isexec"))
@@ -118,13 +119,14 @@ def item_mapping(item: LockedItem) -> dict[str, Any]:
     mapping: dict[str, Any] = {"path": item.written}
     if item.hash_name is not None:
         mapping["hash"] = item.hash_name
-    if item.md5 is not None:
-        mapping["md5"] = item.md5
-    mapping.update({key: item.extra[key] for key in _TAGS if key in item.extra})
-    if item.size is not None:
-        mapping["size"] = item.size
-    if item.n_files is not None:
-        mapping["nfiles"] = item.n_files
+    if FILES not in item.extra or item.md5 is None:
+        if item.md5 is not None:
+            mapping["md5"] = item.md5
+        mapping.update({key: item.extra[key] for key in _TAGS if key in item.extra})
+        if item.size is not None:
+            mapping["size"] = item.size
+        if item.n_files is not None:
+            mapping["nfiles"] = item.n_files
     if item.is_executable:
         mapping["isexec"] = True
     mapping.update({key: value for key, value in item.extra.items() if key not in _TAGS})
@@ -311,7 +313,7 @@ def locked_item(item: Mapping[str, Any], *, key: Key = ()) -> LockedItem:
     for name, number in (("size", size), ("nfiles", n_files)):
         if number is not None and type(number) is not int:
             raise _Malformed((*key, name), f"expected a whole number, found {kind_of(number)}")
-    return LockedItem(
+    found = LockedItem(
         written=item["path"],
         md5=md5,
         hash_name=item.get("hash"),
@@ -320,6 +322,12 @@ def locked_item(item: Mapping[str, Any], *, key: Key = ()) -> LockedItem:
         is_executable=bool(item.get("isexec", False)),
         extra={} if item.keys() <= _ITEM_KEYS else {k: v for k, v in item.items() if k not in _ITEM_KEYS},
     )
+    if not found.extra:
+        return found
+    try:
+        return read_files(found)
+    except (ValueError, BadInputError) as error:
+        raise _Malformed((*key, FILES), str(error)) from error
 
 
 def _items(items: Iterable[LockedItem]) -> list[dict[str, Any]]:

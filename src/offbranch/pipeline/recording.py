@@ -1,6 +1,6 @@
 """What a stage leaves on record: outputs in the cache, a run-cache entry, .gitignore lines, dvc.lock or the .dvc file."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from offbranch.base.errors import OffbranchError, StageFailedError
 from offbranch.base.files import write_if_changed
@@ -10,10 +10,11 @@ from offbranch.pipeline.checks import check_places
 from offbranch.pipeline.datafile import update_datafile_text
 from offbranch.pipeline.events import FileWritten
 from offbranch.pipeline.facts import Facts, place_on_disk
-from offbranch.pipeline.lockfile import update_lock_text
+from offbranch.pipeline.lockfile import parse_lock, update_lock_text
 from offbranch.pipeline.plan import describe, locked_item, tagged_item
 from offbranch.pipeline.run_cache import is_recordable, outputs_to_keep, record_run
 from offbranch.pipeline.stage import LockedItem, LockedStage, Output, Stage, item_key
+from offbranch.pipeline.versions import kept, kept_if_same, lists_versions, look_into
 from offbranch.pipeline.workbench import Workbench
 from offbranch.storage.objects import Content, Tag
 from offbranch.storage.save import save
@@ -141,6 +142,7 @@ def record_outputs(
     if stage.name is not None:
         outs = tuple(items.get(item.written, item) for item in locked.outs)
         return (write_lock_entry(stage, replace(locked, outs=outs), bench),)
+    items = _with_kept_versions(stage, locked, items, bench)
     text = update_datafile_text(bench.reader.read_bytes(stage.file).decode(), stage.file, items)
     write_if_changed(join(bench.root, stage.file), text.encode())
     return (stage.file,)
@@ -171,6 +173,7 @@ def record_data(
                 raise OffbranchError(f"'{out.written}' of '{stage.address}' does not exist")
             content = seen
         outs[out.written] = locked_item(out.written, content)
+    outs = _with_kept_versions(stage, locked, outs, bench)
     if locked is not None and {item.written: item for item in locked.outs} == outs:
         files, ignored = keep_ignored(stage, bench, later)
         return Carried(touched=files, ignored=ignored)
@@ -179,6 +182,18 @@ def record_data(
     entry = LockedStage(outs=tuple(outs.values()))
     files, ignored = keep_ignored(stage, bench, later)
     return Carried(entry=entry, touched=(stage.file, *files), ignored=ignored)
+
+
+def _with_kept_versions(
+    stage: Stage, locked: LockedStage | None, items: Mapping[str, LockedItem], bench: Workbench
+) -> dict[str, LockedItem]:
+    """Returns items of a .dvc file with the versions at data remotes that still hold."""
+    old = {item.written: item for item in locked.outs} if locked is not None else {}
+    places = {out.written: place_on_disk(bench.root, stage, out) for out in stage.outs}
+    return {
+        written: kept(old.get(written), item, bench.cache, look_into(places[written]))
+        for written, item in items.items()
+    }
 
 
 def keep_ignored(
@@ -199,11 +214,18 @@ def write_lock_entry(stage: Stage, entry: LockedStage, bench: Workbench, later: 
     except FileNotFoundError:
         before = None
     assert stage.name is not None
+    if before is not None and lists_versions(before) and (old := parse_lock(before, path).get(stage.name)):
+        entry = replace(entry, deps=_kept(old.deps, entry.deps), outs=_kept(old.outs, entry.outs))
     changes: Mapping[str, LockedStage | None] = {stage.name: entry}
     text = update_lock_text(before, changes, ahead_of=later.entries, path=path)
     if write_if_changed(join(bench.root, path), text.encode()):
         bench.reporter.emit(FileWritten(path=path, is_new=before is None))
     return path
+
+
+def _kept(old: Iterable[LockedItem], new: Iterable[LockedItem]) -> tuple[LockedItem, ...]:
+    known = {item.written: item for item in old}
+    return tuple(kept_if_same(known.get(item.written), item) for item in new)
 
 
 def lock_file_of(pipeline_file: RepoPath) -> RepoPath:

@@ -3,10 +3,11 @@
 from types import TracebackType
 from typing import Self
 
+from offbranch.base.errors import UsageError
 from offbranch.base.paths import AbsPath
 from offbranch.storage.local import LocalCache
 from offbranch.storage.remote_files import RemoteFiles, open_files
-from offbranch.storage.remote_setting import LOCAL, RemoteSetting
+from offbranch.storage.remote_setting import LOCAL, RemoteSetting, is_versioned
 from offbranch.storage.remote_store import RemoteStore, Store
 
 
@@ -47,7 +48,14 @@ class Connections:
 
         Raises:
             OffbranchError: As `files`.
+            UsageError: It keeps versions of files by their names, so there are no objects.
         """
+        if is_versioned(setting):
+            raise UsageError(
+                f"the {setting.label} keeps files by their names, with versions, and only push, fetch and pull of outputs"
+                " and 'status -c' can use it",
+                hint="name another data remote for this",
+            )
         if setting.scheme == LOCAL:
             return LocalCache(
                 AbsPath(setting.url), shared_group=setting.options.get("shared") == "group", legacy=legacy

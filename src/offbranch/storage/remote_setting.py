@@ -83,6 +83,16 @@ class RemoteSetting:
         return BadInputError(reason, path=self.origin or "configuration", key=f"remote.{self.name}.{option}")
 
 
+def is_versioned(setting: RemoteSetting) -> bool:
+    """Tells whether a remote keeps versions of files by their names instead of objects (`storage/versioned.py`)."""
+    return setting.get_bool("version_aware") or is_worktree(setting)
+
+
+def is_worktree(setting: RemoteSetting) -> bool:
+    """Tells whether the present versions at a remote are to be a copy of the workspace."""
+    return setting.get_bool("worktree")
+
+
 _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
