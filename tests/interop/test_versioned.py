@@ -117,4 +117,4 @@ def test_what_has_not_changed_is_not_written_anew(tmp_path: Path, dvc: str, s3: 
     made.did("pull")
     assert {name: (made.root / name).read_bytes() for name in RECORDS} == texts
     check(made)
-    assert made.did("status", "-c").out == "Cache and remote 'r' are in sync.\n"
+    assert "are in sync" in made.did("status", "-c").out
