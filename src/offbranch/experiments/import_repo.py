@@ -41,7 +41,7 @@ def take_from(
 
 def _take(source: OpenSource, cache: LocalCache, fetcher: "_Fetcher") -> Content:
     path = source.inside
-    outs = _outputs(source, path)
+    outs = _outputs(source, path, cache)
     exact = outs.get(path)
     if exact is not None:
         # As it is recorded, so that it has the same hash here.
@@ -82,7 +82,7 @@ def show_url(source: OpenSource, cache: LocalCache, *, reporter: Reporter) -> st
         NotFoundError: It is no data, or there is no data remote.
     """
     path = source.inside
-    outs = _outputs(source, path)
+    outs = _outputs(source, path, cache)
     with Connections() as connections:
         fetcher = _Fetcher(source, cache, None, None, reporter, connections)
         fetcher.get_lists(out for out in outs.values() if is_directory(out.id) and out.path != path)
@@ -95,9 +95,9 @@ def show_url(source: OpenSource, cache: LocalCache, *, reporter: Reporter) -> st
     return f"{setting.url}/files/md5/{id[:2]}/{id[2:]}"
 
 
-def _outputs(source: OpenSource, path: RepoPath) -> dict[RepoPath, RecordedOutput]:
+def _outputs(source: OpenSource, path: RepoPath, cache: LocalCache) -> dict[RepoPath, RecordedOutput]:
     """Returns the outputs that a path is, lies in, or has below it."""
-    reader = RevisionOutputs(source.objects, source.prefix)
+    reader = RevisionOutputs(source.objects, source.prefix, cache)
     recorded = all_recorded(sound(reader.pipelines_of(source.objects.commit(source.commit).tree)))
     return {
         out: one
@@ -118,7 +118,7 @@ class _Fetcher:
         reporter: Reporter,
         connections: Connections,
     ) -> None:
-        self._source, self._cache, self._state, self._jobs, self._reporter = source, cache, state, jobs, reporter
+        self._source, self.cache, self._state, self._jobs, self._reporter = source, cache, state, jobs, reporter
         self._connections = connections
 
     def get(self, wanted: Iterable[Wanted], *, legacy: bool = False) -> None:
@@ -127,7 +127,7 @@ class _Fetcher:
         Raises:
             MissingDataError: One is nowhere.
         """
-        view = self._cache.legacy_view() if legacy else self._cache
+        view = self.cache.legacy_view() if legacy else self.cache
         missing = [one for one in wanted if not view.has_all(one.id)]
         for store in self._stores(legacy):
             if not missing:
@@ -142,11 +142,11 @@ class _Fetcher:
 
     def get_lists(self, outs: Iterable[RecordedOutput]) -> None:
         """Brings the lists of directories, without the files."""
-        absent = [out for out in outs if not self._cache.has(out.id)]
+        absent = [out for out in outs if not self.cache.has(out.id)]
         for store in self._stores(legacy=False):
             for out in absent:
-                _add_list(store, out.id, self._cache)
-            absent = [out for out in absent if not self._cache.has(out.id)]
+                _add_list(store, out.id, self.cache)
+            absent = [out for out in absent if not self.cache.has(out.id)]
             if not absent:
                 return
         if absent:
@@ -206,7 +206,7 @@ def _followed(source: OpenSource, entry: InventoryEntry, fetcher: _Fetcher) -> I
         path = None if target.startswith("/") else resolve_in(parent(entry.path), target)
         if not path:
             break
-        above = (out for out in _outputs(source, path).values() if is_directory(out.id))
+        above = (out for out in _outputs(source, path, fetcher.cache).values() if is_directory(out.id))
         fetcher.get_lists(out for out in above if out.path != path)
         found = source.inventory.find(path)
         if found is None or found.is_dir:
