@@ -240,7 +240,8 @@ def _record_in_place(
     for item in document.get("deps") or ():
         if isinstance(item.get("repo"), dict):
             item["repo"].update(repos.get(str(item["path"]), {}))
-    if "md5" in document or sections[0][1] or repos:
+    is_carried_out = any(item.md5 or item.extra for item in sections[0][1].values())
+    if "md5" in document or is_carried_out or repos:
         document["md5"] = digest(document)
 
 
