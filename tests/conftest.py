@@ -39,6 +39,7 @@ def pinned_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: py
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": str(home / ".gitconfig"),
         "DVC_NO_ANALYTICS": "1",
+        "AWS_EC2_METADATA_DISABLED": "true",  # no machine is asked for credentials
         "DVC_SITE_CACHE_DIR": str(home / "site"),
         "TZ": "UTC",
         "LANG": "C.UTF-8",
