@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from offbranch.base.paths import LOCK_FILE, PIPELINE_FILE, GitPath, RepoPath
-from offbranch.base.records import record
+from offbranch.base.records import record, replace
 from offbranch.experiments.loading import keep_listings
 from offbranch.experiments.revision_pipelines import Ignores, PipelineMemory
 from offbranch.git.ids import BlobId, CommitId, TreeId
 from offbranch.git.objects import ObjectReader
 from offbranch.pipeline.lockfile import parse_lock
+from offbranch.pipeline.recorded import recorded_outputs
 from offbranch.pipeline.stage import LockedItem, LockedStage, Output, Pipelines, Stage
 from offbranch.pipeline.targets import Target
 from offbranch.storage.local import LocalCache
@@ -82,7 +83,8 @@ def outputs_of_targets(pipelines: Pipelines, targets: Sequence[Target]) -> tuple
                 found.setdefault(key, used)
                 inner.setdefault(key, []).append(target.path[len(used.path) + 1 :])
     return tuple(
-        used if "" in inner[key] else _with_inner(used, tuple(dict.fromkeys(inner[key]))) for key, used in found.items()
+        used if "" in inner[key] else replace(used, inner=tuple(dict.fromkeys(inner[key])))
+        for key, used in found.items()
     )
 
 
@@ -148,16 +150,9 @@ class RevisionOutputs:
 
 
 def _of_stage(stage: Stage, locked: LockedStage | None) -> Iterator[UsedOutput]:
-    items = {item.written: item for item in locked.outs} if locked is not None else {}
-    for out in stage.outs:
-        item = items.get(out.written)
-        if out.cache and out.path is not None and item is not None and item.md5:
-            deps = locked.deps if locked is not None else ()
-            yield UsedOutput(stage=stage, out=out, path=out.path, item=item, deps=deps)
-
-
-def _with_inner(used: UsedOutput, inner: tuple[str, ...]) -> UsedOutput:
-    return UsedOutput(stage=used.stage, out=used.out, path=used.path, item=used.item, inner=inner, deps=used.deps)
+    if locked is not None:
+        for one in recorded_outputs((stage,), {stage.address: locked}):
+            yield UsedOutput(stage=stage, out=one.out, path=one.path, item=one.item, deps=locked.deps)
 
 
 def _with_locks(pipelines: Pipelines, locks: Mapping[str, LockedStage]) -> Pipelines:
