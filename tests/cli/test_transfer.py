@@ -174,3 +174,14 @@ def test_to_remote_keeps_nothing_here(project: TestProject, tmp_path: Path) -> N
     assert project.read("huge") == "huge\n"
     assert project.ob("add", "--to-remote", str(tmp_path / "huge")).code == 1
     assert project.ob("add", "one.bin", "-r", "backup").code == 2
+
+
+@pytest.mark.parametrize("command", ["push", "fetch", "pull", "checkout", "status", "fsck", "gc -w -f", "repro --pull"])
+def test_a_hash_that_is_a_path_reaches_no_file_outside(project: TestProject, tmp_path: Path, command: str) -> None:
+    mine = tmp_path / "mine.txt"
+    mine.write_text("mine\n")
+    project.write("x.dvc", "outs:\n- md5: ../../../../../mine.txt\n  size: 5\n  hash: md5\n  path: x\n")
+    ended = project.ob(*command.split())
+    assert ended.code == 1
+    assert "not an md5" in ended.out + ended.err
+    assert mine.read_text() == "mine\n"

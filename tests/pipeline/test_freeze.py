@@ -30,7 +30,7 @@ stages:
     frozen: true  # why
     outs: [f]
 """
-DATA = "outs:\n- md5: aa\n  path: d\n"
+DATA = "outs:\n- md5: 0123456789abcdef0123456789abcdef\n  path: d\n"
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_data_file_is_frozen_and_let_go(text: str) -> None:
 
 
 def test_a_data_file_in_another_style() -> None:
-    text = "{outs: [{md5: aa, path: d}]}\n"
+    text = "{outs: [{md5: 0123456789abcdef0123456789abcdef, path: d}]}\n"
     frozen = with_frozen_data(text, frozen=True, path="d.dvc")
     assert load_yaml(frozen, "d.dvc") == {**load_yaml(text, "d.dvc"), "frozen": True}
     assert load_yaml(with_frozen_data(frozen, frozen=False, path="d.dvc"), "d.dvc") == load_yaml(text, "d.dvc")

@@ -195,6 +195,8 @@ def test_entries_of_dvc_2_and_of_other_hashes_are_kept() -> None:
         (f"{HEAD}  a:\n    deps: x\n", "stages.a.deps", 4),
         (f"{HEAD}  a:\n    outs:\n    - md5: x\n", "stages.a.outs[0]", 5),
         (f"{HEAD}  a:\n    outs:\n    - path: x\n      md5: 123\n", "stages.a.outs[0].md5", 6),
+        (f"{HEAD}  a:\n    outs:\n    - path: x\n      md5: ../../../x\n", "stages.a.outs[0].md5", 6),
+        (f"{HEAD}  a:\n    deps:\n    - path: x\n      md5: ab\n", "stages.a.deps[0].md5", 6),
         (f"{HEAD}  a:\n    outs:\n    - path: x\n      size: big\n", "stages.a.outs[0].size", 6),
         (f"{HEAD}  a:\n    params: [x]\n", "stages.a.params", 4),
         (f"{HEAD}  a:\n    params:\n      p.yaml: 3\n", "stages.a.params.p.yaml", 5),

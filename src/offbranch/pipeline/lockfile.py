@@ -17,6 +17,7 @@ from offbranch.pipeline.emit import render
 from offbranch.pipeline.schema import Key, key_text, kind_of
 from offbranch.pipeline.stage import LockedItem, LockedStage
 from offbranch.pipeline.versions import FILES, read_files
+from offbranch.storage.objects import is_object_id
 
 SCHEMA = "2.0"
 _ITEM_KEYS = frozenset(("path", "hash", "md5", "size", "nfiles", "isexec"))
@@ -310,6 +311,9 @@ def locked_item(item: Mapping[str, Any], *, key: Key = ()) -> LockedItem:
     md5, size, n_files = item.get("md5"), item.get("size"), item.get("nfiles")
     if md5 is not None and not isinstance(md5, str):
         raise _Malformed((*key, "md5"), f"expected text, found {kind_of(md5)}")
+    if md5 is not None and not is_object_id(md5):
+        # It becomes part of a path in the cache and at remotes, and may come from a stranger's repository.
+        raise _Malformed((*key, "md5"), f"{md5!a} is not an md5 of 32 hex digits")
     for name, number in (("size", size), ("nfiles", n_files)):
         if number is not None and type(number) is not int:
             raise _Malformed((*key, name), f"expected a whole number, found {kind_of(number)}")

@@ -10,6 +10,7 @@ from typing import Any
 from offbranch.base.errors import BadInputError, did_you_mean
 from offbranch.base.records import record
 from offbranch.base.yaml import line_of
+from offbranch.storage.objects import is_object_id
 
 Key = tuple[str | int, ...]
 
@@ -383,6 +384,11 @@ def _data_file(document: Any) -> Fault | None:
             for name in ("md5", "hash", "path"):
                 if name in item and not isinstance(item[name], str):
                     return _expected("text", item[name], (section, position, name))
+            if "md5" in item and not is_object_id(item["md5"]):
+                # It becomes part of a path in the cache and at remotes, and may come from a stranger's repository.
+                reason = f"{item['md5']!a} is not an md5 of 32 hex digits"
+                hint = "restore the file from Git, or make it again with 'ob add' or 'ob commit'"
+                return Fault(key=(section, position, "md5"), reason=reason, hint=hint)
             for name in ("cache", "persist", "push"):
                 if name in item and not isinstance(item[name], bool):
                     return _expected("true or false", item[name], (section, position, name))

@@ -61,10 +61,15 @@ def parse_object_id(text: str) -> ObjectId:
     Raises:
         ValueError: It is not 32 lower-case hex digits with or without `.dir`.
     """
-    digits = text.removesuffix(DIRECTORY_SUFFIX)
-    if len(digits) != 32 or not _HEX_DIGITS.issuperset(digits):
+    if not is_object_id(text):
         raise ValueError(f"'{text}' is not an object id")
     return ObjectId(text)
+
+
+def is_object_id(text: str) -> bool:
+    """Tells whether text has the form of an object id. What has not must not become part of a path."""
+    digits = text.removesuffix(DIRECTORY_SUFFIX)
+    return len(digits) == 32 and _HEX_DIGITS.issuperset(digits)
 
 
 class ObjectStore(Protocol):
