@@ -258,7 +258,7 @@ class _WebHandler(http.server.BaseHTTPRequestHandler):
     def _may_pass(self) -> bool:
         sent = {name.title(): value for name, value in self.headers.items()}
         self.site.requests.append((self.command, self.path, {**sent, "X-Port": str(self.client_address[1])}))
-        self.site.hold.wait(30)
+        self.site.hold.wait(75)
         if self.site.answers:
             answer = self.site.answers.pop(0)
             if isinstance(answer, str):

@@ -1,19 +1,27 @@
 """The same action on many things in a few threads, with results as they come and a bounded number under way.
 
-Loaded only by commands that talk to servers. Actions run in the threads; everything else in the caller's.
+Loaded only by commands that talk to servers. Actions run in the threads; everything else in the caller's. Who stops waiting
+is not held up by an action that waits for a silent server: its thread is left to itself, and dies with the process at the
+latest. (`concurrent.futures` would join it when the process ends.)
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from offbranch.base.errors import Interrupted, OffbranchError
+from offbranch.base.records import record
 
 _TICK_S = 0.2
 T = TypeVar("T")
 R = TypeVar("R")
+
+THREAD_NAME = "ob-transfer"
+# How long actions may take to see that nobody wants their result, and to clear up after themselves.
+_GRACE_S = 1.0
 
 
 class Stop:
@@ -26,6 +34,10 @@ class Stop:
         """Says so."""
         self._event.set()
 
+    def is_set(self) -> bool:
+        """Tells whether it was said."""
+        return self._event.is_set()
+
     def check(self) -> None:
         """Raises Interrupted once it was said."""
         if self._event.is_set():
@@ -35,6 +47,13 @@ class Stop:
         """Waits, unless it is said meanwhile; then raises Interrupted."""
         self._event.wait(seconds)
         self.check()
+
+
+@record
+class _Raised:
+    """What an action raised, to be raised in another thread."""
+
+    error: BaseException
 
 
 def run_parallel(
@@ -51,31 +70,95 @@ def run_parallel(
         action: Called from several threads.
         items: Taken one by one as threads become free, so there may be millions.
         jobs: Threads at most.
-        stop: Set when the caller does not go on (an exception, or an abandoned iteration); actions should look at it.
+        stop: Set when the caller does not go on (an exception, or an abandoned iteration); actions should look at it. One
+            that does not end within a second of it is left to itself.
         tick: Called a few times a second in the caller's thread while actions run, e.g. to tell how far they are.
 
     Raises:
-        Exception: What an action raised that is no `OffbranchError`; the others are ended first.
+        Exception: What an action raised that is no `OffbranchError`; the others are stopped first.
     """
-    pool = ThreadPoolExecutor(max(1, jobs), thread_name_prefix="ob-transfer")
-    waiting = iter(items)
-    under_way: dict[Future[R], T] = {}
+    jobs = max(1, jobs)
+    todo: SimpleQueue[tuple[T] | None] = SimpleQueue()
+    done: SimpleQueue[tuple[T, R | _Raised]] = SimpleQueue()
+    waiting, threads, n_under_way = iter(items), list[threading.Thread](), 0
     try:
         while True:
-            for item in islice(waiting, 4 * jobs - len(under_way)):
-                under_way[pool.submit(action, item)] = item
-            if not under_way:
+            for item in islice(waiting, 4 * jobs - n_under_way):
+                n_under_way += 1
+                todo.put((item,))
+                if len(threads) < min(jobs, n_under_way):
+                    threads.append(_start(lambda: _work(action, todo, done, stop)))
+            if not n_under_way:
                 return
-            done = wait(under_way, timeout=None if tick is None else _TICK_S, return_when=FIRST_COMPLETED).done
+            ended = _next(done, None if tick is None else _TICK_S)
             if tick is not None:
                 tick()
-            for future in done:
-                item_done = under_way.pop(future)
-                error = future.exception()
-                if error is not None and not isinstance(error, OffbranchError):
-                    raise error
-                yield item_done, future.result() if error is None else error
+            if ended is None:
+                continue
+            item_done, answer = ended
+            n_under_way -= 1
+            if not isinstance(answer, _Raised):
+                yield item_done, answer
+            elif isinstance(answer.error, OffbranchError):
+                yield item_done, answer.error
+            else:
+                raise answer.error
     finally:
-        if under_way:
+        if n_under_way:
             stop.set()
-        pool.shutdown(wait=True, cancel_futures=True)
+        for _ in threads:
+            todo.put(None)
+        _join(threads, _GRACE_S if n_under_way else None)
+
+
+def run_beside(action: Callable[[], R]) -> R:
+    """Returns what an action returns that Ctrl-C cannot interrupt, such as a request made by compiled code.
+
+    In the main thread it runs in one of its own, where nobody has to wait for its end; elsewhere it is just called.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return action()
+    done: SimpleQueue[R | _Raised] = SimpleQueue()
+    _start(lambda: done.put(_outcome(action)))
+    answer = done.get()
+    if isinstance(answer, _Raised):
+        raise answer.error
+    return answer
+
+
+def _start(work: Callable[[], object]) -> threading.Thread:
+    thread = threading.Thread(target=work, name=THREAD_NAME, daemon=True)
+    thread.start()
+    return thread
+
+
+def _work(
+    action: Callable[[T], R],
+    todo: "SimpleQueue[tuple[T] | None]",
+    done: "SimpleQueue[tuple[T, R | _Raised]]",
+    stop: Stop,
+) -> None:
+    while (given := todo.get()) is not None:
+        (item,) = given
+        if not stop.is_set():
+            done.put((item, _outcome(lambda item=item: action(item))))  # type: ignore[misc]
+
+
+def _outcome(action: Callable[[], R]) -> R | _Raised:
+    try:
+        return action()
+    except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits for it
+        return _Raised(error=error)
+
+
+def _next(done: "SimpleQueue[T]", patience_s: float | None) -> T | None:
+    try:
+        return done.get(timeout=patience_s)
+    except Empty:
+        return None
+
+
+def _join(threads: Iterable[threading.Thread], patience_s: float | None) -> None:
+    end_s = None if patience_s is None else time.monotonic() + patience_s
+    for thread in threads:
+        thread.join(None if end_s is None else max(0.0, end_s - time.monotonic()))

@@ -16,6 +16,7 @@ from obstore.exceptions import BaseError
 from offbranch.base.errors import MissingDataError, OffbranchError, RemoteError
 from offbranch.base.paths import AbsPath
 from offbranch.storage.hashing import READ_FLAGS
+from offbranch.storage.parallel import run_beside
 from offbranch.storage.remote_files import RemoteFile, Write
 from offbranch.storage.remote_obstore_errors import Failure, MakeStore, Place, PlaceMissingError, explain, to_error
 from offbranch.storage.remote_options import secrets_of
@@ -91,7 +92,7 @@ class ObjectStoreFiles:
             raise self._missing(key) from None
         while True:
             try:
-                piece = next(pieces, None)
+                piece = run_beside(partial(next, pieces, None))
             except _ERRORS as error:
                 raise self._error(_explained(error)) from None
             if piece is None:
@@ -173,7 +174,7 @@ class ObjectStoreFiles:
         first = True
         while True:
             try:
-                page = next(pages, None)
+                page = run_beside(partial(next, pages, None))
             except _ERRORS as error:
                 failure = _explained(error)
                 if first and failure is not None and failure.is_other_region and self._move():
@@ -220,7 +221,7 @@ class ObjectStoreFiles:
         for is_last in (False, True):
             store = self._store()
             try:
-                return request(store)
+                return run_beside(partial(request, store))
             except _ERRORS as error:
                 failure = _explained(error)
                 if failure is None:
