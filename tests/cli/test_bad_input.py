@@ -98,6 +98,7 @@ BAD = {
     "not-utf8": Bad({"dvc.yaml": b"stages:\n  one:\n    cmd: echo \xff\xfe\n"}, ("dvc.yaml:3", "UTF-8")),
     "params-not-utf8": Bad({"params.yaml": b"lr: 1\nname: \xff\n"}, ("params.yaml:2", "UTF-8")),
     "nul-byte": Bad({"dvc.yaml": b"stages:\n  one:\n    cmd: a\0b\n"}, ("dvc.yaml:3",)),
+    "nul-escaped": Bad({"dvc.yaml": 'stages:\n  one:\n    cmd: echo\n    outs: ["a\\0b"]\n'}, ("dvc.yaml:4", "NUL")),
     "params-syntax": Bad({"params.yaml": "lr: [1\nfail: 0\n"}, ("params.yaml:",)),
     "params-is-list": Bad({"params.yaml": "- 1\n- 2\n"}, ("params.yaml",)),
     "lock-syntax": Bad({"dvc.lock": "schema: '2.0'\nstages: [\n"}, ("dvc.lock:",)),

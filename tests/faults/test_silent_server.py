@@ -23,7 +23,8 @@ def test_ctrl_c_does_not_wait_for_a_silent_server(tmp_path: Path, words: tuple[s
             config = f"[core]\n    remote = r\n['remote \"r\"']\n    url = {site.address}\n    method = PUT\n"
         else:
             keys = "access_key_id = a\n    secret_access_key = b\n    region = us-east-1"
-            config = f"[core]\n    remote = r\n['remote \"r\"']\n    url = s3://b/p\n    endpointurl = {site.address}\n    {keys}\n"
+            remote = f"url = s3://b/p\n    endpointurl = {site.address}\n    {keys}"
+            config = f"[core]\n    remote = r\n['remote \"r\"']\n    {remote}\n"
         project = make_project(tmp_path / "p", {}, config=config)
         project.write("one.bin", "one\n")
         assert project.ob("add", "one.bin").code == 0
@@ -41,7 +42,7 @@ def test_ctrl_c_does_not_wait_for_a_silent_server(tmp_path: Path, words: tuple[s
         )
         assert asked.wait(30)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)  # the server would be waited for a minute, five times
+        _, err = process.communicate(timeout=20)  # the server would be waited for a minute, five times
         assert process.returncode == 130, err
         assert "Traceback" not in err
         if kind == "http" and words == ("push",):

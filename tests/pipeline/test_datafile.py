@@ -110,6 +110,8 @@ def test_update_drops_what_is_no_longer_true() -> None:
         ("outs:\n- path: x\n  cache: 1\n", "true or false"),
         ("outs:\n- path: x\n  md5: 12\n", "text"),
         ("outs:\n- path: x\n  md5: ../../../../../x\n", "not an md5"),
+        ('outs:\n- path: "x\\0y"\n', "NUL"),
+        ("outs:\n- path: x\n  remote: [r]\n", "data remote"),
         ("outs:\n- path: x\n  md5: ab\n", "not an md5"),
         ("deps:\n- path: y\n  md5: /etc/passwd\nouts:\n- path: x\n", "not an md5"),
         ("cmd: x\nouts:\n- path: x\n", "command"),

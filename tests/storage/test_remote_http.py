@@ -214,9 +214,10 @@ def test_redirects_in_circles_end(web: WebServer) -> None:
     files.close()
 
 
-def test_a_redirect_leads_to_a_web_server_only(web: WebServer) -> None:
+@pytest.mark.parametrize("place", ["file:///etc/passwd", "http://[::bad", "http://127.0.0.1:99999/"])
+def test_a_redirect_leads_to_a_web_server_only(web: WebServer, place: str) -> None:
     files = opened(web.address)
-    web.answers = ["file:///etc/passwd"]
+    web.answers = [place]
     with pytest.raises(RemoteError, match="no web server"):
         files.read("a")
     files.close()
@@ -306,3 +307,9 @@ def test_a_password_cannot_be_asked_for_without_a_terminal(monkeypatch: pytest.M
     monkeypatch.setattr(os, "isatty", lambda descriptor: False)
     with pytest.raises(RemoteError, match="no terminal to ask at"):
         opened("https://h/x", user="ann", ask_password="true")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:99999/x", "http://[::bad/x", "http:///x"])
+def test_a_url_that_makes_no_sense_is_refused(url: str) -> None:
+    with pytest.raises(RemoteError, match="names no host"):
+        opened(url)

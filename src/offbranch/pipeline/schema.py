@@ -4,6 +4,7 @@ Hand-written, because that costs no import and names every fault by its place. A
 line is only looked for (by parsing again) once there is one.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -24,6 +25,7 @@ PLOT_OPTIONS = ("template", "x", "y", "x_label", "y_label", "title", "header")
 TOP_PLOT_OPTIONS = ("x", "y", "x_label", "y_label", "title", "template")
 ARTIFACT_KEYS = ("path", "desc", "type", "labels", "meta")
 DATA_KEYS = ("desc", "md5", "cmd", "wdir", "frozen", "deps", "outs", "always_changed", "meta")
+_NUL_ESCAPE = re.compile(r"\\(?:0|x00|u0000|U00000000)")
 _BOOLEAN_OPTIONS = frozenset(("cache", "persist", "push", "checkpoint", "header"))
 _TEXT_OPTIONS = frozenset(("remote", "desc", "type", "template", "x", "y", "x_label", "y_label", "title"))
 
@@ -49,7 +51,7 @@ def check_pipeline(document: Any, *, text: str, path: str) -> None:
     Raises:
         BadInputError: Names the first fault with its line.
     """
-    if (fault := find_fault(document)) is not None:
+    if (fault := find_fault(document) or _nul_fault(document, text)) is not None:
         raise as_error(fault, text=text, path=path)
 
 
@@ -59,7 +61,7 @@ def check_data_file(document: Any, *, text: str, path: str) -> None:
     Raises:
         BadInputError: Names the first fault with its line.
     """
-    if (fault := _data_file(document)) is not None:
+    if (fault := _data_file(document) or _nul_fault(document, text)) is not None:
         raise as_error(fault, text=text, path=path)
 
 
@@ -389,9 +391,30 @@ def _data_file(document: Any) -> Fault | None:
                 reason = f"{item['md5']!a} is not an md5 of 32 hex digits"
                 hint = "restore the file from Git, or make it again with 'ob add' or 'ob commit'"
                 return Fault(key=(section, position, "md5"), reason=reason, hint=hint)
+            if not isinstance(item.get("remote", ""), str):
+                return _expected("the name of a data remote", item["remote"], (section, position, "remote"))
             for name in ("cache", "persist", "push"):
                 if name in item and not isinstance(item[name], bool):
                     return _expected("true or false", item[name], (section, position, name))
+    return None
+
+
+def _nul_fault(document: Any, text: str) -> Fault | None:
+    if _NUL_ESCAPE.search(text) is None or (key := _find_nul(document)) is None:
+        return None
+    return Fault(key=key, reason="it holds the character NUL, which no path and no command may")
+
+
+def _find_nul(value: Any, key: Key = ()) -> Key | None:
+    """Returns where a text holds the character NUL (an escape, in YAML): no path and no command may."""
+    if isinstance(value, str):
+        return key if "\0" in value else None
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, child in children:
+        if isinstance(name, str) and "\0" in name:
+            return key
+        if (found := _find_nul(child, (*key, name))) is not None:
+            return found
     return None
 
 

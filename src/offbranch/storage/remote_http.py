@@ -25,6 +25,7 @@ from offbranch.storage.remote_options import (
     get_choice,
     get_timeout,
     get_trust,
+    host_of,
     option_error,
     secrets_of,
 )
@@ -60,8 +61,8 @@ def open_http(setting: RemoteSetting) -> RemoteFiles:
         BadInputError: An option makes no sense.
     """
     check_options(setting, OPTIONS, {})
-    if not urllib.parse.urlsplit(setting.url).hostname:
-        raise RemoteError(f"{setting.label} names no host", hint=f"its url is {setting.scheme}://HOST/PATH")
+    if not host_of(setting.url):
+        raise RemoteError(f"{setting.label} names no host", hint=f"its url is {setting.scheme}://HOST[:PORT]/PATH")
     return HttpFiles(setting)
 
 
@@ -164,8 +165,8 @@ class HttpFiles:
             answer.close()
             if body is not None and answer.status_code not in (307, 308):
                 raise RemoteError(f"{self.setting.label} failed: the server redirects what is sent to it")
-            url = urllib.parse.urljoin(url, answer.headers["location"])
-            if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
+            url = _joined(url, answer.headers["location"])
+            if not host_of(url) or urllib.parse.urlsplit(url).scheme not in ("http", "https"):
                 raise RemoteError(
                     f"{self.setting.label} failed: the server redirects to something that is no web server"
                 )
@@ -269,6 +270,14 @@ def _url_of(base: str, key: str) -> str:
         return base
     place, mark, query = base.partition("?")
     return f"{place.rstrip('/')}/{urllib.parse.quote(key, safe='/~')}{mark}{query}"
+
+
+def _joined(url: str, place: str) -> str:
+    """Returns where a server redirects to; empty where that makes no sense."""
+    try:
+        return urllib.parse.urljoin(url, place)
+    except ValueError:
+        return ""
 
 
 def _may_know(home: str, url: str) -> bool:

@@ -89,6 +89,15 @@ def get_timeout(setting: RemoteSetting, option: str, default: float) -> float:
     return value
 
 
+def host_of(url: str) -> str | None:
+    """Returns the host that a url names, None when it names none or makes no sense, as with a port of six digits."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        return parts.hostname if parts.port is None or parts.port else None
+    except ValueError:
+        return None
+
+
 def get_trust(setting: RemoteSetting) -> bool | str:
     """Returns what `ssl_verify` asks for: whether certificates are checked, or the file of authorities that are trusted.
 

@@ -21,12 +21,7 @@ from offbranch.storage.remote_files import RemoteFiles
 from offbranch.storage.remote_obstore import ObjectStoreFiles
 from offbranch.storage.remote_obstore_client import NO_RETRIES, client_options
 from offbranch.storage.remote_obstore_errors import MakeStore, Place
-from offbranch.storage.remote_options import (
-    check_options,
-    get_choice,
-    get_path,
-    option_error,
-)
+from offbranch.storage.remote_options import check_options, get_choice, get_path, host_of, option_error
 from offbranch.storage.remote_setting import RemoteSetting
 
 DEFAULT_REGION = "us-east-1"
@@ -109,7 +104,7 @@ def _target(setting: RemoteSetting, bucket: str) -> S3Target:
         endpoint = f"{'https' if is_tls else 'http'}://{endpoint}"
     if endpoint is None and not is_tls:
         endpoint = f"http://s3.{setting.options.get('region') or DEFAULT_REGION}.amazonaws.com"
-    if endpoint and not urllib.parse.urlsplit(endpoint).hostname:
+    if endpoint and not host_of(endpoint):
         raise option_error(setting, "endpointurl", "expected a url such as https://storage.example.com:9000")
     return S3Target(
         bucket=bucket,
