@@ -176,6 +176,15 @@ def test_to_remote_keeps_nothing_here(project: TestProject, tmp_path: Path) -> N
     assert project.ob("add", "one.bin", "-r", "backup").code == 2
 
 
+def test_a_remote_that_cannot_be_written_to_is_not_called_the_cache(project: TestProject, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    store.write_text("a file\n")
+    ended = project.ob("push")
+    assert ended.code == 12
+    assert "data remote 'store'" in ended.err
+    assert "cache" not in ended.err
+
+
 @pytest.mark.parametrize("command", ["push", "fetch", "pull", "checkout", "status", "fsck", "gc -w -f", "repro --pull"])
 def test_a_hash_that_is_a_path_reaches_no_file_outside(project: TestProject, tmp_path: Path, command: str) -> None:
     mine = tmp_path / "mine.txt"

@@ -259,6 +259,7 @@ def test_a_session_token_of_the_environment_belongs_to_its_key_only(
         ({"connect_timeout": "0"}, r"connect_timeout: expected seconds"),
         ({"use_ssl": "perhaps"}, r"use_ssl: expected true or false"),
         ({"endpointurl": "http://"}, r"endpointurl: expected a url"),
+        ({"endpointurl": "http://[::bad"}, r"endpointurl: expected a url"),
     ],
 )
 def test_options_that_cannot_be_honoured_are_refused_when_opened(options: dict[str, str], said: str) -> None:

@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.memory_files import MemoryFiles
-from offbranch.base.errors import CorruptObjectError, Interrupted, MissingDataError, RemoteError
+from offbranch.base.errors import CorruptObjectError, Interrupted, MissingDataError, OffbranchError, RemoteError
 from offbranch.base.paths import AbsPath
 from offbranch.storage import retry
 from offbranch.storage.listing import listing_bytes, listing_id, make_listing
 from offbranch.storage.local import LocalCache
 from offbranch.storage.objects import ObjectId
+from offbranch.storage.remote_files import RemoteFile
 from offbranch.storage.remote_store import RemoteStore, Store, present_in
 from offbranch.storage.state import StateDb
 from offbranch.storage.transfer import fetch_objects, push_objects
@@ -353,3 +354,18 @@ def test_an_error_tells_which_missing_data_error(tmp_path: Path) -> None:
     ends, _ = server(tmp_path)
     with pytest.raises(MissingDataError):
         ends.store.read_bytes(ObjectId("0" * 32))
+
+
+def test_a_file_that_is_written_to_while_it_is_sent_leaves_nothing_under_its_name(tmp_path: Path) -> None:
+    source = tmp_path / "f"
+    source.write_text("before")
+
+    class Slow(MemoryFiles):
+        def upload(self, source: AbsPath, key: str, *, on_bytes: Callable[[int], object] | None = None) -> RemoteFile:
+            Path(source).write_text("afterwards")
+            return super().upload(source, key, on_bytes=on_bytes)
+
+    files = Slow()
+    with pytest.raises(OffbranchError, match="changes while it is read"):
+        RemoteStore(files).add_file(AbsPath(str(source)))
+    assert list(files.iter_files("")) == []

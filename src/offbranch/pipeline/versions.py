@@ -74,7 +74,7 @@ def keep_listing(item: LockedItem, cache: LocalCache) -> None:
     if not cache.has(ObjectId(item.md5)):
         pairs = [(file["relpath"], file["md5"]) for file in item.extra[FILES]]
         try:
-            cache.add_listing(listing_bytes(make_listing(pairs)), ObjectId(item.md5))
+            cache.add_bytes(listing_bytes(make_listing(pairs)), ObjectId(item.md5))
         except OffbranchError:
             return
 

@@ -57,9 +57,8 @@ class Connections:
                 hint="name another data remote for this",
             )
         if setting.scheme == LOCAL:
-            return LocalCache(
-                AbsPath(setting.url), shared_group=setting.options.get("shared") == "group", legacy=legacy
-            )
+            is_shared = setting.options.get("shared") == "group"
+            return LocalCache(AbsPath(setting.url), shared_group=is_shared, legacy=legacy, label=setting.label)
         return RemoteStore(self.files(setting), jobs=jobs_of(setting, jobs), legacy=legacy)
 
 

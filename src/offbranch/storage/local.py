@@ -10,7 +10,7 @@ import itertools
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from offbranch.base.errors import CorruptObjectError, MissingDataError, OffbranchError
+from offbranch.base.errors import CorruptObjectError, MissingDataError, OffbranchError, RemoteError
 from offbranch.base.files import remove_file
 from offbranch.base.paths import AbsPath
 from offbranch.storage.hashing import (
@@ -60,6 +60,7 @@ class LocalCache:
         link_kinds: How files of the workspace are made from objects, first choice first.
         shared_group: Directories get mode 02775, so that a group can share the cache.
         legacy: See the objects of DVC 2 (`<root>/xx/yyyy`) in place of those of DVC 3.
+        label: How messages name a data remote whose directory this is.
 
     Attributes:
         corrupt: Objects that were found not to be what their names say, and removed, while this handle was used.
@@ -73,10 +74,11 @@ class LocalCache:
         link_kinds: Sequence[LinkKind] = DEFAULT_LINK_KINDS,
         shared_group: bool = False,
         legacy: bool = False,
+        label: str = "",
     ) -> None:
         self.root = root
         self.linker = Linker(link_kinds)
-        self._shared_group = shared_group
+        self._shared_group, self._label = shared_group, label
         self.is_legacy = legacy
         self._objects = root if legacy else os.path.join(root, "files", "md5")
         self._temporary = temporary_name()
@@ -471,13 +473,11 @@ class LocalCache:
 
     def _write_error(self, error: OSError) -> OffbranchError:
         reason = (error.strerror or str(error)).lower()
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        return OffbranchError(
-            f"cannot write to the cache '{self.root}': {reason}",
-            hint="free some space, or choose another place (cache.dir in .dvc/config)"
-            if full
-            else "check its permissions, or choose another place (cache.dir in .dvc/config)",
-        )
+        way_out = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "check its permissions"
+        if self._label:
+            return RemoteError(f"{self._label} at '{self.root}' failed: {reason}", hint=f"{way_out} there")
+        hint = f"{way_out}, or choose another place (cache.dir in .dvc/config)"
+        return OffbranchError(f"cannot write to the cache '{self.root}': {reason}", hint=hint)
 
 
 def _names(directory: str) -> list[str]:

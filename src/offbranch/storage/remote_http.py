@@ -26,6 +26,7 @@ from offbranch.storage.remote_options import (
     get_timeout,
     get_trust,
     host_of,
+    joined,
     option_error,
     secrets_of,
 )
@@ -165,7 +166,7 @@ class HttpFiles:
             answer.close()
             if body is not None and answer.status_code not in (307, 308):
                 raise RemoteError(f"{self.setting.label} failed: the server redirects what is sent to it")
-            url = _joined(url, answer.headers["location"])
+            url = joined(url, answer.headers["location"])
             if not host_of(url) or urllib.parse.urlsplit(url).scheme not in ("http", "https"):
                 raise RemoteError(
                     f"{self.setting.label} failed: the server redirects to something that is no web server"
@@ -196,7 +197,7 @@ class HttpFiles:
                 stream=True,
                 allow_redirects=False,
             )
-        except (requests.RequestException, OSError) as error:
+        except (requests.RequestException, OSError, ValueError) as error:  # requests looks at redirects by itself
             raise connection_error(error, self.setting.label, self._secrets) from error
 
     def _session(self) -> Any:
@@ -270,14 +271,6 @@ def _url_of(base: str, key: str) -> str:
         return base
     place, mark, query = base.partition("?")
     return f"{place.rstrip('/')}/{urllib.parse.quote(key, safe='/~')}{mark}{query}"
-
-
-def _joined(url: str, place: str) -> str:
-    """Returns where a server redirects to; empty where that makes no sense."""
-    try:
-        return urllib.parse.urljoin(url, place)
-    except ValueError:
-        return ""
 
 
 def _may_know(home: str, url: str) -> bool:

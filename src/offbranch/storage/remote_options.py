@@ -98,6 +98,14 @@ def host_of(url: str) -> str | None:
         return None
 
 
+def joined(url: str, place: str) -> str:
+    """Returns where a server at a url redirects to; empty where that makes no sense."""
+    try:
+        return urllib.parse.urljoin(url, place)
+    except ValueError:
+        return ""
+
+
 def get_trust(setting: RemoteSetting) -> bool | str:
     """Returns what `ssl_verify` asks for: whether certificates are checked, or the file of authorities that are trusted.
 

@@ -10,7 +10,7 @@ from itertools import islice
 
 from offbranch.base.errors import CorruptObjectError, MissingDataError, OffbranchError
 from offbranch.base.paths import AbsPath
-from offbranch.storage.hashing import hash_bytes, hash_file
+from offbranch.storage.hashing import changing_error, digest_file, hash_bytes, is_unchanged
 from offbranch.storage.local import LocalCache
 from offbranch.storage.objects import DIRECTORY_SUFFIX, Content, ObjectId, parse_object_id
 from offbranch.storage.parallel import Stop, run_parallel
@@ -85,11 +85,15 @@ class RemoteStore:
 
     def add_file(self, path: AbsPath) -> Content:
         """Hashes and stores a file; see `ObjectStore.add_file`."""
-        md5, size = hash_file(path)
+        md5, before = digest_file(path)
         id = ObjectId(md5)
         if not self.has(id):
             with_retries(lambda: self.files.upload(path, self.key_of(id)))
-        return Content(id=id, size=size, is_executable=bool(os.stat(path).st_mode & 0o100))
+            if not _is_as_before(path, before):
+                # What was sent need not be what was hashed, and an object that is not what its name says helps nobody.
+                with_retries(lambda: self.files.remove([self.key_of(id)]))
+                raise changing_error(path)
+        return Content(id=id, size=before.st_size, is_executable=bool(before.st_mode & 0o100))
 
     def iter_objects(self) -> Iterator[ObjectId]:
         """Yields the id of every object; other files are left out."""
@@ -109,6 +113,13 @@ class RemoteStore:
     def remove(self, ids: Iterable[ObjectId]) -> None:
         """Removes objects."""
         self.files.remove(map(self.key_of, ids))
+
+
+def _is_as_before(path: AbsPath, before: os.stat_result) -> bool:
+    try:
+        return is_unchanged(before, os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 Store = LocalCache | RemoteStore
