@@ -152,3 +152,16 @@ def test_an_entry_of_the_run_cache_names_the_directory() -> None:
     entry = parse_lock(lock, "dvc.lock")["t"]
     assert entry.outs[0].md5 == "d751713988987e9331980363e24189ce.dir"
     assert entry_mapping(entry)["outs"] == [{"path": "d", "hash": "md5", "files": []}]
+
+
+@pytest.mark.parametrize("files", [[3], [{"md5": "0" * 32}], [{"relpath": "a", "md5": 3}]])
+def test_malformed_lists_are_refused_beside_the_hash_of_the_directory_too(files: Any) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        read_files(LockedItem(written="d", md5=f"{'0' * 32}.dir", extra={"files": files}))
+
+
+def test_a_list_of_other_files_than_the_hash_names_is_not_put_under_its_name(tmp_path: Path) -> None:
+    cache = LocalCache(AbsPath(str(tmp_path)))
+    wrong = ObjectId(f"{'0' * 32}.dir")
+    keep_listing(LockedItem(written="d", md5=wrong, extra={"files": [{"relpath": "a", "md5": "0" * 32}]}), cache)
+    assert list(cache.iter_objects()) == []

@@ -45,16 +45,16 @@ def read_files(item: LockedItem) -> LockedItem:
     Raises:
         ValueError: The list is malformed, or a path in it leads out of the directory.
     """
-    if item.md5 is not None or FILES not in item.extra:
+    if FILES not in item.extra:
         return item
     files = item.extra[FILES]
     if not isinstance(files, list) or not all(isinstance(file, dict) for file in files):
         raise ValueError("expected a list of mappings")
-    if any("md5" not in file for file in files):
-        return item
-    pairs = [(file.get("relpath"), file["md5"]) for file in files]
+    pairs = [(file.get("relpath"), file.get("md5", "")) for file in files]
     if not all(isinstance(name, str) and isinstance(md5, str) for name, md5 in pairs):
         raise ValueError("expected 'relpath' and 'md5' as texts")
+    if item.md5 is not None or any("md5" not in file for file in files):
+        return item
     for _, md5 in pairs:
         if is_directory(parse_object_id(md5)):
             raise ValueError(f"'{md5}' is not the hash of a file")
@@ -72,8 +72,8 @@ def keep_listing(item: LockedItem, cache: LocalCache) -> None:
     if FILES not in item.extra or item.md5 is None or not is_directory(ObjectId(item.md5)):
         return
     if not cache.has(ObjectId(item.md5)):
-        pairs = [(file["relpath"], file["md5"]) for file in item.extra[FILES]]
-        try:
+        pairs = [(file["relpath"], file.get("md5", "")) for file in item.extra[FILES]]
+        try:  # refused where the files are not those that the hash is of
             cache.add_bytes(listing_bytes(make_listing(pairs)), ObjectId(item.md5))
         except OffbranchError:
             return
@@ -94,7 +94,7 @@ def versions_of(item: LockedItem, remote: str, listing: Listing | None) -> dict[
         return {} if found is None else {"": found}
     versions: dict[str, Version] = {}
     for file in item.extra.get(FILES, ()):
-        recorded = (file.get(CLOUD) or {}).get(remote)
+        recorded = _mapping(file.get(CLOUD)).get(remote)
         if isinstance(recorded, Mapping):
             versions[file["relpath"]] = Version(id=_text(recorded.get(_VERSION)), etag=_text(recorded.get(_TAG)))
     return versions
