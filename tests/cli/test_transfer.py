@@ -176,6 +176,22 @@ def test_to_remote_keeps_nothing_here(project: TestProject, tmp_path: Path) -> N
     assert project.ob("add", "one.bin", "-r", "backup").code == 2
 
 
+def test_what_is_corrupt_at_the_remote_has_a_way_out(project: TestProject, tmp_path: Path) -> None:
+    assert project.ob("push").code == 0
+    object = next(path for path in (tmp_path / "store").rglob("*") if path.is_file() and path.read_bytes() == b"one\n")
+    object.chmod(0o644)
+    object.write_bytes(b"two\n")
+    shutil.move(project.root / ".dvc/cache", tmp_path / "sound")
+    ended = project.ob("fetch")
+    assert ended.code == 1
+    assert "remove it at the data remote" in ended.err
+    object.unlink()
+    shutil.rmtree(project.root / ".dvc/cache")
+    shutil.move(tmp_path / "sound", project.root / ".dvc/cache")
+    assert project.ob("push").code == 0
+    assert object.read_bytes() == b"one\n"
+
+
 def test_a_remote_that_cannot_be_written_to_is_not_called_the_cache(project: TestProject, tmp_path: Path) -> None:
     store = tmp_path / "store"
     store.write_text("a file\n")

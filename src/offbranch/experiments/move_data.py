@@ -163,7 +163,10 @@ def raise_problems(moved: Moved, verb: str) -> None:
     if (broken := next((error for error in errors if isinstance(error, RemoteError)), None)) is not None:
         raise RemoteError(text, hint=broken.hint or "run the command again: what has arrived is not sent again")
     if any(isinstance(error, CorruptObjectError) for error in errors):
-        raise CorruptObjectError(text, hint="ob fsck checks everything; ob fsck --repair gets sound copies")
+        hint = "ob fsck checks everything; ob fsck --repair gets sound copies"
+        if verb != "pushed":  # what is wrong is at the remote, where a push does not replace what has the right name
+            hint = "remove it at the data remote, then run 'ob push' where there is a sound copy"
+        raise CorruptObjectError(text, hint=hint)
     raise MissingDataError(text, hint="push it from a clone that has it, or make it again with 'ob repro'")
 
 
