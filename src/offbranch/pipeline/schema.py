@@ -391,7 +391,7 @@ def _data_file(document: Any) -> Fault | None:
                 reason = f"{item['md5']!a} is not an md5 of 32 hex digits"
                 hint = "restore the file from Git, or make it again with 'ob add' or 'ob commit'"
                 return Fault(key=(section, position, "md5"), reason=reason, hint=hint)
-            if not isinstance(item.get("remote", ""), str):
+            if "remote" in item and not isinstance(item["remote"], str):
                 return _expected("the name of a data remote", item["remote"], (section, position, "remote"))
             for name in ("cache", "persist", "push"):
                 if name in item and not isinstance(item[name], bool):
