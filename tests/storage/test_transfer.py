@@ -148,6 +148,28 @@ def test_what_is_corrupt_here_is_not_sent(name: str, ends: Ends) -> None:
     assert at_remote(ends) == set(ends.cache.iter_objects()) - {bad, id}
 
 
+def test_a_corrupt_list_does_not_keep_the_rest_back(ends: Ends) -> None:
+    bad, good = add_directory(ends.cache, {"a": b"a\n"}), add_directory(ends.cache, {"b": b"b\n"})
+    spoil(ends.cache.path_of(bad))
+    done = push(ends, Wanted(id=bad, path="bad"), Wanted(id=good, path="good"))
+    assert list(done.failed) == [bad]
+    assert isinstance(done.failed[bad], CorruptObjectError)
+    assert at_remote(ends) == {good, *ends.cache.listing(good).entries.values()}
+
+
+@pytest.mark.parametrize("n_others", [0, 200])
+def test_an_object_that_was_cut_to_nothing_there_is_sent_again(n_others: int, ends: Ends) -> None:
+    files = {**FILES, **{f"other/{n}": b"%d" % n for n in range(n_others)}}
+    id = add_directory(ends.cache, files)
+    push(ends, Wanted(id=id, path="d"))
+    for name in ("a", "big"):
+        put_at_remote(ends, ends.cache.listing(id).entries[name], b"")
+    put_at_remote(ends, id, b"")
+    assert push(ends, Wanted(id=id, path="d")).n_objects == 3
+    assert push(ends, Wanted(id=id, path="d")).n_objects == 0
+    assert ends.store.read_bytes(ends.cache.listing(id).entries["a"]) == b"a\n"
+
+
 @pytest.mark.parametrize("name", ["a", "middle", "big"])
 def test_what_is_corrupt_there_is_not_taken(name: str, ends: Ends, tmp_path: Path) -> None:
     id = add_directory(ends.cache, FILES)

@@ -12,7 +12,7 @@ from offbranch.base.errors import CorruptObjectError, MissingDataError, Offbranc
 from offbranch.base.paths import AbsPath
 from offbranch.storage.hashing import changing_error, digest_file, hash_bytes, is_unchanged
 from offbranch.storage.local import LocalCache
-from offbranch.storage.objects import DIRECTORY_SUFFIX, Content, ObjectId, parse_object_id
+from offbranch.storage.objects import DIRECTORY_SUFFIX, EMPTY_FILE, Content, ObjectId, parse_object_id
 from offbranch.storage.parallel import Stop, run_parallel
 from offbranch.storage.remote_files import RemoteFiles
 from offbranch.storage.remote_setting import RemoteSetting
@@ -45,8 +45,9 @@ class RemoteStore:
         return f"{self._prefix}{id[:2]}/{id[2:]}"
 
     def has(self, id: ObjectId) -> bool:
-        """Tells whether an object is there."""
-        return with_retries(lambda: self.files.find(self.key_of(id))) is not None
+        """Tells whether an object is there; an empty file is what is left of one, unless the object is the empty one."""
+        found = with_retries(lambda: self.files.find(self.key_of(id)))
+        return found is not None and (found.size != 0 or id == EMPTY_FILE)
 
     def has_many(self, ids: Iterable[ObjectId]) -> frozenset[ObjectId]:
         """Returns those of the ids that are there, by one listing or by one question each."""
@@ -55,9 +56,9 @@ class RemoteStore:
         if self.files.can_list and len(wanted) >= _LIST_FROM:
             limit = _TOO_MANY * len(wanted) + 10_000
             n_listed = 0
-            for id in islice(self.iter_objects(), limit):
+            for id, size in islice(self.iter_sized(), limit):
                 n_listed += 1
-                if id in wanted:
+                if id in wanted and (size or id == EMPTY_FILE):
                     found.add(id)
             if n_listed < limit:
                 return frozenset(found)

@@ -33,7 +33,7 @@ def push_objects(plan: TransferPlan, ends: Ends) -> Transferred:
         n_objects=sent.n_objects + lists.n_objects,
         size_bytes=sent.size_bytes,
         missing=tuple(sorted({*plan.missing, *sent.missing, *lists.missing})),
-        failed={**sent.failed, **lists.failed},
+        failed={**plan.failed, **sent.failed, **lists.failed},
     )
 
 

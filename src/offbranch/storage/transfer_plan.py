@@ -1,6 +1,6 @@
 """What has to be moved between the cache and a data remote, and what came of it, as records."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from offbranch.base.errors import OffbranchError
 from offbranch.base.events import Reporter
@@ -37,12 +37,14 @@ class TransferPlan:
         directories: Lists of directories; their files are there already, or in `files`.
         missing: Neither at the source nor at the target.
         n_present: At the target already.
+        failed: Lists of directories that are corrupt at the source; what they list is not known.
     """
 
     files: tuple[ObjectId, ...] = ()
     directories: tuple[ObjectId, ...] = ()
     missing: tuple[ObjectId, ...] = ()
     n_present: int = 0
+    failed: Mapping[ObjectId, OffbranchError] = field(default_factory=dict)
 
 
 @record
@@ -87,13 +89,19 @@ def plan_push(wanted: Iterable[Wanted], ends: Ends) -> TransferPlan:
     """Returns what the remote lacks; asks it, and changes nothing.
 
     Raises:
-        CorruptObjectError: The list of a directory is corrupt in the cache.
         RemoteError: The remote cannot be asked.
     """
     cache, store = ends.cache, ends.store
     tops = list(wanted)
     lists = {one.id for one in tops if is_directory(one.id)}
-    known = {id: cache.listing(id) for id in sorted(lists) if cache.has(id)}
+    known: dict[ObjectId, Listing] = {}
+    failed: dict[ObjectId, OffbranchError] = {}
+    for id in sorted(lists):
+        try:
+            if cache.has(id):
+                known[id] = cache.listing(id)
+        except OffbranchError as error:
+            failed[id] = error
     files = {one.id for one in tops if not is_directory(one.id)}
     for one in tops:
         if one.id in known:
@@ -102,13 +110,15 @@ def plan_push(wanted: Iterable[Wanted], ends: Ends) -> TransferPlan:
     needed = files - there
     here = cache.present(needed)
     absent = needed - here
-    # A list is sent after its files only if none of them is missing: it promises that they are there.
+    # A list is sent after its files only if none of them is missing: it promises that they are there. Where only a part of
+    # a directory was asked for, its list goes along all the same: without it nobody could pull the part.
     sendable = [id for id in known if id not in there and absent.isdisjoint(known[id].entries.values())]
     return TransferPlan(
         files=tuple(sorted(here)),
         directories=tuple(sorted(sendable)),
-        missing=tuple(sorted(absent | (lists - known.keys() - there))),
+        missing=tuple(sorted(absent | (lists - known.keys() - failed.keys() - there))),
         n_present=len(there),
+        failed=failed,
     )
 
 

@@ -8,7 +8,7 @@ from offbranch.base.errors import CorruptObjectError, MissingDataError, Offbranc
 from offbranch.base.events import Progressed, Reporter
 from offbranch.storage.copy_objects import corrupt_error
 from offbranch.storage.hashing import SMALL_SIZE, hash_bytes, new_long_md5
-from offbranch.storage.local import LocalCache
+from offbranch.storage.local import LocalCache, size_of
 from offbranch.storage.meter import Meter
 from offbranch.storage.objects import DIRECTORY_SUFFIX, ObjectId
 from offbranch.storage.parallel import Stop, run_parallel
@@ -46,16 +46,8 @@ def meter_of(ids: Sequence[ObjectId], source: LocalCache | None, what: str, repo
     """
     if len(ids) >= _MANY:
         return None
-    sizes = [size_of(source.path_of(id)) for id in ids] if source is not None else None
+    sizes = [size_of(source.path_of(id)) or 0 for id in ids] if source is not None else None
     return Meter(what, None if sizes is None else sum(sizes), reporter)
-
-
-def size_of(path: str) -> int:
-    """Returns the size of a file, 0 where there is none."""
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return 0
 
 
 def in_threads(
