@@ -1,6 +1,7 @@
 """Moving objects: what arrives is whole and right, what cannot arrive is named, and the rest arrives all the same."""
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from offbranch.storage import retry
 from offbranch.storage.listing import listing_bytes, listing_id, make_listing
 from offbranch.storage.local import LocalCache
 from offbranch.storage.objects import ObjectId
+from offbranch.storage.parallel import Stop, run_parallel
 from offbranch.storage.remote_files import RemoteFile
 from offbranch.storage.remote_store import RemoteStore, Store, present_in
 from offbranch.storage.state import StateDb
@@ -318,6 +320,33 @@ def test_a_mistake_of_ours_in_a_thread_comes_out(tmp_path: Path) -> None:
     files.on_call = fail
     with pytest.raises(ZeroDivisionError):
         push(ends, Wanted(id=id, path="f"))
+
+
+def test_an_iteration_may_be_ended_by_one_of_its_own_threads() -> None:
+    """As the garbage collector does it, which runs in any thread."""
+    ended: list[BaseException | None] = []
+    go = threading.Event()
+
+    def action(n: int) -> int:
+        if n == 1:
+            go.wait(30)
+            try:
+                running.close()
+            except (RuntimeError, ValueError) as error:
+                ended.append(error)
+            else:
+                ended.append(None)
+            closed.set()
+        return n
+
+    closed = threading.Event()
+    stop = Stop()
+    running = run_parallel(action, [0, 1, 2], jobs=2, stop=stop)
+    assert next(running) == (0, 0)
+    go.set()
+    assert closed.wait(30)
+    assert ended == [None]
+    assert stop.is_set()
 
 
 def test_an_interrupted_push_is_finished_by_the_next(tmp_path: Path) -> None:

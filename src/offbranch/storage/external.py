@@ -7,6 +7,7 @@ read and hashed. Names that a server lists may not lead out of their directory.
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import closing
 
 from offbranch.base.errors import NotFoundError, OffbranchError
 from offbranch.base.events import Progressed, Reporter
@@ -157,12 +158,13 @@ def _each(
     found: list[tuple[str, ObjectId]] = []
     size_bytes = 0
     running = run_parallel(action, external.files, jobs=jobs or files.jobs, stop=action.stop)
-    for n_done, (file, answer) in enumerate(running, 1):
-        if isinstance(answer, OffbranchError):
-            raise answer
-        found.append((file.key, answer[0]))
-        size_bytes += answer[1]
-        reporter.emit(Progressed(what=what, done=n_done, total=total, unit="files"))
+    with closing(running):  # at once, also when this is left by an error
+        for n_done, (file, answer) in enumerate(running, 1):
+            if isinstance(answer, OffbranchError):
+                raise answer
+            found.append((file.key, answer[0]))
+            size_bytes += answer[1]
+            reporter.emit(Progressed(what=what, done=n_done, total=total, unit="files"))
     if not external.is_dir:
         return Content(id=found[0][1], size=size_bytes)
     return list_files(found, size_bytes, action.cache)

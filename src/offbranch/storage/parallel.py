@@ -7,7 +7,7 @@ latest. (`concurrent.futures` would join it when the process ends.)
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import TypeVar
@@ -63,7 +63,7 @@ def run_parallel(
     jobs: int,
     stop: Stop,
     tick: Callable[[], object] | None = None,
-) -> Iterator[tuple[T, R | OffbranchError]]:
+) -> Generator[tuple[T, R | OffbranchError], None, None]:
     """Yields each item with what the action returned for it, or the error it raised, in the order they end.
 
     Args:
@@ -160,5 +160,8 @@ def _next(done: "SimpleQueue[T]", patience_s: float | None) -> T | None:
 
 def _join(threads: Iterable[threading.Thread], patience_s: float | None) -> None:
     end_s = None if patience_s is None else time.monotonic() + patience_s
+    threads = tuple(threads)
+    if threading.current_thread() in threads:
+        return  # an abandoned iteration that the garbage collector happened to end in one of its own threads
     for thread in threads:
         thread.join(None if end_s is None else max(0.0, end_s - time.monotonic()))

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 
 from offbranch.base.errors import CorruptObjectError, MissingDataError, OffbranchError
 from offbranch.base.events import Progressed, Reporter
@@ -60,17 +61,18 @@ def in_threads(
     running = run_parallel(
         action, items, jobs=ends.store.jobs, stop=action.stop, tick=action.meter.tell if action.meter else None
     )
-    for n_ended, ((id, _), answer) in enumerate(running, 1):
-        if isinstance(answer, MissingDataError):
-            missing.append(id)
-        elif isinstance(answer, OffbranchError):
-            failed[id] = answer
-            _give_up_early(failed, n_done, answer)
-        else:
-            n_done += 1
-            size_bytes += answer
-        if action.meter is None:
-            ends.reporter.emit(Progressed(what=what, done=n_ended, total=total, unit="files"))
+    with closing(running):  # at once, also when this is left by an error
+        for n_ended, ((id, _), answer) in enumerate(running, 1):
+            if isinstance(answer, MissingDataError):
+                missing.append(id)
+            elif isinstance(answer, OffbranchError):
+                failed[id] = answer
+                _give_up_early(failed, n_done, answer)
+            else:
+                n_done += 1
+                size_bytes += answer
+            if action.meter is None:
+                ends.reporter.emit(Progressed(what=what, done=n_ended, total=total, unit="files"))
     return Transferred(n_objects=n_done, size_bytes=size_bytes, missing=tuple(missing), failed=failed)
 
 
