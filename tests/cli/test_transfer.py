@@ -210,3 +210,17 @@ def test_a_hash_that_is_a_path_reaches_no_file_outside(project: TestProject, tmp
     assert ended.code == 1
     assert "not an md5" in ended.out + ended.err
     assert mine.read_text() == "mine\n"
+
+
+@pytest.mark.parametrize("command", ["push", "fetch", "pull"])
+def test_a_remote_that_cannot_be_used_is_no_success_and_keeps_no_other_back(command: str, project: TestProject) -> None:
+    project.write(".dvc/config", CONFIG + "['remote \"gone\"']\n    url = ftp://nowhere/x\n")
+    project.write("dvc.yaml", "stages:\n  t:\n    cmd: echo 1 > o\n    outs:\n    - o:\n        remote: gone\n")
+    assert project.ob("repro").code == 0
+    done = project.ob("push")
+    assert (done.code, done.out) == (12, "4 files pushed\n")
+    done = project.ob(command)
+    assert done.code == 12
+    assert "ftp://" in done.err
+    assert "up to date" not in done.out
+    assert "Nothing was" in done.out

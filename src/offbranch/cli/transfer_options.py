@@ -3,11 +3,12 @@
 import json
 from argparse import Namespace
 
+from offbranch.base.errors import ExitCode
 from offbranch.cli.console import Console
 from offbranch.cli.options import add_json, add_recursive, add_targets, add_with_deps
 from offbranch.cli.parser import Parser, whole_number
 from offbranch.experiments.data_remotes import DataScope
-from offbranch.experiments.move_data import Moved, TransferOptions
+from offbranch.experiments.move_data import Moved, TransferOptions, raise_problems
 from offbranch.pipeline.stage import OutputKind
 
 _SHOWN_PATHS = 3
@@ -98,6 +99,26 @@ def say_moved(moved: Moved, verb: str, args: Namespace, console: Console, *, sum
         console.data(json.dumps(moved_data(moved, verb)))
     else:
         console.message(summary)
+
+
+def finish(moved: Moved, verb: str, args: Namespace, console: Console) -> int:
+    """Tells what a transfer came to, and returns the exit code.
+
+    Raises:
+        OffbranchError: Something could not be moved.
+    """
+    n_files = moved.n_objects + moved.n_runs
+    say_moved(
+        moved, verb, args, console, summary=counted(n_files, "file", verb) if n_files else nothing_moved(moved, verb)
+    )
+    raise_problems(moved, verb)
+    return ExitCode.DONE
+
+
+def nothing_moved(moved: Moved, verb: str) -> str:
+    """Returns the sentence for a transfer that moved nothing: because nothing had to be, or because it failed."""
+    has_failed = moved.problems or moved.error is not None
+    return f"Nothing was {verb}." if has_failed else "Everything is up to date."
 
 
 def counted(number: int, noun: str, verb: str) -> str:

@@ -135,13 +135,12 @@ def fetch_ids(
     return tuple(problem.error for problem in moved.problems)
 
 
-def fetch_runs(project: Project, setting: RemoteSetting, reporter: Reporter) -> tuple[OffbranchError, ...]:
-    """Gets the entries of the run-cache that a remote has, if it can be listed; returns what went wrong: nothing."""
+def fetch_runs(project: Project, setting: RemoteSetting, reporter: Reporter) -> None:
+    """Gets the entries of the run-cache that a remote has, if it can be listed."""
     with Connections() as connections:
         files = connections.files(setting)
         if files.can_list and not is_versioned(setting):
             fetch_run_cache(project.cache.root, files, jobs=jobs_of(setting, None), reporter=reporter)
-    return ()
 
 
 def raise_problems(moved: Moved, verb: str) -> None:

@@ -42,9 +42,9 @@ def _fetch(
     return frozenset(id for id in ids if project.cache.has_all(id))
 
 
-def _attempt(action: Callable[[], tuple[OffbranchError, ...]]) -> tuple[OffbranchError, ...]:
+def _attempt(action: Callable[[], tuple[OffbranchError, ...] | None]) -> tuple[OffbranchError, ...]:
     try:
-        return action()
+        return action() or ()
     except Interrupted:
         raise
     except OffbranchError as error:  # without its data a stage may still run

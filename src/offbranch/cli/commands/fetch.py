@@ -7,7 +7,6 @@ is not fetched twice.
 from argparse import Namespace
 
 from offbranch.api.transfer import fetch
-from offbranch.base.errors import ExitCode
 from offbranch.cli.console import Console
 from offbranch.cli.parser import Parser
 from offbranch.cli.sessions import session_of
@@ -15,12 +14,10 @@ from offbranch.cli.transfer_options import (
     add_selecting_options,
     add_transfer_json,
     add_transfer_options,
-    counted,
-    say_moved,
+    finish,
     scope_of,
     transfer_options_of,
 )
-from offbranch.experiments.move_data import raise_problems
 
 EXAMPLES = (
     ("ob fetch", "everything the workspace records"),
@@ -36,10 +33,4 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: Namespace, console: Console) -> int:
-    moved = fetch(scope_of(args), session_of(console), transfer_options_of(args))
-    n_files = moved.n_objects + moved.n_runs
-    nothing = "Nothing was fetched." if moved.problems else "Everything is up to date."
-    summary = counted(n_files, "file", "fetched") if n_files else nothing
-    say_moved(moved, "fetched", args, console, summary=summary)
-    raise_problems(moved, "fetched")
-    return ExitCode.DONE
+    return finish(fetch(scope_of(args), session_of(console), transfer_options_of(args)), "fetched", args, console)

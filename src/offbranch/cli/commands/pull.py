@@ -16,6 +16,7 @@ from offbranch.cli.transfer_options import (
     add_transfer_json,
     add_transfer_options,
     counted,
+    nothing_moved,
     say_moved,
     scope_of,
     transfer_options_of,
@@ -57,8 +58,7 @@ def run(args: Namespace, console: Console) -> int:
     n_files = moved.n_objects + moved.n_runs
     parts = [counted(n_files, "file", "fetched")] if n_files else []
     parts += [summary_of(counts)] if any(counts.values()) else []
-    nothing = "Nothing was pulled." if moved.problems else "Everything is up to date."
-    say_moved(moved, "fetched", args, console, summary=" and ".join(parts) or nothing)
+    say_moved(moved, "fetched", args, console, summary=" and ".join(parts) or nothing_moved(moved, "pulled"))
     raise_problems(moved, "pulled")
     if isinstance(moved.checked_out.error, CorruptObjectError):
         raise moved.checked_out.error

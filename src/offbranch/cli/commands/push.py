@@ -7,19 +7,16 @@ is interrupted, run it again: what has arrived is not sent twice.
 from argparse import Namespace
 
 from offbranch.api.transfer import push
-from offbranch.base.errors import ExitCode
 from offbranch.cli.console import Console
 from offbranch.cli.parser import Parser
 from offbranch.cli.sessions import session_of
 from offbranch.cli.transfer_options import (
     add_transfer_json,
     add_transfer_options,
-    counted,
-    say_moved,
+    finish,
     scope_of,
     transfer_options_of,
 )
-from offbranch.experiments.move_data import raise_problems
 
 EXAMPLES = (
     ("ob push", "everything the workspace records, to the default remote"),
@@ -34,10 +31,4 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: Namespace, console: Console) -> int:
-    moved = push(scope_of(args), session_of(console), transfer_options_of(args))
-    n_files = moved.n_objects + moved.n_runs
-    nothing = "Nothing was pushed." if moved.problems else "Everything is up to date."
-    summary = counted(n_files, "file", "pushed") if n_files else nothing
-    say_moved(moved, "pushed", args, console, summary=summary)
-    raise_problems(moved, "pushed")
-    return ExitCode.DONE
+    return finish(push(scope_of(args), session_of(console), transfer_options_of(args)), "pushed", args, console)
