@@ -19,6 +19,8 @@ EXEC_APPLY: Final = "refs/exps/exec/EXEC_APPLY"
 APPLY_ORIG_HEAD: Final = "refs/exps/apply/ORIG_HEAD"
 APPLY_STASH: Final = "refs/exps/apply/stash"
 ATTEMPTS: Final = "refs/ob/attempts/"
+LABELS: Final = "refs/ob/labels/"
+TASKS: Final = "refs/ob/tasks/"
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -41,6 +43,16 @@ def decode(ref: str) -> tuple[CommitId, str] | None:
 def attempt_ref(attempt_id: str) -> str:
     """Returns the private ref that keeps the files of an attempt."""
     return f"{ATTEMPTS}{attempt_id}"
+
+
+def label_ref(baseline: CommitId, name: str) -> str:
+    """Returns the private ref of the tags and the note of an experiment."""
+    return f"{LABELS}{baseline[:2]}/{baseline[2:]}/{name}"
+
+
+def task_ref(task_id: str) -> str:
+    """Returns the private ref that keeps a queued task: its files and its spec."""
+    return f"{TASKS}{task_id}"
 
 
 def list_experiments(repo: GitRepo, baseline: CommitId | None = None) -> tuple[Experiment, ...]:
