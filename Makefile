@@ -25,8 +25,10 @@ lint: $(VENV)/.lint
 bench: $(VENV)/.demo
 	$(BIN)/python bench/run.py
 
-docs: $(VENV)/.test
+docs: $(VENV)/.docs
 	$(BIN)/python docs/build.py
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --builder html docs docs/_build
+	@echo "docs/_build/index.html"
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -39,9 +41,13 @@ $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
 	@touch $@ $(VENV)/.demo
 
+$(VENV)/.docs: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,docs]'
+	@touch $@
+
 $(VENV)/.lint: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,lint]'
 	@touch $@
 
 clean:
-	rm -rf $(VENV) demo-project .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) demo-project docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis
