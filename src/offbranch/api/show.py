@@ -20,6 +20,7 @@ from offbranch.views.table import State, Table, make_table
 # Loaded when asked for: a list of names needs none of what reading a pipeline needs.
 PARTS: Final = {
     "collect": "offbranch.views.collect:collect_states",
+    "filter": "offbranch.views.filter:filter_states",
     "select": "offbranch.views.select:select",
     "diff": "offbranch.experiments.diff:diff_experiments",
 }
@@ -29,22 +30,26 @@ def exp_show(options: ShowOptions, *, start: AbsPath, environment: Environment) 
     """Returns the workspace, the chosen commits and their experiments, in the structure that `--json` prints.
 
     Args:
-        options: Which revisions; what concerns columns and sorting is only for tables.
+        options: Which revisions and experiments; what concerns columns and sorting is only for tables.
         start: A directory of the project.
         environment: Variables of the process.
 
     Returns:
-        The workspace first, then baselines; their experiments running, successful, queued, failed, each newest first.
-        A revision that cannot be read has an `error` and does not hide the others.
+        The workspace first, then baselines, those that no branch reaches any more last; their experiments running,
+        successful, queued, failed, each newest first. A revision that cannot be read has an `error` and hides no other.
 
     Raises:
         NoProjectError: There is no project, or no Git repository around it.
-        NotFoundError: A revision does not exist.
+        NotFoundError: A revision, or a name in a condition, does not exist.
+        UsageError: A condition makes no sense.
         GitError: There is no commit yet.
     """
     project = open_project(start, environment)
     states: tuple[State, ...] = load(PARTS["collect"])(project, _need_git(project), options)
-    return states
+    if options.where is None and not options.tags and options.best is None and options.by is None:
+        return states
+    chosen: tuple[State, ...] = load(PARTS["filter"])(states, options)
+    return chosen
 
 
 def exp_table(options: ShowOptions, *, start: AbsPath, environment: Environment) -> Table:
@@ -66,7 +71,8 @@ def exp_list(options: ListOptions, *, start: AbsPath, environment: Environment) 
         NoProjectError: There is no project, or no Git repository around it.
         NotFoundError: A revision does not exist.
     """
-    return collect_listing(_need_git(open_project(start, environment)), options)
+    project = open_project(start, environment)
+    return collect_listing(_need_git(project), options, root=project.root)
 
 
 def exp_diff(

@@ -55,9 +55,24 @@ def render_rich(
         legacy_windows=False,
     )
     console.print(drawn)
+    if any(row.heading for row in table.rows):
+        _put_headings(table, console, out)
     for note in table.notes:
         console.print(Text(note, style="red"), soft_wrap=True)
     return out.getvalue()
+
+
+def _put_headings(table: Table, console: Console, out: StringIO) -> None:
+    """Puts the headings between the lines that were drawn: each row is one line, below the one of the heads."""
+    head, *lines = out.getvalue().splitlines()
+    out.seek(0)
+    out.truncate()
+    out.write(f"{head}\n")
+    for row, line in zip(table.rows, lines, strict=True):
+        if row.heading:
+            console.print()
+            console.print(Text(row.heading, style="italic yellow"), soft_wrap=True)
+        out.write(f"{line}\n")
 
 
 def _kind(column: Column | None) -> Kind:
