@@ -46,7 +46,7 @@ def exp_show(options: ShowOptions, *, start: AbsPath, environment: Environment) 
     """
     project = open_project(start, environment)
     states: tuple[State, ...] = load(PARTS["collect"])(project, _need_git(project), options)
-    if options.where is None and not options.tags and options.best is None and options.by is None:
+    if not options.has_filter:
         return states
     chosen: tuple[State, ...] = load(PARTS["filter"])(states, options)
     return chosen

@@ -106,7 +106,7 @@ def _load(rows: Rows, experiments: list[Experiment]) -> list[Experiment]:
 
 def _is_wanted(range_: State, options: ShowOptions) -> bool:
     state = _state_of(range_)
-    if options.queued and state != "queued":
+    if options.queued and state not in ("queued", "running"):
         return False
     return not (options.hide_failed and state == "failed") and not (options.hide_queued and state == "queued")
 

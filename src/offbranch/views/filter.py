@@ -70,8 +70,6 @@ def filter_states(states: Sequence[State], options: ShowOptions) -> tuple[State,
         NotFoundError: A name or tag is not known.
     """
     _check(options)
-    if options.where is None and options.best is None and not options.tags:
-        return tuple(states)
     flats = {id(state): flat_values(state["data"]) if state["data"] else {} for state in _tips(states)}
     known = known_names(flats.values())
     candidates = [

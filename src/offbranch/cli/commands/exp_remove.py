@@ -24,7 +24,6 @@ EXAMPLES = (
 def add_arguments(parser: Parser) -> None:
     parser.add_argument("experiments", nargs="*", metavar="experiment", help="name, commit, or id of a failed attempt")
     add_revisions(parser, "remove")
-    parser.set_defaults(num=None)
     parser.add_flag("--keep", help="keep what was chosen and remove all others of the repository")
     parser.add_flag("--dry", help="show what would be removed")
     parser.add_flag("--queue", "--queued", help="remove what is queued (comes in a later version)")
