@@ -1,5 +1,6 @@
-"""History rewritten under experiments: they are shown, listed, applied, compared, made branches, pushed and removed as before."""
+"""History rewritten under experiments: they are shown, listed, applied, compared, pushed and removed as before."""
 
+import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -287,7 +288,7 @@ def test_what_is_remembered_of_changes_may_be_lost_or_damaged(project: TestProje
     first = show(project)
     file = project.root / FILE
     assert file.is_file()
-    for damaged in ("", "[1]", "{", '{"zz": 1}', '{"%s": 5}' % project.git("rev-parse", "HEAD")):
+    for damaged in ("", "[1]", "{", '{"zz": 1}', json.dumps({project.git("rev-parse", "HEAD"): 5})):
         file.write_text(damaged)
         assert show(project) == first
     file.unlink()

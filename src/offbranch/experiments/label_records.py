@@ -77,8 +77,8 @@ def with_note(labels: Labels, note: str, *, now_utc: float) -> Labels:
     text = note.strip()
     if text == labels.note:
         return labels
-    now_utc = _after(labels, now_utc)
-    return replace(labels, note=text, updated_utc=now_utc, noted_utc=now_utc)
+    noted_utc = max(now_utc, labels.noted_utc + _TICK_S)
+    return replace(labels, note=text, updated_utc=_after(labels, now_utc), noted_utc=noted_utc)
 
 
 def merge_records(base: Labels, ours: Labels, theirs: Labels) -> Labels:
