@@ -55,7 +55,10 @@ def collected() -> tuple[dict[str, Any], ...]:
 
 def shown(**options: Any) -> list[tuple[str, list[str]]]:
     done = filter_states(collected(), ShowOptions(**options))
-    return [(each["name"] or each["rev"].removesuffix("b" * 33), [e["name"] for e in each["experiments"] or ()]) for each in done]
+    return [
+        (each["name"] or each["rev"].removesuffix("b" * 33), [e["name"] for e in each["experiments"] or ()])
+        for each in done
+    ]
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from golden_files import check_golden
 from offbranch.views.cells import created_text, value_text
 from offbranch.views.csv import render_csv
 from offbranch.views.markdown import grid, render_markdown
-from offbranch.views.rich_text import render_rich
 from offbranch.views.table import Column, Kind, Mark, Row, Table, make_table
+from offbranch.views.terminal import render_terminal
 from offbranch.views.text import render_text
 
 NOW = 1700000000.0  # 2023-11-14 22:13:20 UTC
@@ -74,11 +74,28 @@ def test_markdown(table: Table) -> None:
     check_golden("views/table.md", render_markdown(table, now_s=NOW))
 
 
-def test_rich(table: Table) -> None:
-    check_golden("views/table_rich.txt", render_rich(table, now_s=NOW))
-    check_golden("views/table_plain.txt", render_rich(table, now_s=NOW, color=False))
-    narrow = render_rich(table, now_s=NOW, width=60, color=False)
-    assert all(len(line) <= 60 for line in narrow.splitlines()[:5])
+def test_terminal(table: Table) -> None:
+    check_golden("views/table_terminal.txt", render_terminal(table, now_s=NOW))
+    check_golden("views/table_plain.txt", render_terminal(table, now_s=NOW, color=False))
+
+
+def one_cell(*values: Any) -> Table:
+    columns = tuple(Column(title=title, kind=Kind.PARAM, path="p", name=title) for title in ("a", "b"))
+    return Table(columns=columns, rows=tuple(Row(typ="branch_commit", cells=(value, "|")) for value in values))
+
+
+def test_a_terminal_gets_no_codes_from_values() -> None:
+    drawn = render_terminal(one_cell("\x1b[2Jgone\x07", "a\tb"), now_s=NOW, color=False)
+    assert "\x1b" not in drawn
+    assert "\x07" not in drawn
+    assert "\t" not in drawn
+    assert "[2Jgone" in drawn
+
+
+def test_columns_stand_below_each_other_whatever_the_letters() -> None:
+    drawn = render_terminal(one_cell("abcd", "日本", "e\u0301xyz", "größ"), now_s=NOW, color=False)
+    lines = drawn.splitlines()[1:]
+    assert [line.index("|") for line in lines] == [lines[0].index("|"), *(lines[0].index("|") + n for n in (-2, 1, 0))]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Looking at experiments: `exp show`, `exp list`, `exp diff`. Nothing here changes the project or takes a lock.
 
-Rendering is the caller's: the functions of `views/json.py`, `text.py`, `rich_text.py` (by name), `csv.py`, `markdown.py`,
+Rendering is the caller's: the functions of `views/json.py`, `text.py`, `terminal.py`, `csv.py`, `markdown.py`,
 `listing.py` and `diff_text.py` return whole texts with their line ends, to be written as they are.
 """
 

@@ -1,4 +1,4 @@
-"""Tables as plain text with aligned columns, for pipes and files; `rich_text.py` draws for a terminal."""
+"""Tables as plain text with aligned columns, for pipes and files; `terminal.py` draws for a terminal."""
 
 from collections.abc import Sequence
 

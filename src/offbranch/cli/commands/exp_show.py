@@ -114,7 +114,7 @@ def run(args: Namespace, console: Console) -> int:
     elif args.md:
         console.data(load("offbranch.views.markdown:render_markdown")(table, precision=args.precision, now_s=now_s))
     elif console.is_interactive:
-        draw = load("offbranch.views.rich_text:render_rich")
+        draw = load("offbranch.views.terminal:render_terminal")
         text = draw(table, precision=args.precision, now_s=now_s, color=console.has_color(console.out))
         show_in_pager(text, console, wanted=not args.no_pager)
     else:
