@@ -75,6 +75,13 @@ def test_a_loss_gets_a_hint(run: Run) -> None:
     assert run("exp", "show", "--best", "1", "--by", "acc").err == ""
 
 
+def test_nothing_left_is_told(run: Run) -> None:
+    ran = run("exp", "show", "--where", "acc > 5")
+    assert ran.code == 0
+    assert "no experiment is left" in ran.err
+    assert run("exp", "show", "--where", "acc > 5", "--json").err == ""
+
+
 def test_columns_of_our_users_documentation(run: Run) -> None:
     text = run("exp", "show", "--csv", "--include-params", "lr,nothing", "--include-metrics", "acc").out
     assert text.splitlines()[0] == "Experiment,rev,typ,Created,parent,acc,lr,data.txt,train.sh"

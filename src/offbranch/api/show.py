@@ -8,6 +8,7 @@ from typing import Final
 
 from offbranch.base.environ import Environment
 from offbranch.base.errors import NoProjectError
+from offbranch.base.events import NullReporter, Reporter
 from offbranch.base.paths import AbsPath
 from offbranch.base.plugins import load
 from offbranch.experiments.diff_record import ExperimentDiff
@@ -26,13 +27,16 @@ PARTS: Final = {
 }
 
 
-def exp_show(options: ShowOptions, *, start: AbsPath, environment: Environment) -> tuple[State, ...]:
+def exp_show(
+    options: ShowOptions, *, start: AbsPath, environment: Environment, reporter: Reporter | None = None
+) -> tuple[State, ...]:
     """Returns the workspace, the chosen commits and their experiments, in the structure that `--json` prints.
 
     Args:
         options: Which revisions and experiments; what concerns columns and sorting is only for tables.
         start: A directory of the project.
         environment: Variables of the process.
+        reporter: Takes progress.
 
     Returns:
         The workspace first, then baselines, those that no branch reaches any more last; their experiments running,
@@ -45,21 +49,23 @@ def exp_show(options: ShowOptions, *, start: AbsPath, environment: Environment) 
         GitError: There is no commit yet.
     """
     project = open_project(start, environment)
-    states: tuple[State, ...] = load(PARTS["collect"])(project, _need_git(project), options)
+    states: tuple[State, ...] = load(PARTS["collect"])(project, _need_git(project), options, reporter or NullReporter())
     if not options.has_filter:
         return states
     chosen: tuple[State, ...] = load(PARTS["filter"])(states, options)
     return chosen
 
 
-def exp_table(options: ShowOptions, *, start: AbsPath, environment: Environment) -> Table:
+def exp_table(
+    options: ShowOptions, *, start: AbsPath, environment: Environment, reporter: Reporter | None = None
+) -> Table:
     """Returns the same as a table, its columns selected and its rows sorted.
 
     Raises:
         NotFoundError: A revision, or the column to sort by, does not exist.
         UsageError: A column is ambiguous, or a pattern malformed.
     """
-    states = exp_show(options, start=start, environment=environment)
+    states = exp_show(options, start=start, environment=environment, reporter=reporter)
     table: Table = load(PARTS["select"])(make_table(states, sha=options.sha), options)
     return table
 

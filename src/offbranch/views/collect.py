@@ -8,6 +8,7 @@ revision that cannot be read says why.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from offbranch.base.errors import OffbranchError
+from offbranch.base.events import Reporter
 from offbranch.base.files import DirectoryReader
 from offbranch.base.paths import AbsPath, join
 from offbranch.base.records import replace
@@ -32,8 +33,8 @@ from offbranch.views.table import State
 _ORDER = {"running": 0, "success": 1, "queued": 2, "failed": 3}
 
 
-def collect_states(project: Project, repo: GitRepo, options: ShowOptions) -> tuple[State, ...]:
-    """Returns the states to show.
+def collect_states(project: Project, repo: GitRepo, options: ShowOptions, reporter: Reporter) -> tuple[State, ...]:
+    """Returns the states to show; tells the reporter how far the reading is.
 
     Raises:
         NotFoundError: A revision does not exist.
@@ -50,7 +51,7 @@ def collect_states(project: Project, repo: GitRepo, options: ShowOptions) -> tup
     experiments = by_baseline(list_experiments(repo, commits[0] if _is_single(commits, options) else None))
     attempts = by_attempt_baseline(list_attempts(repo, project.root))
     with ObjectReader(repo) as objects:
-        rows = Rows(project, objects, force=options.force, param_deps=options.param_deps)
+        rows = Rows(project, objects, reporter, force=options.force, param_deps=options.param_deps)
         others = {*experiments, *attempts} - set(commits)
         lost = find_lost(repo, objects, others, root=project.root) if _wants_lost(options) else ()
         if options.all_commits:

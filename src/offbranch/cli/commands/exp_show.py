@@ -3,6 +3,10 @@
 Attempts that failed or were interrupted are listed too, with what they had measured before they ended. Without
 options, the experiments that started from HEAD are shown, and those whose baseline is on no branch any more because
 history was rewritten.
+
+A condition of --where is about metrics and parameters (also `params.yaml:lr`, or in backticks), and about `name`, `rev`,
+`state`, `baseline`, `created`, `tag` and `note`: numbers and 'texts' with == != < <= > >= in, + - * / // % **, joined by
+and, or, not. A comparison with a value that an experiment does not have is false; `acc is None` asks for that.
 """
 
 import json
@@ -25,6 +29,7 @@ from offbranch.cli.options import (
 from offbranch.cli.pager import show_in_pager
 from offbranch.cli.parser import Parser, whole_number
 from offbranch.views.options import ShowOptions
+from offbranch.views.table import BASELINE
 
 EXAMPLES = (
     ("ob exp show", "experiments that started from HEAD"),
@@ -104,10 +109,10 @@ def run(args: Namespace, console: Console) -> int:
         **flags,
     )
     if args.json:
-        states = exp_show(options, start=console.start, environment=console.environment)
+        states = exp_show(options, start=console.start, environment=console.environment, reporter=console)
         console.data(json.dumps(states, default=str))
         return ExitCode.DONE
-    table = exp_table(options, start=console.start, environment=console.environment)
+    table = exp_table(options, start=console.start, environment=console.environment, reporter=console)
     now_s = time.time()
     if args.csv:
         console.data(load("offbranch.views.csv:render_csv")(table, precision=args.precision))
@@ -119,6 +124,8 @@ def run(args: Namespace, console: Console) -> int:
         show_in_pager(text, console, wanted=not args.no_pager)
     else:
         console.data(load("offbranch.views.text:render_text")(table, precision=args.precision, now_s=now_s))
+    if options.has_filter and all(row.typ == BASELINE for row in table.rows):
+        console.hint("no experiment is left by --where, --tag and --best; 'ob exp show -A' shows all")
     return ExitCode.DONE
 
 
