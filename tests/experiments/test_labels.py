@@ -22,6 +22,7 @@ from offbranch.experiments.label_records import (
     NO_LABELS,
     Labels,
     check_tag,
+    clean_note,
     labels_from_json,
     labels_to_json,
     merge_records,
@@ -72,7 +73,7 @@ def test_the_note_written_later_is_kept(base: Labels, first: str, second: str) -
     ours = with_note(base, first, now_utc=300)
     theirs = with_note(base, second, now_utc=400)
     if theirs is not base:
-        assert merge_records(base, ours, theirs).note == second.strip()
+        assert merge_records(base, ours, theirs).note == clean_note(second)
 
 
 @given(records, st.text(max_size=5), times)
@@ -103,6 +104,12 @@ def test_tags_that_may_be(good: str) -> None:
 def test_what_is_not_the_stored_form_is_refused(bad: object) -> None:
     with pytest.raises(ValueError):
         labels_from_json(bad)
+
+
+def test_a_note_sends_no_codes_to_a_terminal() -> None:
+    note_ = with_note(NO_LABELS, " \x1b[2Jred\r\nsecond\tline\x07\n", now_utc=1).note
+    assert note_ == "\N{REPLACEMENT CHARACTER}[2Jred\nsecond\tline\N{REPLACEMENT CHARACTER}"
+    assert labels_from_json({**labels_to_json(NO_LABELS), "note": "\x1b[2J"}).note == "\N{REPLACEMENT CHARACTER}[2J"
 
 
 def test_a_tag_of_somebody_else_that_may_not_be_is_left_out() -> None:

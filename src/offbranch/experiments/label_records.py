@@ -59,6 +59,12 @@ def check_tag(tag: str) -> str:
     return tag
 
 
+def clean_note(text: str) -> str:
+    """Returns a note without blanks at its ends; what a terminal could take for a command is replaced."""
+    lines = text.replace("\r\n", "\n")
+    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in lines).strip()
+
+
 def with_tags(labels: Labels, tags: Iterable[str], *, now_utc: float) -> Labels:
     """Returns labels with more tags; the same ones if they have them all."""
     new = tuple(sorted({*labels.tags, *map(check_tag, tags)}))
@@ -74,7 +80,7 @@ def without_tags(labels: Labels, tags: Iterable[str], *, now_utc: float) -> Labe
 
 def with_note(labels: Labels, note: str, *, now_utc: float) -> Labels:
     """Returns labels with another note; the same ones if it is the same."""
-    text = note.strip()
+    text = clean_note(note)
     if text == labels.note:
         return labels
     noted_utc = max(now_utc, labels.noted_utc + _TICK_S)
@@ -123,7 +129,7 @@ def labels_from_json(data: Any) -> Labels:
         tags = {str(tag) for tag in data["tags"] if _is_fine(tag)}
         return Labels(
             tags=tuple(sorted(tags)),
-            note=str(data["note"]).strip(),
+            note=clean_note(str(data["note"])),
             updated_utc=float(data["updated_utc"]),
             noted_utc=float(data["noted_utc"]),
         )
