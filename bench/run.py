@@ -204,6 +204,42 @@ def one_file(mib: int) -> Callable[[Place], None]:
     return build
 
 
+def with_git_remote(count: int) -> Callable[[Place], None]:
+    """Experiments whose outputs are in the cache, none of them pushed; a copy of all that is kept beside."""
+
+    def build(place: Place) -> None:
+        store, beside = place.root.parent / "store", place.root.parent
+        experiments(count)(place)
+        (place.root / ".dvc/config.local").write_text(
+            f"[core]\n    remote = store\n['remote \"store\"']\n    url = {store}\n"
+        )
+        for i in range(count):
+            body = f"model 0.{200000 + i}\n".encode()
+            digest = hashlib.md5(body).hexdigest()
+            cached = place.root / ".dvc/cache/files/md5" / digest[:2] / digest[2:]
+            cached.parent.mkdir(parents=True, exist_ok=True)
+            cached.write_bytes(body)
+            cached.chmod(0o444)
+        place.sh(f"git init -q --bare {beside}/empty.git && git push -q {beside}/empty.git main")
+        place.sh(
+            f"cp -r {beside}/empty.git {beside}/full.git && git push -q {beside}/full.git 'refs/exps/*:refs/exps/*'"
+        )
+        place.sh(f"git remote add origin {beside}/remote.git && cp -r .dvc/cache/files {beside}/files")
+
+    return build
+
+
+def to_push(place: Place) -> None:
+    place.sh("cd .. && rm -rf remote.git store && cp -r empty.git remote.git && mkdir store")
+
+
+def to_pull(place: Place) -> None:
+    to_push(place)
+    place.sh("cd .. && rm -rf remote.git && cp -r full.git remote.git && cp -r files store/")
+    place.sh("git for-each-ref --format='delete %(refname)' refs/exps | git update-ref --stdin")
+    place.sh("rm -rf .dvc/cache .dvc/tmp && git reflog expire --expire=now --all && git prune")
+
+
 def forget(place: Place) -> None:
     shutil.rmtree(place.root / ".dvc/cache", ignore_errors=True)
     shutil.rmtree(place.root / ".dvc/tmp", ignore_errors=True)
@@ -245,6 +281,10 @@ def next_lr(place: Place) -> str:
 def cases(quick: bool) -> list[Case]:
     n, files, mib = (100, 1000, 64) if quick else (1000, 10000, 1024)
     data_yard = "find data -type f -print0 | xargs -0 md5sum >/dev/null; rm -rf .y; cp -r data .y"
+    push_yard = "rm -rf ../y ../y.git; cp -r ../empty.git ../y.git; git push -q ../y.git 'refs/exps/*:refs/exps/*'"
+    pull_yard = (
+        "rm -rf ../y; mkdir ../y; git init -q ../y/g; git -C ../y/g fetch -q ../../full.git 'refs/exps/*:refs/exps/*'"
+    )
     python = [sys.executable, "-c", "pass"]
     return [
         Case("--version", small, lambda _: ["--version"], yard=(" ".join(python[:2]) + " pass", 3), runs=15),
@@ -277,6 +317,12 @@ def cases(quick: bool) -> list[Case]:
         Case(f"pull, {files} files, cache and workspace", with_remote(files), lambda _: ["pull"],
              setup=[["add", "data"], ["push"]], yard=("rm -rf ../y ../z; cp -r data ../y; cp -r ../y ../z", 1.3), warm=False,
              before=lose_data),
+        Case("exp push, 100 experiments", with_git_remote(100), lambda _: ["exp", "push", "-A", "origin"], warm=False,
+             before=to_push, yard=(f"{push_yard}; cp -r .dvc/cache/files ../y", 1.5)),
+        Case("exp push --no-cache, 100 experiments", with_git_remote(100),
+             lambda _: ["exp", "push", "-A", "--no-cache", "origin"], warm=False, before=to_push, yard=(push_yard, 1.5)),
+        Case("exp pull, 100 experiments", with_git_remote(100), lambda _: ["exp", "pull", "-A", "origin"], warm=False,
+             before=to_pull, yard=(f"{pull_yard}; cp -r ../store/files ../y/f", 1.5)),
         Case(f"add, one file of {mib} MiB", one_file(mib), lambda _: ["add", "data"],
              yard=("md5sum data >/dev/null; rm -f .y; cp data .y", 1.2), warm=False, before=forget, runs=3),
     ]  # fmt: skip

@@ -41,21 +41,30 @@ from offbranch.api.remotes import (
 )
 from offbranch.api.self_check import doctor
 from offbranch.api.session import Session, make_session
+from offbranch.api.share import list_there as exp_list_remote
+from offbranch.api.share import pull as exp_pull
+from offbranch.api.share import push as exp_push
+from offbranch.api.share_there import remove as exp_remove_remote
+from offbranch.api.share_there import rename as exp_rename_remote
 from offbranch.api.show import exp_diff, exp_list, exp_show, exp_table
 from offbranch.api.stage_edit import NewStage, add_stage
 from offbranch.api.stage_remove import remove
 from offbranch.api.stages import dag, status
 from offbranch.api.stages import stages as list_stages
+from offbranch.experiments.choose import Choice
 from offbranch.experiments.fsck import FsckOptions
 from offbranch.experiments.kept import GcScope
 from offbranch.experiments.remove import Removal
 from offbranch.experiments.save import SaveRequest
+from offbranch.experiments.share_remove import RemoteRemoval
+from offbranch.experiments.sharing import ShareRequest
 from offbranch.experiments.source_repo import RepoSource
 from offbranch.views.listing import ListOptions
 from offbranch.views.options import ShowOptions
 
 __all__ = [
     "PUBLIC",
+    "Choice",
     "ConfigLevel",
     "DataStatusOptions",
     "Frozen",
@@ -65,12 +74,14 @@ __all__ = [
     "ListOptions",
     "ListRequest",
     "NewStage",
+    "RemoteRemoval",
     "Removal",
     "RepoSource",
     "ReproRequest",
     "RunRequest",
     "SaveRequest",
     "Session",
+    "ShareRequest",
     "ShowOptions",
     "UpdateRequest",
     "add",
@@ -93,9 +104,14 @@ __all__ = [
     "exp_diff",
     "exp_labels",
     "exp_list",
+    "exp_list_remote",
     "exp_note",
+    "exp_pull",
+    "exp_push",
     "exp_remove",
+    "exp_remove_remote",
     "exp_rename",
+    "exp_rename_remote",
     "exp_run",
     "exp_save",
     "exp_show",

@@ -9,6 +9,7 @@ from offbranch.api.running import open_runner
 from offbranch.api.session import Session, held, need_git, refuse_during_operation, working_directory
 from offbranch.base.errors import UsageError
 from offbranch.base.paths import AbsPath, RepoPath, absolute, relative_to
+from offbranch.base.plugins import load
 from offbranch.base.records import field, record, replace
 from offbranch.experiments.apply import Applied, apply_experiment
 from offbranch.experiments.branch import make_branch
@@ -112,6 +113,7 @@ def run(
         launch = _launch(session, project, clock, descriptors)
         ran = run_workspace(project, repo, spec, options, launch)
         remember_outputs(project, outputs_of(ran.outcome.result))
+        _push_new(project, ran.experiment, session)
         return RunReport(experiment=ran.experiment, plan=None, in_workspace=True)
 
 
@@ -123,6 +125,7 @@ def _run_temporary(request: RunRequest, session: Session, rng: Chooser, clock: C
         copies = tuple(absolute(path, base=session.start) for path in request.copy_paths)
         prepared = prepare_temporary(project, repo, spec, options, launch, copy_paths=copies)
     ran = run_prepared(prepared, options)
+    _push_new(project, ran.experiment, session)
     return RunReport(experiment=ran.experiment, plan=None, in_workspace=False)
 
 
@@ -160,7 +163,9 @@ def save(request: SaveRequest, session: Session, *, rng: Chooser | None = None) 
         cwd = working_directory(project, session)
         include = tuple(_inside(project, absolute(path, base=session.start)) for path in request.include)
         request = replace(request, cwd=cwd, include=include)
-        return save_experiment(project, repo, request, rng or random.Random(), session.reporter)
+        saved = save_experiment(project, repo, request, rng or random.Random(), session.reporter)
+        _push_new(project, saved, session)
+        return saved
 
 
 def apply(name: str, session: Session, *, strict_baseline: bool | None = None) -> Applied:
@@ -214,6 +219,13 @@ def remove(removal: Removal, session: Session) -> Removed:
     """
     with held(session) as (project, _):
         return remove_experiments(project, need_git(project), removal)
+
+
+def _push_new(project: Project, experiment: Experiment, session: Session) -> None:
+    """Pushes a new experiment where that is configured; the code for it is loaded only then."""
+    said = session.environment.exp_auto_push
+    if project.config.get_bool("exp", "auto_push") if said is None else said:
+        load("offbranch.api.auto_push:auto_push")(project, experiment, session)
 
 
 def _inside(project: Project, path: AbsPath) -> RepoPath:

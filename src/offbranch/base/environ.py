@@ -24,6 +24,8 @@ VARIABLES: Mapping[str, str] = {
     "DVC_STAGE": "set by ob for commands it runs: address of the stage",
     "DVC_EXP_NAME": "set by ob for commands of an experiment: its name",
     "DVC_EXP_BASELINE_REV": "set by ob for commands of an experiment: commit id of its baseline",
+    "DVC_EXP_AUTO_PUSH": "whether each new experiment is pushed at once, in place of exp.auto_push: true or false",
+    "DVC_EXP_GIT_REMOTE": "the Git remote new experiments are pushed to, in place of exp.git_remote",
     "DVC_GLOBAL_CONFIG_DIR": "directory of the user's own config file",
     "DVC_SYSTEM_CONFIG_DIR": "directory of the config file of this machine",
     "AWS_ACCESS_KEY_ID": "key for data remotes of S3 that name neither key nor profile, as in the AWS tools",
@@ -62,6 +64,8 @@ class Environment:
         system_config_dir: Directory of the machine's config file.
         lock_wait_s: Seconds to wait for the project lock.
         outer_root: Root of the project held by the ob that started this process, None outside of one.
+        exp_auto_push: Whether new experiments are pushed at once; None where that is not said.
+        exp_git_remote: Where to; None where that is not said.
     """
 
     all: Mapping[str, str]
@@ -73,6 +77,8 @@ class Environment:
     no_color: bool
     shell: str | None
     pager: str | None
+    exp_auto_push: bool | None = None
+    exp_git_remote: str | None = None
 
 
 def cloud_variable(name: str) -> str | None:
@@ -116,4 +122,10 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         no_color=bool(env.get("NO_COLOR")),
         shell=env.get("SHELL") or None,
         pager=env.get("PAGER") or None,
+        exp_auto_push=_flag(env.get("DVC_EXP_AUTO_PUSH")),
+        exp_git_remote=env.get("DVC_EXP_GIT_REMOTE") or None,
     )
+
+
+def _flag(text: str | None) -> bool | None:
+    return text.strip().lower() in ("1", "y", "yes", "true", "on") if text else None

@@ -79,6 +79,8 @@ COMMANDS: Mapping[str, Command] = {
         ("exp rename", "exp_rename", "give an experiment another name"),
         ("exp tag", "exp_tag", "give experiments tags, or list them"),
         ("exp note", "exp_note", "write a note on an experiment, or show it"),
+        ("exp push", "exp_push", "push experiments to a Git remote, with their outputs"),
+        ("exp pull", "exp_pull", "pull experiments from a Git remote, with their outputs"),
         ("exp save", "exp_save", "save the workspace as an experiment without running"),
         ("remove", "remove", "stop tracking data, or remove stages"),
         ("move", "move", "rename data, with its .dvc file"),
@@ -120,8 +122,6 @@ ALIASES: Mapping[str, str] = {
 # Commands of DVC 3.67 that later versions bring; each gets one honest line instead of "unknown".
 LATER: frozenset[str] = frozenset("artifacts import-db install metrics params plots queue studio".split()) | {
     "exp clean",
-    "exp push",
-    "exp pull",
 }
 
 

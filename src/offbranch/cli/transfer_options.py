@@ -91,14 +91,19 @@ def moved_data(moved: Moved, verb: str) -> dict[str, object]:
 
 def say_moved(moved: Moved, verb: str, args: Namespace, console: Console, *, summary: str) -> None:
     """Prints the problems, and then the outcome in one line or as JSON."""
-    for problem in moved.problems:
-        paths = [*problem.paths[:_SHOWN_PATHS], *(["…"] if len(problem.paths) > _SHOWN_PATHS else [])]
-        of = f" ({', '.join(paths)})" if paths else ""
-        console.warn(f"{problem.error.message}{of}", problem.error.hint)
+    warn_of_problems(moved, console)
     if args.json:
         console.data(json.dumps(moved_data(moved, verb)))
     else:
         console.message(summary)
+
+
+def warn_of_problems(moved: Moved, console: Console) -> None:
+    """Prints what did not arrive, and why."""
+    for problem in moved.problems:
+        paths = [*problem.paths[:_SHOWN_PATHS], *(["…"] if len(problem.paths) > _SHOWN_PATHS else [])]
+        of = f" ({', '.join(paths)})" if paths else ""
+        console.warn(f"{problem.error.message}{of}", problem.error.hint)
 
 
 def finish(moved: Moved, verb: str, args: Namespace, console: Console) -> int:

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from offbranch.base.errors import CorruptObjectError, NotFoundError, OffbranchError
 from offbranch.base.events import Reporter
 from offbranch.base.paths import AbsPath, RepoPath, join
-from offbranch.base.records import field, record
 from offbranch.experiments.data_place import put
 from offbranch.experiments.data_remotes import DataScope, imports_of_scope
 from offbranch.experiments.import_url import get_data, source_of
@@ -18,6 +17,7 @@ from offbranch.experiments.imports import (
     take_into_cache,
 )
 from offbranch.experiments.loading import load
+from offbranch.experiments.moved import Brought, Failure
 from offbranch.experiments.source_repo import parse_source
 from offbranch.git.ids import CommitId
 from offbranch.pipeline.stage import LockedItem, LockedStage, Pipelines, Stage
@@ -25,33 +25,6 @@ from offbranch.pipeline.targets import resolve_targets
 from offbranch.project import Project
 from offbranch.storage.objects import Content, ObjectId
 from offbranch.storage.workspace import find_status
-
-
-@record
-class Failure:
-    """An import whose data did not come."""
-
-    id: ObjectId
-    path: RepoPath
-    error: OffbranchError
-    source: str
-
-
-@record
-class Brought:
-    """What came of it.
-
-    Attributes:
-        n_objects: Files that arrived, lists of directories included.
-        size_bytes: Of the files.
-        failures: What did not arrive.
-        partial: Of imports that record no content of their own, what they are now, by path.
-    """
-
-    n_objects: int = 0
-    size_bytes: int = 0
-    failures: tuple[Failure, ...] = ()
-    partial: dict[RepoPath, Content] = field(default_factory=dict)
 
 
 def bring_imports(project: Project, scope: DataScope, reporter: Reporter, *, cwd: RepoPath) -> Brought:

@@ -14,6 +14,9 @@ from offbranch.base.errors import (
 from offbranch.base.events import Reporter
 from offbranch.base.paths import AbsPath, RepoPath, join
 from offbranch.base.records import record
+
+# Others import it from here.
+from offbranch.experiments.moved import CheckedOut as CheckedOut
 from offbranch.pipeline.recorded import RecordedOutput, recorded_outputs
 from offbranch.pipeline.stage import Pipelines, Stage
 from offbranch.project import Project
@@ -23,33 +26,6 @@ from offbranch.storage.listing import Listing, listing_bytes, listing_id
 from offbranch.storage.local import LocalCache
 from offbranch.storage.objects import ObjectId, is_directory
 from offbranch.storage.verify import corrupt_error
-
-
-@record
-class CheckedOut:
-    """What was done, by path of the project; a directory ends with `/`.
-
-    Attributes:
-        added: Outputs that were not there.
-        modified: Outputs that were there and have changed.
-        deleted: Outputs that nothing defines any more.
-        missing: Files (or directories) whose content is not in the cache; they are as they were.
-        corrupt: Files whose content in the cache is not what its name says; they are as they were.
-        n_added: Number of single files that are new, and so on.
-        n_relinked: Number of files that were linked or copied anew with the content they had.
-        error: Why the command failed although all the rest was done; None if nothing was missing or corrupt.
-    """
-
-    added: tuple[str, ...] = ()
-    modified: tuple[str, ...] = ()
-    deleted: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    corrupt: tuple[str, ...] = ()
-    n_added: int = 0
-    n_modified: int = 0
-    n_deleted: int = 0
-    n_relinked: int = 0
-    error: OffbranchError | None = None
 
 
 @record

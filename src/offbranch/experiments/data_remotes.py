@@ -89,21 +89,29 @@ def group_outputs(project: Project, scope: DataScope, *, cwd: RepoPath, for_push
         NotFoundError: A target or remote does not exist.
         OffbranchError: A pipeline file is malformed.
     """
+    groups = grouped(project, scope, _with_config(project, scope, cwd), for_push=for_push)
+    if not groups:
+        _name_the_remote(project, scope)
+    return groups
+
+
+def grouped(
+    project: Project, scope: DataScope, outputs: Iterable[tuple[Config, UsedOutput]], *, for_push: bool
+) -> tuple[Group, ...]:
+    """Returns given outputs by their remotes, each with the configuration that says which; raises as `group_outputs`."""
     groups: dict[tuple[str, str, str, bool], list[UsedOutput]] = {}
     settings: dict[tuple[str, str], RemoteSetting] = {}
-    for config, used in _with_config(project, scope, cwd):
-        at_source = used.is_import if for_push else _is_at_source(config, used, scope)
+    for config, used in outputs:
+        at_source = used.is_import if for_push else is_at_source(config, used, scope)
         if at_source or (for_push and not used.out.push) or not _is_meant(used, scope):
             continue
         setting = resolve_remote(config, used.out.remote or scope.remote, root=project.root)
         place = (setting.name, setting.url)
         settings.setdefault(place, setting)
         groups.setdefault((*place, setting.scheme, used.is_legacy), []).append(used)
-    if not groups:
-        _name_the_remote(project, scope)
     return tuple(
-        Group(setting=settings[name, url], is_legacy=is_legacy, outputs=tuple(outputs))
-        for (name, url, _, is_legacy), outputs in groups.items()
+        Group(setting=settings[name, url], is_legacy=is_legacy, outputs=tuple(outs))
+        for (name, url, _, is_legacy), outs in groups.items()
     )
 
 
@@ -112,7 +120,7 @@ def imports_of_scope(project: Project, scope: DataScope, *, cwd: RepoPath) -> tu
     found = {
         (used.id, used.path): used
         for config, used in _with_config(project, scope, cwd)
-        if _is_at_source(config, used, scope) and _is_meant(used, scope)
+        if is_at_source(config, used, scope) and _is_meant(used, scope)
     }
     return tuple(found.values())
 
@@ -177,7 +185,8 @@ def _with_config(project: Project, scope: DataScope, cwd: RepoPath) -> Iterator[
                 yield config, used
 
 
-def _is_at_source(config: Config, used: UsedOutput, scope: DataScope) -> bool:
+def is_at_source(config: Config, used: UsedOutput, scope: DataScope) -> bool:
+    """Tells whether no data remote of ours is to have an output, because where it was imported from has it."""
     if used.is_import:
         return True
     has_remote = used.out.remote or scope.remote or default_remote(config)

@@ -1,16 +1,21 @@
 """Moving the data of a project between its cache and its data remotes, remote by remote, and what came of it."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
-from offbranch.base.errors import CorruptObjectError, Interrupted, MissingDataError, OffbranchError, RemoteError
+from offbranch.base.errors import CorruptObjectError, Interrupted, MissingDataError, OffbranchError
 from offbranch.base.events import Reporter
 from offbranch.base.paths import RepoPath
 from offbranch.base.plugins import load
-from offbranch.base.records import field, record, replace
-from offbranch.experiments.bring_imports import Brought, bring_imports
-from offbranch.experiments.checkout_data import CheckedOut
+from offbranch.base.records import record, replace
 from offbranch.experiments.data_remotes import DataScope, Group, group_outputs
+
+# Others import records from here.
+from offbranch.experiments.moved import Brought, of_imports, sum_moved
+from offbranch.experiments.moved import Moved as Moved
+from offbranch.experiments.moved import Problem as Problem
+from offbranch.experiments.moved import TransferOptions as TransferOptions
+from offbranch.experiments.moved import raise_problems as raise_problems
 from offbranch.experiments.run_cache_transfer import fetch_run_cache, push_run_cache
 from offbranch.project import Project
 from offbranch.storage.connections import Connections, jobs_of
@@ -19,61 +24,6 @@ from offbranch.storage.remote_setting import RemoteSetting, is_versioned, resolv
 from offbranch.storage.transfer import fetch_objects, push_objects
 from offbranch.storage.transfer_plan import Ends, Transferred, Wanted, plan_push, users_of
 from offbranch.storage.verify import record_written_objects
-
-
-@record
-class TransferOptions:
-    """How data is moved.
-
-    Attributes:
-        jobs: Transfers at a time; None for what the remote likes.
-        run_cache: Entries of the run-cache go along; the outputs that they name do not.
-    """
-
-    jobs: int | None = None
-    run_cache: bool = False
-
-
-@record
-class Problem:
-    """An object that did not arrive.
-
-    Attributes:
-        id: The object.
-        paths: Files of the project whose content it is, the first few.
-        error: Why.
-        remote: Name of the data remote.
-    """
-
-    id: ObjectId
-    paths: tuple[str, ...]
-    error: OffbranchError
-    remote: str
-
-
-@record
-class Moved:
-    """What a transfer came to.
-
-    Attributes:
-        n_objects: Objects that arrived, lists of directories included.
-        size_bytes: Of them.
-        n_runs: Entries of the run-cache that arrived.
-        problems: What did not arrive.
-        remotes: Labels of the remotes that took part.
-        checked_out: For `pull`, what changed in the workspace.
-        error: Why one of several remotes could not be used at all; the others were.
-        brought: What came from where it was imported.
-    """
-
-    n_objects: int = 0
-    size_bytes: int = 0
-    n_runs: int = 0
-    problems: tuple[Problem, ...] = ()
-    remotes: tuple[str, ...] = ()
-    checked_out: CheckedOut = field(default_factory=CheckedOut)
-    error: OffbranchError | None = None
-    brought: Brought = field(default_factory=Brought)
 
 
 @record
@@ -94,13 +44,8 @@ def push_data(
     with Connections() as connections:
         move = _Move(project=project, options=options, reporter=reporter, connections=connections)
         moved = _each(groups, lambda group: _push_group(move, group, scope))
-        n_runs = 0
-        if options.run_cache:
-            setting = resolve_remote(project.config, scope.remote, root=project.root)
-            n_runs = push_run_cache(
-                project.cache.root, connections.files(setting), jobs=jobs_of(setting, options.jobs), reporter=reporter
-            )
-        return _sum(moved, n_runs)
+        n_runs = _exchange_runs(move, scope.remote, is_push=True) if options.run_cache else 0
+        return sum_moved(moved, n_runs)
 
 
 def fetch_data(
@@ -108,18 +53,46 @@ def fetch_data(
 ) -> Moved:
     """Gets what the cache lacks; see `api.transfer.fetch`."""
     with Connections() as connections:
-        n_runs = 0
-        if options.run_cache:
-            setting = resolve_remote(project.config, scope.remote, root=project.root)
-            n_runs = fetch_run_cache(
-                project.cache.root, connections.files(setting), jobs=jobs_of(setting, options.jobs), reporter=reporter
-            )
-        groups = group_outputs(project, scope, cwd=cwd, for_push=False)
         move = _Move(project=project, options=options, reporter=reporter, connections=connections)
+        n_runs = _exchange_runs(move, scope.remote, is_push=False) if options.run_cache else 0
+        groups = group_outputs(project, scope, cwd=cwd, for_push=False)
         moved = _each(groups, lambda group: _fetch_group(move, group))
-    brought = bring_imports(project, scope, reporter, cwd=cwd)
+    brought: Brought = load(BRING_IMPORTS)(project, scope, reporter, cwd=cwd)
     record_written_objects(project.cache, state=project.state)
-    return replace(_sum([*moved, _of_imports(brought)], n_runs), brought=brought)
+    return replace(sum_moved([*moved, of_imports(brought)], n_runs), brought=brought)
+
+
+def push_groups(
+    project: Project, groups: Sequence[Group], scope: DataScope, options: TransferOptions, reporter: Reporter
+) -> tuple[Moved, ...]:
+    """Sends groups of outputs; returns what came of each. One whose remote cannot be used has an `error`."""
+    with Connections() as connections:
+        move = _Move(project=project, options=options, reporter=reporter, connections=connections)
+        return tuple(_each(groups, lambda group: _push_group(move, group, scope), stops=False))
+
+
+def fetch_groups(
+    project: Project, groups: Sequence[Group], options: TransferOptions, reporter: Reporter
+) -> tuple[Moved, ...]:
+    """Gets groups of outputs; returns what came of each, as `push_groups`."""
+    with Connections() as connections:
+        move = _Move(project=project, options=options, reporter=reporter, connections=connections)
+        moved = tuple(_each(groups, lambda group: _fetch_group(move, group), stops=False))
+    record_written_objects(project.cache, state=project.state)
+    return moved
+
+
+def exchange_run_cache(
+    project: Project, remote: str | None, options: TransferOptions, reporter: Reporter, *, is_push: bool
+) -> int:
+    """Sends or gets the entries of the run-cache alone; returns how many.
+
+    Raises:
+        OffbranchError: The remote does not exist or cannot be used.
+    """
+    with Connections() as connections:
+        move = _Move(project=project, options=options, reporter=reporter, connections=connections)
+        return _exchange_runs(move, remote, is_push=is_push)
 
 
 def fetch_ids(
@@ -143,33 +116,9 @@ def fetch_runs(project: Project, setting: RemoteSetting, reporter: Reporter) -> 
             fetch_run_cache(project.cache.root, files, jobs=jobs_of(setting, None), reporter=reporter)
 
 
-def raise_problems(moved: Moved, verb: str) -> None:
-    """Raises what a transfer could not do, once the rest is done and told.
-
-    Raises:
-        OffbranchError: A remote could not be used at all.
-        RemoteError: A remote failed.
-        CorruptObjectError: Something was corrupt.
-        MissingDataError: Something was not there.
-    """
-    if moved.error is not None:
-        raise moved.error
-    if not moved.problems:
-        return
-    n = len(moved.problems)
-    text = f"{n} {'object' if n == 1 else 'objects'} could not be {verb}"
-    errors = [problem.error for problem in moved.problems]
-    if (broken := next((error for error in errors if isinstance(error, RemoteError)), None)) is not None:
-        raise RemoteError(text, hint=broken.hint or "run the command again: what has arrived is not sent again")
-    if any(isinstance(error, CorruptObjectError) for error in errors):
-        hint = "ob fsck checks everything; ob fsck --repair gets sound copies"
-        if verb != "pushed":  # what is wrong is at the remote, where a push does not replace what has the right name
-            hint = "remove it at the data remote, then run 'ob push' where there is a sound copy"
-        raise CorruptObjectError(text, hint=hint)
-    raise MissingDataError(text, hint="push it from a clone that has it, or make it again with 'ob repro'")
-
-
-# Loaded late: few remotes keep versions.
+# Loaded late: opening the repositories of others needs much, and most transfers have nothing from there.
+BRING_IMPORTS: Final = "offbranch.experiments.bring_imports:bring_imports"
+# Few remotes keep versions.
 _VERSIONED = "offbranch.experiments.versioned"
 _Part = tuple[RemoteSetting, bool, tuple[Wanted, ...]]
 
@@ -178,17 +127,27 @@ def _part(group: Group) -> _Part:
     return group.setting, group.is_legacy, group.wanted
 
 
-def _each(groups: Sequence[Group], action: Callable[[Group], Moved]) -> list[Moved]:
-    """Does something with each group; one of several remotes that cannot be used does not keep the others back."""
+def _each(groups: Sequence[Group], action: Callable[[Group], Moved], *, stops: bool = True) -> list[Moved]:
+    """Does something with each group; one of several remotes that cannot be used does not keep the others back.
+
+    With `stops` the error of the only one is raised.
+    """
     moved: list[Moved] = []
     for group in groups:
         try:
             moved.append(action(group))
         except OffbranchError as error:
-            if len(groups) == 1 or isinstance(error, Interrupted):
+            if (stops and len(groups) == 1) or isinstance(error, Interrupted):
                 raise
             moved.append(Moved(error=error, remotes=(group.setting.label,)))
     return moved
+
+
+def _exchange_runs(move: _Move, remote: str | None, *, is_push: bool) -> int:
+    setting = resolve_remote(move.project.config, remote, root=move.project.root)
+    exchange = push_run_cache if is_push else fetch_run_cache
+    files, jobs = move.connections.files(setting), jobs_of(setting, move.options.jobs)
+    return exchange(move.project.cache.root, files, jobs=jobs, reporter=move.reporter)
 
 
 def _push_group(move: _Move, group: Group, scope: DataScope) -> Moved:
@@ -256,21 +215,4 @@ def _moved(done: Transferred, wanted: tuple[Wanted, ...], ends: Ends, setting: R
     ]
     return Moved(
         n_objects=done.n_objects, size_bytes=done.size_bytes, problems=tuple(problems), remotes=(setting.label,)
-    )
-
-
-def _of_imports(brought: Brought) -> Moved:
-    problems = [Problem(id=one.id, paths=(one.path,), error=one.error, remote=one.source) for one in brought.failures]
-    return Moved(n_objects=brought.n_objects, size_bytes=brought.size_bytes, problems=tuple(problems))
-
-
-def _sum(moved: Iterable[Moved], n_runs: int) -> Moved:
-    parts = tuple(moved)
-    return Moved(
-        n_objects=sum(part.n_objects for part in parts),
-        size_bytes=sum(part.size_bytes for part in parts),
-        n_runs=n_runs,
-        problems=tuple(problem for part in parts for problem in part.problems),
-        remotes=tuple(dict.fromkeys(label for part in parts for label in part.remotes)),
-        error=next((part.error for part in parts if part.error is not None), None),
     )

@@ -66,6 +66,18 @@ def list_experiments(repo: GitRepo, baseline: CommitId | None = None) -> tuple[E
     return tuple(found)
 
 
+def list_with_labels(repo: GitRepo) -> tuple[tuple[Experiment, ...], Mapping[str, CommitId]]:
+    """Returns all experiments in the order of their refs, and ref -> commit of all labels, with one question to Git."""
+    found, labels = [], {}
+    for ref, commit in list_refs(repo, EXPERIMENTS, LABELS):
+        decoded = decode(ref)
+        if decoded is not None:
+            found.append(Experiment(name=decoded[1], baseline=decoded[0], commit=CommitId(commit), ref=ref))
+        elif ref.startswith(LABELS):
+            labels[ref] = CommitId(commit)
+    return tuple(found), labels
+
+
 def by_baseline(experiments: Iterable[Experiment]) -> Mapping[CommitId, tuple[Experiment, ...]]:
     """Returns experiments grouped by their baseline."""
     groups: dict[CommitId, list[Experiment]] = {}

@@ -21,11 +21,8 @@ def rename_experiment(repo: GitRepo, old: str, new: str, *, force: bool) -> Expe
     experiment = resolve_experiment(repo, old)
     if experiment.name == new:
         return None
-    taken = {other.name for other in list_experiments(repo, experiment.baseline)}
-    if new in taken and not force:
-        raise ConflictError(
-            f"an experiment '{new}' exists already for this baseline", hint="-f replaces it; or choose another name"
-        )
+    if not force:
+        refuse_taken(repo, experiment, new)
     ref = encode(experiment.baseline, new)
     update_refs(
         repo,
@@ -36,3 +33,16 @@ def rename_experiment(repo: GitRepo, old: str, new: str, *, force: bool) -> Expe
         ],
     )
     return Experiment(name=new, baseline=experiment.baseline, commit=experiment.commit, ref=ref)
+
+
+def refuse_taken(repo: GitRepo, experiment: Experiment, new: str) -> None:
+    """Makes sure that no other experiment of its baseline has a name.
+
+    Raises:
+        ConflictError: One has.
+    """
+    taken = {other.name for other in list_experiments(repo, experiment.baseline)} - {experiment.name}
+    if new in taken:
+        raise ConflictError(
+            f"an experiment '{new}' exists already for this baseline", hint="-f replaces it; or choose another name"
+        )

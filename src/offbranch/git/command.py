@@ -1,7 +1,8 @@
 """Runs `git …` with a cleaned environment and turns its failures into `GitError`.
 
-No hook ever runs, paths given to Git are taken literally, and nothing is read from the terminal's input. The
-environment comes from the caller; variables that would point Git at another repository or index are dropped.
+No hook ever runs, paths given to Git are taken literally, and nothing is read from the terminal's input, unless the caller
+says that Git may ask. The environment comes from the caller; variables that would point Git at another repository or index
+are dropped.
 """
 
 import os
@@ -9,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from offbranch.base.errors import GitError
 from offbranch.base.paths import AbsPath
-from offbranch.git.spawn import Finished, run_to_end
+from offbranch.git.spawn import Finished, Manner, run_to_end
 
 MINIMUM_VERSION = (2, 36)
 
@@ -84,10 +85,12 @@ def run_git(
     return done.out
 
 
-def finish_git(cwd: AbsPath, *args: str, env: Mapping[str, str], input: bytes | None = None) -> Finished:
+def finish_git(
+    cwd: AbsPath, *args: str, env: Mapping[str, str], input: bytes | None = None, manner: Manner | None = None
+) -> Finished:
     """Runs a Git command whose failure the caller understands."""
     try:
-        return run_to_end(git_argv(cwd, args), env, input)
+        return run_to_end(git_argv(cwd, args), env, input, manner)
     except OSError as error:
         raise _not_started(cwd, error) from error
 

@@ -2,6 +2,9 @@
 
 Two ways only: run a program to its end, or keep one with a pipe each way. Where the platform has no `posix_spawn`, the
 standard module is loaded instead. Nothing here knows about Git.
+
+A program that may ask the user gets our terminal: it can open it by its name, as a password prompt does, also while its output
+goes through our pipes. One that may not ask runs in a session of its own, where there is no terminal to wait for.
 """
 
 import os
@@ -17,6 +20,7 @@ CAN_SPAWN = hasattr(os, "posix_spawnp")
 # Python ignores these two; a child that inherits this cannot be ended by a closed pipe.
 _DEFAULT_SIGNALS = tuple(getattr(signal, name) for name in ("SIGPIPE", "SIGXFSZ") if hasattr(signal, name))
 _CHUNK_BYTES = 1 << 16
+_INHERITED = -2
 
 
 @record
@@ -43,29 +47,46 @@ class Conversation:
     wait: Callable[[], object]
 
 
-def run_to_end(argv: Sequence[str], env: Mapping[str, str], input: bytes | None = None) -> Finished:
+@record
+class Manner:
+    """How a program that talks to others than us is run.
+
+    Attributes:
+        may_ask: It gets our standard input and may use our terminal; otherwise it has no terminal at all.
+        hear: Gets what it writes to standard error, as it comes.
+    """
+
+    may_ask: bool = False
+    hear: Callable[[bytes], object] | None = None
+
+
+def run_to_end(
+    argv: Sequence[str], env: Mapping[str, str], input: bytes | None = None, manner: Manner | None = None
+) -> Finished:
     """Runs a program, found on PATH, and returns what it wrote; without input its standard input is empty.
 
     Raises:
         OSError: It could not be started.
     """
+    inherits = manner is not None and manner.may_ask and not input
     if not CAN_SPAWN:
-        done = load("subprocess:run")(
-            argv, env=dict(env), input=input if input is not None else b"", capture_output=True, check=False
-        )
+        given = {} if inherits else {"input": input or b""}
+        done = load("subprocess:run")(argv, env=dict(env), stdout=-1, stderr=-1, check=False, **given)
         return Finished(code=done.returncode, out=done.stdout, err=done.stderr)
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
-    in_read, in_write = os.pipe() if input else (-1, -1)
+    in_read, in_write = os.pipe() if input else (_INHERITED if inherits else -1, -1)
     pid = -1
     try:
-        pid = _spawn(argv, env, in_read, out_write, err_write)
+        is_alone = manner is not None and not manner.may_ask
+        pid = _spawn(argv, env, in_read, out_write, err_write, is_alone=is_alone)
     finally:
         _close(in_read, out_write, err_write)
         if pid < 0:
             _close(in_write, out_read, err_read)
     try:
-        out, err = _exchange(in_write, out_read, err_read, input or b"")
+        hear = manner.hear if manner is not None else None
+        out, err = _exchange(in_write, out_read, err_read, input or b"", hear)
     except BaseException:
         _end(pid)
         raise
@@ -103,12 +124,22 @@ def close_conversation(talk: Conversation) -> None:
     talk.wait()
 
 
-def _spawn(argv: Sequence[str], env: Mapping[str, str], stdin: int, stdout: int, stderr: int) -> int:
+def _spawn(
+    argv: Sequence[str], env: Mapping[str, str], stdin: int, stdout: int, stderr: int, *, is_alone: bool = False
+) -> int:
     actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
-        (os.POSIX_SPAWN_DUP2, stdin, 0) if stdin >= 0 else _open_null(0),
         (os.POSIX_SPAWN_DUP2, stdout, 1),
         (os.POSIX_SPAWN_DUP2, stderr, 2) if stderr >= 0 else _open_null(2),
     ]
+    if stdin != _INHERITED:
+        actions.insert(0, (os.POSIX_SPAWN_DUP2, stdin, 0) if stdin >= 0 else _open_null(0))
+    if is_alone:
+        try:
+            return os.posix_spawnp(
+                argv[0], list(argv), env, file_actions=actions, setsigdef=_DEFAULT_SIGNALS, setsid=True
+            )
+        except NotImplementedError:  # an old C library: it keeps the terminal
+            pass
     return os.posix_spawnp(argv[0], list(argv), env, file_actions=actions, setsigdef=_DEFAULT_SIGNALS)
 
 
@@ -116,7 +147,9 @@ def _open_null(fd: int) -> tuple[int, int, str, int, int]:
     return (os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0)
 
 
-def _exchange(stdin: int, stdout: int, stderr: int, data: bytes) -> tuple[bytes, bytes]:
+def _exchange(
+    stdin: int, stdout: int, stderr: int, data: bytes, hear: Callable[[bytes], object] | None
+) -> tuple[bytes, bytes]:
     """Writes and reads at the same time, so that neither side waits for the other; closes the three pipes."""
     poll = select.poll()
     open_pipes = {stdout, stderr}
@@ -137,6 +170,8 @@ def _exchange(stdin: int, stdout: int, stderr: int, data: bytes) -> tuple[bytes,
                 else:
                     chunk = os.read(fd, _CHUNK_BYTES)
                     parts[fd].append(chunk)
+                    if hear is not None and fd == stderr:
+                        hear(chunk)
                     ended = not chunk
                 if ended:
                     poll.unregister(fd)

@@ -1,5 +1,7 @@
 """The names of experiments by baseline, and their text."""
 
+from collections.abc import Sequence
+
 from offbranch.base.paths import AbsPath
 from offbranch.base.records import record
 from offbranch.experiments.experiment import Experiment
@@ -62,13 +64,24 @@ def collect_listing(repo: GitRepo, options: ListOptions, *, root: AbsPath) -> Li
     return Listing(groups=tuple((baseline, groups[baseline.commit]) for baseline in named))
 
 
-def render_listing(listing: Listing) -> str:
-    """Returns `exp list`: each baseline, and below it the short id and name of every experiment."""
+def group_listing(repo: GitRepo, experiments: Sequence[Experiment]) -> Listing:
+    """Returns given experiments, of a Git remote as an example, by their baselines; those of HEAD come first."""
+    groups = by_baseline(experiments)
+    if not groups:
+        return Listing(groups=())
+    head = head_commit(repo)
+    named = name_baselines(repo, sorted(groups, key=lambda commit: (commit != head, commit)))
+    return Listing(groups=tuple((baseline, groups[baseline.commit]) for baseline in named))
+
+
+def render_listing(listing: Listing, *, with_ids: bool = True) -> str:
+    """Returns `exp list`: each baseline, and below it the short id and name of every experiment, or only the name."""
     lines = []
     for baseline, experiments in listing.groups:
         about = "" if baseline.lost is None else f" ({lost_words(lost_to_json(baseline.lost))})"
         lines.append(f"{baseline.name or baseline.commit[:7]}{about}:")
-        lines += [f"\t{experiment.commit[:7]} [{experiment.name}]" for experiment in experiments]
+        for one in experiments:
+            lines.append(f"\t{one.commit[:7]} [{one.name}]" if with_ids else f"\t{one.name}")
     return _joined(lines)
 
 

@@ -5,20 +5,24 @@ from argparse import Namespace
 
 from offbranch.api.show import exp_list
 from offbranch.base.errors import ExitCode
+from offbranch.base.plugins import load
 from offbranch.cli.console import Console
-from offbranch.cli.options import add_hide_rewritten, add_json, add_revisions, refuse_later, refuse_together
+from offbranch.cli.options import add_hide_rewritten, add_json, add_revisions, refuse_together
 from offbranch.cli.parser import Parser
-from offbranch.views.listing import ListOptions, listing_to_json, render_commits, render_listing, render_names
+from offbranch.cli.sessions import session_of
+from offbranch.experiments.choose import Choice
+from offbranch.views.listing import Listing, ListOptions, listing_to_json, render_commits, render_listing, render_names
 
 EXAMPLES = (
     ("ob exp list", "those that started from HEAD"),
     ("ob exp list -A", "all of the repository"),
     ("ob exp list --name-only", "only names, one a line"),
+    ("ob exp list -A origin", "all that the Git remote 'origin' has"),
 )
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.add_argument("git_remote", nargs="?", metavar="git-remote", help="list those of a Git remote (later)")
+    parser.add_argument("git_remote", nargs="?", metavar="git-remote", help="list those of this Git remote")
     add_revisions(parser, "list")
     add_hide_rewritten(parser)
     parser.add_flag("--name-only", "--names-only", help="only names")
@@ -27,12 +31,8 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: Namespace, console: Console) -> int:
-    refuse_later(args, (("git_remote", "ob exp list REMOTE"),), hint="git ls-remote REMOTE 'refs/exps/*'")
     refuse_together(args, "name_only", "sha_only", "json")
-    options = ListOptions(
-        revs=tuple(args.rev), num=args.num, all_commits=args.all_commits, hide_rewritten=args.hide_rewritten
-    )
-    listing = exp_list(options, start=console.start, environment=console.environment)
+    listing = _listing(args, console)
     if args.json:
         console.data(json.dumps(listing_to_json(listing)))
     elif args.name_only:
@@ -40,7 +40,21 @@ def run(args: Namespace, console: Console) -> int:
     elif args.sha_only:
         console.data(render_commits(listing))
     else:
-        console.data(render_listing(listing))
+        console.data(render_listing(listing, with_ids=not args.git_remote))
         if not listing.groups and not args.all_commits:
-            console.hint("no experiments start from here; 'ob exp list -A' lists all, 'ob exp run' makes one")
+            there = f" {args.git_remote}" if args.git_remote else ""
+            console.hint(f"no experiments start from here; 'ob exp list{there} -A' lists all, 'ob exp run' makes one")
     return ExitCode.DONE
+
+
+def _listing(args: Namespace, console: Console) -> Listing:
+    if args.git_remote:
+        choice = Choice(everything=args.all_commits, revs=tuple(args.rev), n_commits=args.num)
+        listing: Listing = load("offbranch.api.share:list_there")(
+            args.git_remote, choice, session_of(console), may_ask=console.can_ask()
+        )
+        return listing
+    options = ListOptions(
+        revs=tuple(args.rev), num=args.num, all_commits=args.all_commits, hide_rewritten=args.hide_rewritten
+    )
+    return exp_list(options, start=console.start, environment=console.environment)

@@ -7,7 +7,8 @@ import json
 from argparse import Namespace
 
 from offbranch.api.exp import remove
-from offbranch.base.errors import ExitCode
+from offbranch.base.errors import ExitCode, UsageError
+from offbranch.base.plugins import load
 from offbranch.cli.console import Console
 from offbranch.cli.options import add_json, add_revisions, refuse_later
 from offbranch.cli.parser import Parser
@@ -17,6 +18,7 @@ from offbranch.experiments.remove import Removal
 EXAMPLES = (
     ("ob exp remove wide deep", "two experiments by name"),
     ("ob exp remove --rev main", "all that started from the tip of main"),
+    ("ob exp remove -g origin -A --older-than 30d", "what is old at the Git remote 'origin'"),
     ("ob exp remove best --keep --dry", "what would go, were only 'best' kept"),
 )
 
@@ -25,17 +27,21 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("experiments", nargs="*", metavar="experiment", help="name, commit, or id of a failed attempt")
     add_revisions(parser, "remove")
     parser.add_flag("--keep", help="keep what was chosen and remove all others of the repository")
-    parser.add_flag("--dry", help="show what would be removed")
+    parser.add_flag("--dry", "--dry-run", help="show what would be removed")
     parser.add_flag("--queue", "--queued", help="remove what is queued (comes in a later version)")
+    parser.add_argument("-g", "--git-remote", metavar="REMOTE", help="remove at this Git remote, in place of here")
     parser.add_argument(
-        "-g", "--git-remote", metavar="REMOTE", help="remove on a Git remote (comes in a later version)"
+        "--older-than", metavar="AGE", help="with -g: only those committed before, as 30d, 2w or 2026-10-01"
     )
     add_json(parser, "the names that were removed")
 
 
 def run(args: Namespace, console: Console) -> int:
-    later = (("queue", "--queue"), ("git_remote", "--git-remote"))
-    refuse_later(args, later, hint="DVC 3 works in the same project: dvc exp remove")
+    if args.git_remote is not None:
+        return int(load("offbranch.cli.share_removal:remove_there")(args, console))
+    if args.older_than:
+        raise UsageError("--older-than is for -g, the experiments of a Git remote", hint="ob exp remove -g REMOTE")
+    refuse_later(args, (("queue", "--queue"),), hint="DVC 3 works in the same project: dvc exp remove")
     removal = Removal(
         names=tuple(args.experiments),
         everything=args.all_commits,
