@@ -38,11 +38,12 @@ from offbranch.api.remotes import (
 )
 from offbranch.api.self_check import doctor
 from offbranch.api.session import Session, make_session
-from offbranch.api.show import exp_diff, exp_list, exp_show, exp_table
+from offbranch.api.show import exp_compare, exp_diff, exp_list, exp_show, exp_table
 from offbranch.api.stage_edit import NewStage, add_stage
 from offbranch.api.stage_remove import remove
 from offbranch.api.stages import dag, status
 from offbranch.api.stages import stages as list_stages
+from offbranch.experiments.diff_record import CompareOptions, DiffOptions
 from offbranch.experiments.fsck import FsckOptions
 from offbranch.experiments.kept import GcScope
 from offbranch.experiments.remove import Removal
@@ -53,8 +54,10 @@ from offbranch.views.options import ShowOptions
 
 __all__ = [
     "PUBLIC",
+    "CompareOptions",
     "ConfigLevel",
     "DataStatusOptions",
+    "DiffOptions",
     "Frozen",
     "FsckOptions",
     "GcScope",
@@ -87,6 +90,7 @@ __all__ = [
     "doctor",
     "exp_apply",
     "exp_branch",
+    "exp_compare",
     "exp_diff",
     "exp_list",
     "exp_remove",

@@ -1,5 +1,6 @@
 """A table as CSV, for programs: full precision, ISO times, nothing where there is no value (RFC 4180)."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from offbranch.views.table import Mark, Table
@@ -7,9 +8,13 @@ from offbranch.views.table import Mark, Table
 
 def render_csv(table: Table) -> str:
     """Returns the whole text, lines ended by CRLF as DVC writes them."""
-    lines = [",".join(_quoted(column.title) for column in table.columns)]
-    lines += [",".join(_quoted(_text(cell)) for cell in row.cells) for row in table.rows]
-    return "".join(f"{line}\r\n" for line in lines)
+    rows = ([_text(cell) for cell in row.cells] for row in table.rows)
+    return csv_line([column.title for column in table.columns]) + "".join(map(csv_line, rows))
+
+
+def csv_line(cells: Iterable[str]) -> str:
+    """Returns one line with its end."""
+    return ",".join(map(_quoted, cells)) + "\r\n"
 
 
 def _text(value: Any) -> str:
