@@ -163,16 +163,17 @@ def save(request: SaveRequest, session: Session, *, rng: Chooser | None = None) 
         return save_experiment(project, repo, request, rng or random.Random(), session.reporter)
 
 
-def apply(name: str, session: Session, *, strict_baseline: bool | None = None) -> Applied:
+def apply(name: str, session: Session, *, strict_baseline: bool | None = None, dry: bool = False) -> Applied:
     """Makes the workspace equal to an experiment; HEAD and index stay.
 
     Args:
-        name: Name, commit id, or id of a failed attempt.
+        name: Name, any revision of Git, or name or id of a failed attempt.
         session: Where.
         strict_baseline: Refuses an experiment of another baseline; by default as configured (`exp.strict_baseline`).
+        dry: Only tells what would be done.
 
     Returns:
-        What was written, and where the work that it replaced is kept.
+        What was written, and the commit that keeps the work which it replaced: apply that to go back.
 
     Raises:
         BaselineMismatchError: It belongs to another baseline and that is refused.
@@ -181,7 +182,7 @@ def apply(name: str, session: Session, *, strict_baseline: bool | None = None) -
     with held(session) as (project, _):
         repo = need_git(project)
         strict = project.config.get_bool("exp", "strict_baseline") if strict_baseline is None else strict_baseline
-        return apply_experiment(project, repo, name, session.reporter, strict_baseline=strict)
+        return apply_experiment(project, repo, name, session.reporter, strict_baseline=strict, dry=dry)
 
 
 def branch(name: str, session: Session, *, branch_name: str | None = None) -> str:

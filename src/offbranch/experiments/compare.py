@@ -6,6 +6,7 @@ from typing import Any, Final
 from offbranch.base.errors import UsageError
 from offbranch.base.paths import REPRO_DAT, GitPath, RepoPath
 from offbranch.base.plugins import load
+from offbranch.base.records import replace
 from offbranch.experiments.code_diff import is_data
 from offbranch.experiments.diff import content_of
 from offbranch.experiments.diff_record import ComparedRow, ComparedSide, CompareOptions, Comparison
@@ -23,9 +24,7 @@ _Named = Mapping[str, Mapping[str, Any]]
 _Ids = dict[GitPath, str]
 
 
-def compare_experiments(
-    project: Project, repo: GitRepo, names: Sequence[str], options: CompareOptions
-) -> Comparison:
+def compare_experiments(project: Project, repo: GitRepo, names: Sequence[str], options: CompareOptions) -> Comparison:
     """Compares what is named; nothing named means HEAD and its experiments, one name that and HEAD.
 
     Args:
@@ -49,7 +48,7 @@ def compare_experiments(
             "metrics": lambda: _rows("metrics", [_nested(side.data.metrics) for side in sides]),
             "deps": lambda: _rows("deps", [content_of(side.data.deps) for side in sides]),
             "outs": lambda: _rows("outs", [content_of(side.data.outs) for side in sides]),
-            "env": lambda: _rows("env", load("offbranch.experiments.environment:environments_of")(project, sides)),
+            "env": lambda: _environment_rows(project, sides),
             "code": lambda: _code_rows(project, repo, sides),
         }
         rows = tuple(row for section in options.sections for row in sorted(makers[section](), key=_same_last))
@@ -66,12 +65,10 @@ def _chosen(repo: GitRepo, names: Sequence[str]) -> dict[str, str]:
                 hint="name what to compare: ob exp compare A B; 'ob exp list -A' lists all experiments",
             )
         return found
-    found = dict.fromkeys(names) if len(names) > 1 else dict.fromkeys(("HEAD", *names))
-    if len(found) == 1:
-        raise UsageError(
-            f"there is nothing to compare '{names[0]}' with", hint="name two or more: ob exp compare A B"
-        )
-    return {name: name for name in found}
+    asked = tuple(dict.fromkeys(names if len(names) > 1 else ("HEAD", *names)))
+    if len(asked) == 1:
+        raise UsageError(f"there is nothing to compare '{names[0]}' with", hint="name two or more: ob exp compare A B")
+    return {name: name for name in asked}
 
 
 def _head_of(title: str, side: Side) -> ComparedSide:
@@ -98,9 +95,22 @@ def _rows(section: str, sides: Sequence[_Named]) -> Iterator[ComparedRow]:
             yield _row(section, path, name, [group.get(name, MISSING) for group in groups])
 
 
+def _environment_rows(project: Project, sides: Sequence[Side]) -> Iterator[ComparedRow]:
+    module = load("offbranch.experiments.environment")
+    groups = module.environments_of(project, sides)
+    for row in _rows("env", groups):
+        if row.path in module.NOTED:
+            known = [value for value, names in zip(row.values, groups, strict=True) if row.path in names]
+            row = replace(row, differs=_differ(known))
+        yield row
+
+
 def _row(section: str, path: str, name: str, values: Sequence[Any]) -> ComparedRow:
-    differs = any(not _is_same(values[0], value) for value in values[1:])
-    return ComparedRow(section=section, path=path, name=name, values=tuple(values), differs=differs)
+    return ComparedRow(section=section, path=path, name=name, values=tuple(values), differs=_differ(values))
+
+
+def _differ(values: Sequence[Any]) -> bool:
+    return any(not _is_same(values[0], value) for value in values[1:])
 
 
 def _is_same(a: Any, b: Any) -> bool:

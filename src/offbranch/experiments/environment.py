@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from offbranch.base.errors import OffbranchError
+from offbranch.base.files import read_text
 from offbranch.experiments.attempts import read_records
 from offbranch.experiments.experiment import Attempt
 from offbranch.experiments.requirements import requirements_of
@@ -15,8 +17,6 @@ from offbranch.experiments.run_environment import read_environment_of
 from offbranch.experiments.sides import Side
 from offbranch.git.objects import Commit
 from offbranch.pipeline.lockfile import parse_lock
-from offbranch.base.errors import OffbranchError
-from offbranch.base.files import read_text
 from offbranch.project import Project
 
 # What is noted of some sides only. That a side lacks the note does not make it another.
@@ -26,7 +26,7 @@ Groups = Mapping[str, Mapping[str, Any]]
 
 def environments_of(project: Project, sides: Sequence[Side]) -> tuple[Groups, ...]:
     """Returns for each side group -> name -> value; a group of `NOTED` is there only where something is known."""
-    by_commit = {attempt.commit: attempt for attempt in read_records(project.root)}
+    by_commit: dict[str | None, Attempt] = {attempt.commit: attempt for attempt in read_records(project.root)}
     return tuple(dict(_groups(project, side, by_commit)) for side in sides)
 
 
@@ -42,7 +42,8 @@ def _groups(
         noted = read_environment_of(project.root, attempt.id)
         if noted is not None:
             yield "system", noted.system
-            yield "packages", noted.packages
+            if noted.packages:
+                yield "packages", noted.packages
     yield "commands", dict(_commands(side))
     yield from requirements_of(side.files).items()
 

@@ -105,9 +105,7 @@ def _sections(found: Comparison, everything: bool) -> Iterator[tuple[str, list[C
             yield section, rows
 
 
-def _cells(
-    found: Comparison, section: str, rows: Sequence[ComparedRow], precision: int | None
-) -> list[list[str]]:
+def _cells(found: Comparison, section: str, rows: Sequence[ComparedRow], precision: int | None) -> list[list[str]]:
     files = {row.path for row in rows}
     digits = DEFAULT_PRECISION if precision is None and section == "metrics" else precision
     table = [[_TITLES[section], *(_head(side.name, side.state) for side in found.sides)]]

@@ -94,10 +94,10 @@ def _tables(diff: ExperimentDiff, no_path: bool, precision: int | None) -> Itera
             for path, names in changes.items():
                 rows += [[path, name, *_cells(change, limit)] for name, change in names.items()]
             yield [row[1:] if no_path else row for row in rows]
-    for title, changes in (("Dependency", diff.deps), ("Output", diff.outs), ("Environment", diff.environment)):
-        if changes:
+    for title, more in (("Dependency", diff.deps), ("Output", diff.outs), ("Environment", diff.environment)):
+        if more:
             rows = [["Path", title, diff.old_name, diff.new_name]]
-            for path, names in changes.items():
+            for path, names in more.items():
                 rows += [[path, name, _text(each.old, None), _text(each.new, None)] for name, each in names.items()]
             yield rows
 

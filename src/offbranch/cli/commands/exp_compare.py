@@ -30,7 +30,9 @@ EXAMPLES = (
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.add_argument("names", nargs="*", metavar="experiment", help="experiment, commit, failed attempt or 'workspace'")
+    parser.add_argument(
+        "names", nargs="*", metavar="experiment", help="experiment, commit, failed attempt or 'workspace'"
+    )
     parser.add_argument(
         "--only",
         action="append",

@@ -27,7 +27,9 @@ EXAMPLES = (
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.add_argument("a_rev", nargs="?", metavar="old", help="experiment, commit or failed attempt; HEAD if not given")
+    parser.add_argument(
+        "a_rev", nargs="?", metavar="old", help="experiment, commit or failed attempt; HEAD if not given"
+    )
     parser.add_argument("b_rev", nargs="?", metavar="new", help="the same; the workspace if not given")
     parser.add_flag("--all", help="show what is the same, too")
     parser.add_flag("--param-deps", help="only parameters that a stage depends on")
