@@ -428,9 +428,10 @@ def test_exp_apply_branch_rename_remove(run: Ob, project: TestProject) -> None:
     project.write("params.yaml", "lr: 8\nfail: 0\n")
     applied = run("exp apply one")
     assert applied.out == "Changes for experiment 'one' have been applied to your current workspace.\n"
-    assert "to go back: ob exp apply refs/exps/apply/stash" in applied.err
+    kept = project.git("rev-parse", "--short=10", "refs/exps/apply/stash")
+    assert f"to go back: ob exp apply {kept}\n" in applied.err
     assert "lr: 0.5" in project.read("params.yaml")
-    assert run("exp apply refs/exps/apply/stash").code == 0
+    assert run(f"exp apply {kept}").code == 0
     assert "lr: 8" in project.read("params.yaml")
     assert run("exp apply --json one").json["commit"] == project.exps()["one"]
     branch = run("exp branch one")

@@ -85,7 +85,7 @@ def test_a_file_the_experiment_lacks_is_removed_only_if_git_has_it(project: Test
 
 
 def test_branch_points_to_the_experiment(project: TestProject) -> None:
-    assert branch("one", project.session()) == "one-branch"
+    assert branch("one", project.session()).branch == "one-branch"
     assert project.git("rev-parse", "refs/heads/one-branch") == project.exps()["one"]
     assert project.git("symbolic-ref", "HEAD") == "refs/heads/main"
     with pytest.raises(ConflictError, match="exists already"):
@@ -96,10 +96,10 @@ def test_branch_points_to_the_experiment(project: TestProject) -> None:
 
 def test_rename_keeps_commit_and_baseline(project: TestProject) -> None:
     before = project.exps()
-    renamed = rename("one", "first", project.session())
-    assert renamed is not None
+    assert rename("one", "first", project.session()).new.name == "first"
     assert project.exps() == {"first": before["one"], "two": before["two"]}
-    assert rename("first", "first", project.session()) is None
+    unchanged = rename("first", "first", project.session())
+    assert unchanged.new == unchanged.old
     with pytest.raises(ConflictError):
         rename("first", "two", project.session())
     rename("first", "two", project.session(), force=True)

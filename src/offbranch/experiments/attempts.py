@@ -110,9 +110,10 @@ def list_attempts(repo: GitRepo, root: AbsPath) -> tuple[Attempt, ...]:
     return tuple(sorted(known, key=lambda attempt: (-attempt.started_utc, attempt.id)))
 
 
-def forget_attempts(repo: GitRepo, root: AbsPath, attempts: tuple[Attempt, ...]) -> None:
-    """Removes attempts, their files and their logs."""
-    update_refs(repo, [RefUpdate(ref=attempt_ref(attempt.id), new=None, old=ANY) for attempt in attempts])
+def forget_attempts(repo: GitRepo, root: AbsPath, attempts: tuple[Attempt, ...], *more: RefUpdate) -> None:
+    """Removes attempts, their files and their logs; `more` refs are written in the same transaction."""
+    own = [RefUpdate(ref=attempt_ref(attempt.id), new=None, old=ANY) for attempt in attempts]
+    update_refs(repo, [*more, *own])
     for attempt in attempts:
         remove_tree(attempt_dir(root, attempt.id))
 

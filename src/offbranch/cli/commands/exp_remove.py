@@ -9,7 +9,7 @@ from argparse import Namespace
 from offbranch.api.exp import remove
 from offbranch.base.errors import ExitCode
 from offbranch.cli.console import Console
-from offbranch.cli.options import add_json, add_revisions, refuse_later
+from offbranch.cli.options import add_dry_run, add_json, add_revisions, refuse_later
 from offbranch.cli.parser import Parser
 from offbranch.cli.sessions import session_of
 from offbranch.experiments.remove import Removal
@@ -17,7 +17,7 @@ from offbranch.experiments.remove import Removal
 EXAMPLES = (
     ("ob exp remove wide deep", "two experiments by name"),
     ("ob exp remove --rev main", "all that started from the tip of main"),
-    ("ob exp remove best --keep --dry", "what would go, were only 'best' kept"),
+    ("ob exp remove best --keep --dry-run", "what would go, were only 'best' kept"),
 )
 
 
@@ -26,7 +26,7 @@ def add_arguments(parser: Parser) -> None:
     add_revisions(parser, "remove")
     parser.set_defaults(num=None)
     parser.add_flag("--keep", help="keep what was chosen and remove all others of the repository")
-    parser.add_flag("--dry", help="show what would be removed")
+    add_dry_run(parser, "show what would be removed")
     parser.add_flag("--queue", "--queued", help="remove what is queued (comes in a later version)")
     parser.add_argument(
         "-g", "--git-remote", metavar="REMOTE", help="remove on a Git remote (comes in a later version)"
@@ -52,6 +52,8 @@ def run(args: Namespace, console: Console) -> int:
     if not done.names:
         console.message("No experiments to remove.")
         return ExitCode.DONE
+    for experiment in done.experiments:
+        console.message(f"{experiment.name}: {experiment.commit}", level=1)
     quoted = [f"'{name}'" for name in done.names]
     names = quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
     console.message(f"{'Would remove' if args.dry else 'Removed'} experiments: {names}")
