@@ -5,35 +5,25 @@ does not have, stay. What the user had is a commit under `refs/exps/apply/stash`
 not lost either): applying that commit goes back, outputs that were changed by hand and files that came along included.
 """
 
-from collections.abc import Mapping
-
-from offbranch.base.errors import BaselineMismatchError
 from offbranch.base.events import Reporter, Warned
-from offbranch.base.paths import REPRO_DAT, GitPath, RepoPath
+from offbranch.base.paths import GitPath, RepoPath
 from offbranch.base.records import record, replace
-from offbranch.experiments.attempts import attempt_of
+from offbranch.experiments.apply_plan import ApplyPlan, plan_apply
+from offbranch.experiments.baseline import find_baseline, refuse_mismatch
 from offbranch.experiments.checkout_data import CheckedOut, check_out_data
-from offbranch.experiments.commit import files_of_stages
 from offbranch.experiments.kept_work import WayBack, find_way_back, keep_outputs, keep_work, unsaved_outputs
 from offbranch.experiments.loading import load, parsing_options
 from offbranch.experiments.placed import placed_of, remember_outputs
-from offbranch.experiments.refs import APPLY_ORIG_HEAD, APPLY_STASH, EXEC_APPLY, list_experiments
+from offbranch.experiments.refs import APPLY_ORIG_HEAD, APPLY_STASH, EXEC_APPLY
 from offbranch.experiments.sides import find_commit
-from offbranch.experiments.workbench import in_git
-from offbranch.git.checkout import TreeCheckout, apply_tree_checkout, plan_tree_checkout
-from offbranch.git.ignore import untracked_files
-from offbranch.git.objects import Commit, CommitId, ObjectReader, TreeId
-from offbranch.git.refs import ANY, RefUpdate, commit_history, update_refs
-from offbranch.git.repository import GitRepo, head_commit, repo_git
-from offbranch.git.snapshot import snapshot_tree
+from offbranch.git.checkout import apply_tree_checkout
+from offbranch.git.objects import Commit, CommitId, ObjectReader
+from offbranch.git.refs import ANY, RefUpdate, update_refs
+from offbranch.git.repository import GitRepo, head_commit
 from offbranch.git.tree_reader import TreeReader
 from offbranch.pipeline.load import load_pipelines
 from offbranch.pipeline.recorded import all_recorded
-from offbranch.pipeline.stage import Pipelines
 from offbranch.project import Project
-
-# An experiment with more commits than that between its baseline and its tip is not looked into.
-_LONGEST_CHAIN = 1000
 
 
 @record
@@ -66,23 +56,6 @@ class Applied:
     is_dry: bool
 
 
-@record
-class ApplyPlan:
-    """What has to be done.
-
-    Attributes:
-        files: What to write and remove.
-        present: Tree of the workspace, with everything that would be overwritten.
-        mine: Paths of `files` that hold work of the user's.
-        before: What the workspace records of its outputs.
-    """
-
-    files: TreeCheckout
-    present: TreeId
-    mine: tuple[GitPath, ...]
-    before: Pipelines
-
-
 def apply_experiment(
     project: Project, repo: GitRepo, name: str, reporter: Reporter, *, strict_baseline: bool, dry: bool = False
 ) -> Applied:
@@ -101,9 +74,9 @@ def apply_experiment(
     head = head_commit(repo)
     with ObjectReader(repo) as objects:
         target, tip = objects.commits((commit, head))
-        baseline = _baseline(repo, target)
+        baseline = None if commit == head else find_baseline(repo, target)
         if strict_baseline:
-            _refuse_mismatch(name, baseline, head)
+            refuse_mismatch(name, baseline, head)
         back = find_way_back(repo, objects, target)
         plan = plan_apply(project, repo, tip.tree, target.tree, back.added)
         done = _applied(name, commit, baseline, head, plan)
@@ -122,79 +95,6 @@ def apply_experiment(
         outputs=(*data.added, *data.modified),
         missing=(*data.missing, *data.corrupt),
     )
-
-
-def plan_apply(
-    project: Project, repo: GitRepo, head: TreeId, target: TreeId, added: Mapping[GitPath, str]
-) -> ApplyPlan:
-    """Decides what to write; changes nothing but for objects of Git that nothing refers to.
-
-    Args:
-        head: Tree of HEAD.
-        target: Tree to go to.
-        added: Files that came along with an experiment and go when it does, if they are unchanged -> their content.
-    """
-    pipelines = load(project)
-    known = [in_git(project, path) for path in files_of_stages(pipelines, pipelines.stages)]
-    present = _snapshot(project, repo, known, added)
-    files = plan_tree_checkout(repo, present, target)
-    if files.blocked:
-        present = _snapshot(project, repo, known, (*added, *files.blocked))
-        files = plan_tree_checkout(repo, present, target)
-    mine = {change.path for change in plan_tree_checkout(repo, head, present).changes}
-    mine -= {change.path for change in files.changes if added.get(change.path) == change.old_id}
-    repro = in_git(project, RepoPath(REPRO_DAT))
-    changes = tuple(
-        change
-        for change in files.changes
-        if change.path != repro and not (change.status == "D" and change.path in mine)
-    )
-    return ApplyPlan(
-        files=replace(files, changes=changes),
-        present=present,
-        mine=tuple(change.path for change in changes if change.path in mine),
-        before=pipelines,
-    )
-
-
-def mismatch_line(name: str, baseline: CommitId, head: CommitId) -> str:
-    """Returns the one line that is said when an experiment does not start from HEAD."""
-    return f"'{name}' started from {baseline[:7]}, and HEAD is {head[:7]}"
-
-
-def _refuse_mismatch(name: str, baseline: CommitId | None, head: CommitId) -> None:
-    if baseline is not None and baseline != head:
-        raise BaselineMismatchError(
-            mismatch_line(name, baseline, head),
-            experiment_baseline=baseline,
-            head=head,
-            hint=f"git switch --detach {baseline[:7]} first, or allow it with exp.strict_baseline = false",
-        )
-
-
-def _baseline(repo: GitRepo, commit: Commit) -> CommitId | None:
-    """Returns where the experiment that a commit belongs to started; None if it belongs to none."""
-    attempt = attempt_of(commit.message)
-    if attempt is not None:
-        return attempt.baseline
-    experiments = list_experiments(repo)
-    tips = [each.baseline for each in experiments if each.commit == commit.id]
-    if tips:
-        return commit.parents[0] if commit.parents and commit.parents[0] in tips else tips[0]
-    baselines = {each.baseline for each in experiments}
-    for older in commit_history(repo, commit.id, _LONGEST_CHAIN)[1:] if baselines else ():
-        if older in baselines:
-            tips_above = [each.commit for each in experiments if each.baseline == older]
-            chain = repo_git(repo, "rev-list", *tips_above, f"^{older}", "--").decode().split()
-            return older if commit.id in chain else None
-    return None
-
-
-def _snapshot(
-    project: Project, repo: GitRepo, known: list[GitPath], more: Mapping[GitPath, str] | tuple[GitPath, ...]
-) -> TreeId:
-    untracked = untracked_files(repo, known) if known else ()
-    return snapshot_tree(repo, include=[*untracked, *more], exclude=[in_git(project, RepoPath(REPRO_DAT))])
 
 
 def _applied(name: str, commit: CommitId, baseline: CommitId | None, head: CommitId, plan: ApplyPlan) -> Applied:

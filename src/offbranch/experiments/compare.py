@@ -9,7 +9,7 @@ from offbranch.base.plugins import load
 from offbranch.base.records import replace
 from offbranch.experiments.code_diff import is_data
 from offbranch.experiments.diff import content_of
-from offbranch.experiments.diff_record import ComparedRow, ComparedSide, CompareOptions, Comparison
+from offbranch.experiments.diff_record import UNREADABLE, ComparedRow, ComparedSide, CompareOptions, Comparison
 from offbranch.experiments.refs import list_experiments
 from offbranch.experiments.revision_files import Entry
 from offbranch.experiments.sides import Side, open_sides
@@ -44,8 +44,8 @@ def compare_experiments(project: Project, repo: GitRepo, names: Sequence[str], o
     chosen = _chosen(repo, names)
     with open_sides(project, repo, tuple(chosen.values()), param_deps=options.param_deps) as sides:
         makers: Mapping[str, Callable[[], Iterator[ComparedRow]]] = {
-            "params": lambda: _rows("params", [_nested(side.data.params) for side in sides]),
-            "metrics": lambda: _rows("metrics", [_nested(side.data.metrics) for side in sides]),
+            "params": lambda: _value_rows("params", [side.data.params for side in sides]),
+            "metrics": lambda: _value_rows("metrics", [side.data.metrics for side in sides]),
             "deps": lambda: _rows("deps", [content_of(side.data.deps) for side in sides]),
             "outs": lambda: _rows("outs", [content_of(side.data.outs) for side in sides]),
             "env": lambda: _environment_rows(project, sides),
@@ -76,7 +76,19 @@ def _head_of(title: str, side: Side) -> ComparedSide:
         name=title,
         commit=side.commit.id if side.commit else None,
         state=side.attempt.true_state.value if side.attempt else None,
+        errors={
+            path: str(entry["error"]["msg"])
+            for path, entry in (*side.data.params.items(), *side.data.metrics.items())
+            if "error" in entry
+        },
     )
+
+
+def _value_rows(section: str, sides: Sequence[Mapping[str, Entry]]) -> Iterator[ComparedRow]:
+    for row in _rows(section, [_nested(side) for side in sides]):
+        is_bad = ["error" in side.get(row.path, {}) for side in sides]
+        values = [UNREADABLE if bad else value for bad, value in zip(is_bad, row.values, strict=True)]
+        yield _row(section, row.path, row.name, values)
 
 
 def _nested(entries: Mapping[str, Entry]) -> dict[str, dict[str, Any]]:

@@ -100,6 +100,13 @@ class ExperimentDiff:
     code: CodeDiff | None = None
 
 
+class _Unreadable:
+    def __repr__(self) -> str:
+        return "UNREADABLE"
+
+
+# In place of the values of a file that is there and cannot be understood.
+UNREADABLE: Final = _Unreadable()
 SECTIONS: Final = ("params", "metrics", "deps", "outs", "env", "code")
 
 
@@ -124,7 +131,7 @@ class ComparedRow:
         section: `params`, `metrics`, `deps`, `outs`, `env` or `code`.
         path: File, output or group that it belongs to.
         name: Dotted name in there.
-        values: One for each side, `MISSING` where there is none.
+        values: One for each side, `MISSING` where there is none, `UNREADABLE` where its file cannot be understood.
         differs: Whether they are not all the same.
     """
 
@@ -143,11 +150,13 @@ class ComparedSide:
         name: As the user named it.
         commit: Full id; None for the workspace.
         state: Of an attempt that did not become an experiment: `failed`, `running` and so on.
+        errors: File that cannot be understood -> why.
     """
 
     name: str
     commit: str | None
     state: str | None
+    errors: Mapping[str, str]
 
 
 @record

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from offbranch.experiments.diff_record import ComparedRow, Comparison
+from offbranch.experiments.diff_record import UNREADABLE, ComparedRow, Comparison
 from offbranch.params.lookup import MISSING
 from offbranch.views.cells import DEFAULT_PRECISION, value_text
 from offbranch.views.csv import csv_line
@@ -19,6 +19,7 @@ _TITLES: Final = {
     "code": "Code",
 }
 _NOTHING = "-"
+_ERROR = "!"
 # Ids of objects and hashes are for seeing which are the same.
 _ID_DIGITS = 10
 _IDS = ("hash",)
@@ -42,8 +43,8 @@ def render_comparison(
             marked = [True, *(everything and row.differs for row in rows)]
             lines = [f"\x1b[1m{line}\x1b[0m" if mark else line for line, mark in zip(lines, marked, strict=True)]
         tables.append("".join(f"{line}\n" for line in lines))
-    note = "" if everything else same_note(found)
-    return "\n".join([*tables, *([f"{note}\n"] if note else [])])
+    notes = [*_errors(found), *([] if everything else filter(None, [same_note(found)]))]
+    return "\n".join([*tables, *(["".join(f"{note}\n" for note in notes)] if notes else [])])
 
 
 def render_comparison_markdown(found: Comparison, *, everything: bool = False, precision: int | None = None) -> str:
@@ -57,7 +58,7 @@ def render_comparison_csv(found: Comparison, *, everything: bool = False) -> str
     lines = [("section", "path", "name", *(side.name for side in found.sides), "differs")]
     for _, rows in _sections(found, everything):
         for row in rows:
-            values = ("" if value is MISSING or value is None else str(value) for value in row.values)
+            values = ("" if value is MISSING or value is None else _plain(value) for value in row.values)
             lines.append((row.section, row.path, row.name, *values, "yes" if row.differs else "no"))
     return "".join(map(csv_line, lines))
 
@@ -74,7 +75,7 @@ def comparison_to_json(found: Comparison, *, everything: bool = False) -> dict[s
                 "values": {
                     side.name: value
                     for side, value in zip(found.sides, row.values, strict=True)
-                    if value is not MISSING
+                    if value is not MISSING and value is not UNREADABLE
                 },
                 "differs": row.differs,
             }
@@ -83,7 +84,10 @@ def comparison_to_json(found: Comparison, *, everything: bool = False) -> dict[s
             else:
                 sections[section][row.path] = entry
     return {
-        "sides": [{"name": side.name, "rev": side.commit, "state": side.state} for side in found.sides],
+        "sides": [
+            {"name": side.name, "rev": side.commit, "state": side.state, "errors": dict(side.errors)}
+            for side in found.sides
+        ],
         **sections,
         "n_equal": sum(not row.differs for row in found.rows),
     }
@@ -124,7 +128,19 @@ def _head(name: str, state: str | None) -> str:
 def _text(value: Any, precision: int | None, *, is_id: bool) -> str:
     if value is MISSING:
         return _NOTHING
+    if value is UNREADABLE:
+        return _ERROR
     if is_id and isinstance(value, str):
         digest, dot, kind = value.partition(".")
         return digest[:_ID_DIGITS] + dot + kind
     return str(value) if precision is None else value_text(value, precision)
+
+
+def _plain(value: Any) -> str:
+    return _ERROR if value is UNREADABLE else str(value)
+
+
+def _errors(found: Comparison) -> Iterator[str]:
+    for side in found.sides:
+        # Most errors name their file, those of the system do not.
+        yield from (f"{side.name}: {text if path in text else f'{path}: {text}'}" for path, text in side.errors.items())

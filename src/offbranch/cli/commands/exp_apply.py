@@ -15,7 +15,8 @@ from offbranch.cli.console import Console
 from offbranch.cli.options import add_dry_run, add_json
 from offbranch.cli.parser import Parser
 from offbranch.cli.sessions import session_of
-from offbranch.experiments.apply import Applied, mismatch_line
+from offbranch.experiments.apply import Applied
+from offbranch.experiments.baseline import mismatch_line
 
 EXAMPLES = (
     ("ob exp apply wide", "the experiment 'wide'"),
