@@ -25,7 +25,7 @@ _OTHERS = (
 )  # fmt: skip
 _ENDINGS = (".txt", ".in")
 _DIRECTORIES = (ROOT, RepoPath("requirements"))
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:\[[^\]]*\])?")
+_NAME = re.compile(r"(?:[\w.-]+::)?[A-Za-z0-9][A-Za-z0-9._-]*(?:\[[^\]]*\])?")
 CONTENT: Final = "content"
 
 
@@ -77,11 +77,16 @@ def _lines(lines: Iterator[str] | list[str]) -> Iterator[tuple[str, str]]:
         text = line.partition(" #")[0].strip().removesuffix("\\").strip()
         if not text or text.startswith(("#", "--hash")):
             continue
-        match = None if text.startswith("-") else _NAME.match(text)
-        if match is None:
+        if text.startswith("-") or ("://" in text and " @ " not in text):
             yield text, "yes"  # an option, or a url without a name
         else:
-            yield _normal(match.group()), text[match.end() :].strip() or "any"
+            yield _named(text)
+
+
+def _named(text: str) -> tuple[str, str]:
+    """Returns (package, what is asked for); a channel of conda belongs to the name."""
+    match = _NAME.match(text)
+    return (_normal(match.group()), text[match.end() :].strip() or "any") if match else (text, "yes")
 
 
 def _conda(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -89,8 +94,7 @@ def _conda(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if isinstance(each, Mapping):
             yield from _lines([str(line) for line in each.get("pip") or ()])
         else:
-            package, _, version = str(each).partition("=")
-            yield _normal(package.strip()), version.lstrip("=").strip() or "any"
+            yield _named(str(each).strip())
 
 
 def _normal(name: str) -> str:
