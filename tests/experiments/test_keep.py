@@ -132,6 +132,28 @@ def test_remove_by_selector_keep_and_attempts(project: TestProject) -> None:
         remove(Removal(), project.session())
 
 
+def test_names_go_before_the_beginnings_of_commit_ids(project: TestProject) -> None:
+    commit = project.exps()["two"]
+    project.git(
+        "update-ref", f"{project.git('for-each-ref', '--format=%(refname)', 'refs/exps')[:51]}/{commit[:6]}", "HEAD"
+    )
+    assert set(project.exps()) == {"one", "two", commit[:6]}
+    removed = remove(Removal(names=(commit[:6],)), project.session())
+    assert removed.names == (commit[:6],)
+    assert set(project.exps()) == {"one", "two"}
+    assert remove(Removal(names=(commit[:6],)), project.session()).names == ("two",)
+
+
+def test_a_branch_of_a_chain_is_at_the_commit_that_was_named(project: TestProject) -> None:
+    tip = project.exps()["two"]
+    above = project.git("commit-tree", "-p", tip, "-m", "more", f"{tip}^{{tree}}")
+    ref = project.git("for-each-ref", "--format=%(refname)", "refs/exps/*/*/two")
+    project.git("update-ref", ref, above)
+    assert branch(tip, project.session(), branch_name="middle").commit == tip
+    assert branch(ref, project.session()).branch == "two-branch"
+    assert project.git("rev-parse", "two-branch") == above
+
+
 def test_save_takes_the_workspace_as_it_is(project: TestProject) -> None:
     project.write("params.yaml", "lr: 5\nfail: 0\n")
     project.write("model.txt", "by hand\n")

@@ -5,6 +5,7 @@ does not have, stay. What the user had is a commit under `refs/exps/apply/stash`
 not lost either): applying that commit goes back, outputs that were changed by hand and files that came along included.
 """
 
+from offbranch.base.errors import OffbranchError
 from offbranch.base.events import Reporter, Warned
 from offbranch.base.paths import GitPath, RepoPath
 from offbranch.base.records import record, replace
@@ -83,9 +84,14 @@ def apply_experiment(
         if dry:
             return _foreseen(project, objects, target, back, plan, done, reporter)
         saved = _keep(repo, done, plan) if plan.mine else None
-        apply_tree_checkout(repo, plan.files, overwrite=True)
-        data, saved, by_hand = _apply_data(project, repo, plan, replace(done, saved=saved), reporter)
-        data = _merged(data, _restore_outputs(project, objects, back, reporter))
+        try:
+            apply_tree_checkout(repo, plan.files, overwrite=True)
+            data, saved, by_hand = _apply_data(project, repo, plan, replace(done, saved=saved), reporter)
+            data = _merged(data, _restore_outputs(project, objects, back, reporter))
+        except OffbranchError as error:
+            if saved is not None and error.hint is None:
+                error.hint = f"what was replaced so far is kept; to go back: ob exp apply {saved[:10]}"
+            raise
     refs = {APPLY_ORIG_HEAD: head, EXEC_APPLY: commit}
     update_refs(repo, [RefUpdate(ref=ref, new=new, old=ANY) for ref, new in refs.items()])
     return replace(
