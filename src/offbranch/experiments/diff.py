@@ -9,7 +9,8 @@ from typing import Any, Final
 from offbranch.base.plugins import load
 from offbranch.experiments.diff_record import Change, Changes, DiffOptions, ExperimentDiff
 from offbranch.experiments.revision_files import Entry
-from offbranch.experiments.sides import WORKSPACE, Side, open_sides
+from offbranch.experiments.sides import WORKSPACE as WORKSPACE
+from offbranch.experiments.sides import Side, open_sides
 from offbranch.git.repository import GitRepo
 from offbranch.params.diff import diff_values
 from offbranch.params.lookup import MISSING, flatten
