@@ -428,9 +428,10 @@ def test_exp_apply_branch_rename_remove(run: Ob, project: TestProject) -> None:
     project.write("params.yaml", "lr: 8\nfail: 0\n")
     applied = run("exp apply one")
     assert applied.out == "Changes for experiment 'one' have been applied to your current workspace.\n"
-    assert "to go back: ob exp apply refs/exps/apply/stash" in applied.err
+    kept = project.git("rev-parse", "--short=10", "refs/exps/apply/stash")
+    assert f"to go back: ob exp apply {kept}\n" in applied.err
     assert "lr: 0.5" in project.read("params.yaml")
-    assert run("exp apply refs/exps/apply/stash").code == 0
+    assert run(f"exp apply {kept}").code == 0
     assert "lr: 8" in project.read("params.yaml")
     assert run("exp apply --json one").json["commit"] == project.exps()["one"]
     branch = run("exp branch one")
@@ -464,6 +465,45 @@ def test_exp_save(run: Ob, project: TestProject) -> None:
     assert project.file_at(project.exps()["mine"], "notes.txt") == "mine"
     data = run("exp save --json -n other").json
     assert data["ref"] == data["rev"] == project.exps()["other"]
+
+
+def test_exp_save_prints_nothing_but_json(project: TestProject) -> None:
+    assert project.ob("repro").code == 0
+    project.write("model.txt", "made by hand\n")
+    saved = project.ob("exp", "save", "--json", "-n", "mine")
+    assert saved.json["name"] == "mine"
+    assert "dvc.lock" in saved.err
+
+
+def test_exp_branch_and_rename_tell_programs(run: Ob, project: TestProject) -> None:
+    run("exp run --temp -n one -S lr=0.5")
+    run("exp run --temp -n two -S lr=0.6")
+    one, two = (project.exps()[name] for name in ("one", "two"))
+    assert run(f"exp branch {one[:9]} --json").json == {"branch": "one-branch", "commit": one, "experiment": "one"}
+    assert run("exp branch HEAD~0").err.endswith("ob exp branch HEAD~0 NAME\n")
+    dry = run("exp rename --dry-run -f one two")
+    assert dry.out == "Experiment 'one' would be 'two'.\n"
+    assert f"it would replace the commit {two[:10]}; to keep that: ob exp branch {two[:10]} NAME" in dry.err
+    assert project.exps() == {"one": one, "two": two}
+    done = run(f"exp rename {one[:8]} two -f --json").json
+    base = project.git("rev-parse", "HEAD")
+    assert done == {"old": "one", "new": "two", "rev": one, "baseline": base, "replaced": two}
+    assert project.exps() == {"two": one}
+    assert run(f"exp branch {two[:10]} rescued").code == 0
+    assert run("exp remove two -v").out == f"two: {one}\nRemoved experiments: 'two'\n"
+
+
+def test_exp_compare_and_diff_of_many_kinds(run: Ob, project: TestProject) -> None:
+    run("exp run --temp -n one -S lr=0.5")
+    assert run("exp compare --only nosuch").code == 2
+    assert run("exp compare --json --md").code == 2
+    assert run("exp compare").out.startswith("Param    HEAD    one\nlr       0.1     0.5\n")
+    assert run("exp compare one --only params --csv").out == (
+        "section,path,name,HEAD,one,differs\r\nparams,params.yaml,lr,0.1,0.5,yes\r\n"
+    )
+    assert run("exp compare HEAD one --only params --md").err == "1 value is the same in all; --all lists it\n"
+    assert run("exp diff HEAD HEAD --full").err == "nothing that was asked for differs between HEAD and HEAD\n"
+    assert run("exp diff workspace workspace --code").out == ""
 
 
 # The rest

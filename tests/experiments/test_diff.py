@@ -14,13 +14,15 @@ from offbranch.base.environ import read_environment
 from offbranch.base.errors import BadInputError, NotFoundError
 from offbranch.base.paths import AbsPath
 from offbranch.experiments.diff import diff_entries
-from offbranch.experiments.diff_record import Change, ExperimentDiff
+from offbranch.experiments.diff_record import Change, DiffOptions, ExperimentDiff
 from offbranch.views.diff_text import diff_to_json, render_diff_markdown, render_diff_text
 from projects import TestProject, make_project
 
 
-def diff(project: TestProject, *revs: str, **more: bool) -> ExperimentDiff:
-    return exp_diff(*revs, start=AbsPath(str(project.root)), environment=read_environment(), **more)
+def diff(project: TestProject, *revs: str, **more: Any) -> ExperimentDiff:
+    return exp_diff(
+        *revs, options=DiffOptions(**more), start=AbsPath(str(project.root)), environment=read_environment()
+    )
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ def test_a_file_the_experiment_lacks_is_removed_only_if_git_has_it(project: Test
 
 
 def test_branch_points_to_the_experiment(project: TestProject) -> None:
-    assert branch("one", project.session()) == "one-branch"
+    assert branch("one", project.session()).branch == "one-branch"
     assert project.git("rev-parse", "refs/heads/one-branch") == project.exps()["one"]
     assert project.git("symbolic-ref", "HEAD") == "refs/heads/main"
     with pytest.raises(ConflictError, match="exists already"):
@@ -96,10 +96,10 @@ def test_branch_points_to_the_experiment(project: TestProject) -> None:
 
 def test_rename_keeps_commit_and_baseline(project: TestProject) -> None:
     before = project.exps()
-    renamed = rename("one", "first", project.session())
-    assert renamed is not None
+    assert rename("one", "first", project.session()).new.name == "first"
     assert project.exps() == {"first": before["one"], "two": before["two"]}
-    assert rename("first", "first", project.session()) is None
+    unchanged = rename("first", "first", project.session())
+    assert unchanged.new == unchanged.old
     with pytest.raises(ConflictError):
         rename("first", "two", project.session())
     rename("first", "two", project.session(), force=True)
@@ -130,6 +130,28 @@ def test_remove_by_selector_keep_and_attempts(project: TestProject) -> None:
     assert project.exps() == {}
     with pytest.raises(UsageError):
         remove(Removal(), project.session())
+
+
+def test_names_go_before_the_beginnings_of_commit_ids(project: TestProject) -> None:
+    commit = project.exps()["two"]
+    project.git(
+        "update-ref", f"{project.git('for-each-ref', '--format=%(refname)', 'refs/exps')[:51]}/{commit[:6]}", "HEAD"
+    )
+    assert set(project.exps()) == {"one", "two", commit[:6]}
+    removed = remove(Removal(names=(commit[:6],)), project.session())
+    assert removed.names == (commit[:6],)
+    assert set(project.exps()) == {"one", "two"}
+    assert remove(Removal(names=(commit[:6],)), project.session()).names == ("two",)
+
+
+def test_a_branch_of_a_chain_is_at_the_commit_that_was_named(project: TestProject) -> None:
+    tip = project.exps()["two"]
+    above = project.git("commit-tree", "-p", tip, "-m", "more", f"{tip}^{{tree}}")
+    ref = project.git("for-each-ref", "--format=%(refname)", "refs/exps/*/*/two")
+    project.git("update-ref", ref, above)
+    assert branch(tip, project.session(), branch_name="middle").commit == tip
+    assert branch(ref, project.session()).branch == "two-branch"
+    assert project.git("rev-parse", "two-branch") == above
 
 
 def test_save_takes_the_workspace_as_it_is(project: TestProject) -> None:

@@ -85,6 +85,11 @@ def with_experiment(project: TestProject) -> None:
         assert project.ob("exp", "run", *words).code == 0
 
 
+def with_failed_attempt(project: TestProject) -> None:
+    with_experiment(project)
+    assert project.ob("exp", "run", "-n", "bad", "-S", "fail=3").code == 1
+
+
 def with_edits(project: TestProject) -> None:
     with_experiment(project)
     project.write("params.yaml", "lr: 0.77\nfail: 0\n# a long thought\n")
@@ -187,6 +192,12 @@ SCENARIOS = {
     "run-temp-fails": Scenario(("exp", "run", "--temp", "-n", "bad", "-S", "fail=3"), user_work, code=1, every=6),
     "apply": Scenario(("exp", "apply", "first"), with_edits, every=2),
     "save": Scenario(("exp", "save", "-n", "new"), with_changed_output, is_done=has_experiment("new"), every=2),
+    "rename-over": Scenario(
+        ("exp", "rename", "-f", "first", "second"), with_experiment, is_done=lacks_experiment("first")
+    ),
+    "remove-attempt": Scenario(
+        ("exp", "remove", "-A"), with_failed_attempt, is_done=lambda project: not project.git("for-each-ref", "refs/ob")
+    ),
     "rename": Scenario(("exp", "rename", "first", "other"), with_experiment, is_done=has_experiment("other")),
     "remove": Scenario(("exp", "remove", "first"), with_experiment, is_done=lacks_experiment("first")),
     "repro": Scenario(("repro",), user_work, files=STAGES, every=3),
@@ -290,11 +301,17 @@ def test_killed_anywhere(name: str, killer: Killer, tmp_path: Path) -> None:
 
 
 def check_replaced_work_is_kept(project: TestProject, place: str) -> None:
-    """What `with_edits` did by hand is in a commit that a ref or its reflog reaches, and in the cache."""
+    """What `with_edits` did by hand is in commits that a ref or its reflog reaches, and in the cache."""
     saved = project.git("log", "-g", "--format=%H", "refs/exps/apply/stash").split()
     assert any("a long thought" in project.file_at(commit, "params.yaml") for commit in saved), place
     md5 = hashlib.md5(b"made by hand\n").hexdigest()
+    named = [project.file_at(f"{commit}^2", "model.txt.dvc") for commit in saved if has_second_parent(project, commit)]
+    assert any(md5 in text for text in named), place
     assert project.exists(f".dvc/cache/files/md5/{md5[:2]}/{md5[2:]}"), place
+
+
+def has_second_parent(project: TestProject, commit: str) -> bool:
+    return len(project.git("rev-list", "--parents", "-n1", commit).split()) == 3
 
 
 def check(project: TestProject, own: Sequence[str], before: Kept, known: dict[str, list[str]], place: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from offbranch.api.show import exp_diff, exp_list, exp_show, exp_table
 from offbranch.base.environ import read_environment
 from offbranch.base.paths import AbsPath
+from offbranch.experiments.diff_record import DiffOptions
 from offbranch.views.csv import render_csv
 from offbranch.views.diff_text import diff_to_json, render_diff_text
 from offbranch.views.json import render_states
@@ -68,7 +69,8 @@ def test_list(sample: Path) -> None:
 
 @pytest.mark.parametrize(("name", "b", "all_values"), [("diff.json", "second", False), ("diff_all.json", "HEAD", True)])
 def test_diff_as_json(sample: Path, name: str, b: str, all_values: bool) -> None:
-    diff = exp_diff("first", b, all_values=all_values, start=AbsPath(str(sample)), environment=read_environment())
+    options = DiffOptions(all_values=all_values)
+    diff = exp_diff("first", b, options=options, start=AbsPath(str(sample)), environment=read_environment())
     assert diff_to_json(diff) == json.loads(recorded(name))
 
 

@@ -46,12 +46,13 @@ from offbranch.api.share import pull as exp_pull
 from offbranch.api.share import push as exp_push
 from offbranch.api.share_there import remove as exp_remove_remote
 from offbranch.api.share_there import rename as exp_rename_remote
-from offbranch.api.show import exp_diff, exp_list, exp_show, exp_table
+from offbranch.api.show import exp_compare, exp_diff, exp_list, exp_show, exp_table
 from offbranch.api.stage_edit import NewStage, add_stage
 from offbranch.api.stage_remove import remove
 from offbranch.api.stages import dag, status
 from offbranch.api.stages import stages as list_stages
 from offbranch.experiments.choose import Choice
+from offbranch.experiments.diff_record import CompareOptions, DiffOptions
 from offbranch.experiments.fsck import FsckOptions
 from offbranch.experiments.kept import GcScope
 from offbranch.experiments.remove import Removal
@@ -65,8 +66,10 @@ from offbranch.views.options import ShowOptions
 __all__ = [
     "PUBLIC",
     "Choice",
+    "CompareOptions",
     "ConfigLevel",
     "DataStatusOptions",
+    "DiffOptions",
     "Frozen",
     "FsckOptions",
     "GcScope",
@@ -101,6 +104,7 @@ __all__ = [
     "doctor",
     "exp_apply",
     "exp_branch",
+    "exp_compare",
     "exp_diff",
     "exp_labels",
     "exp_list",

@@ -12,14 +12,14 @@ from offbranch.base.paths import AbsPath, RepoPath, absolute, relative_to
 from offbranch.base.plugins import load
 from offbranch.base.records import field, record, replace
 from offbranch.experiments.apply import Applied, apply_experiment
-from offbranch.experiments.branch import make_branch
+from offbranch.experiments.branch import Branched, make_branch
 from offbranch.experiments.experiment import Experiment, ExperimentSpec
 from offbranch.experiments.names import Chooser
 from offbranch.experiments.naming import choose_name
 from offbranch.experiments.placed import outputs_of, remember_outputs
 from offbranch.experiments.preview import preview_run
 from offbranch.experiments.remove import Removal, Removed, remove_experiments
-from offbranch.experiments.rename import rename_experiment
+from offbranch.experiments.rename import Renamed, rename_experiment
 from offbranch.experiments.run import RunOptions
 from offbranch.experiments.save import SaveRequest, save_experiment
 from offbranch.experiments.temporary_run import prepare_temporary, run_prepared
@@ -168,16 +168,17 @@ def save(request: SaveRequest, session: Session, *, rng: Chooser | None = None) 
         return saved
 
 
-def apply(name: str, session: Session, *, strict_baseline: bool | None = None) -> Applied:
+def apply(name: str, session: Session, *, strict_baseline: bool | None = None, dry: bool = False) -> Applied:
     """Makes the workspace equal to an experiment; HEAD and index stay.
 
     Args:
-        name: Name, commit id, or id of a failed attempt.
+        name: Name, any revision of Git, or name or id of a failed attempt.
         session: Where.
         strict_baseline: Refuses an experiment of another baseline; by default as configured (`exp.strict_baseline`).
+        dry: Only tells what would be done.
 
     Returns:
-        What was written, and where the work that it replaced is kept.
+        What was written, and the commit that keeps the work which it replaced: apply that to go back.
 
     Raises:
         BaselineMismatchError: It belongs to another baseline and that is refused.
@@ -186,29 +187,29 @@ def apply(name: str, session: Session, *, strict_baseline: bool | None = None) -
     with held(session) as (project, _):
         repo = need_git(project)
         strict = project.config.get_bool("exp", "strict_baseline") if strict_baseline is None else strict_baseline
-        return apply_experiment(project, repo, name, session.reporter, strict_baseline=strict)
+        return apply_experiment(project, repo, name, session.reporter, strict_baseline=strict, dry=dry)
 
 
-def branch(name: str, session: Session, *, branch_name: str | None = None) -> str:
-    """Makes a Git branch of an experiment; returns its name. Does not switch to it.
+def branch(name: str, session: Session, *, branch_name: str | None = None) -> Branched:
+    """Makes a Git branch of an experiment, `<experiment>-branch` if not told otherwise. Does not switch to it.
 
     Raises:
         ConflictError: The branch exists.
         NotFoundError: There is no such experiment.
     """
     with held(session) as (project, _):
-        return make_branch(need_git(project), name, branch_name or f"{name}-branch")
+        return make_branch(project, need_git(project), name, branch_name)
 
 
-def rename(old: str, new: str, session: Session, *, force: bool = False) -> Experiment | None:
-    """Gives an experiment another name; returns None when both names are the same.
+def rename(old: str, new: str, session: Session, *, force: bool = False, dry: bool = False) -> Renamed:
+    """Gives an experiment another name; with `dry` only tells what that would do.
 
     Raises:
         ConflictError: The new name is taken for this baseline and `force` is not given.
         NotFoundError: There is no such experiment.
     """
     with held(session) as (project, _):
-        return rename_experiment(need_git(project), old, new, force=force)
+        return rename_experiment(need_git(project), old, new, force=force, dry=dry)
 
 
 def remove(removal: Removal, session: Session) -> Removed:

@@ -36,15 +36,24 @@ def remove(
 
 
 @record
-class Renamed:
+class RenamedThere:
     """Where an experiment has another name now: the experiment, None where there was none of the old name."""
 
     there: Experiment | None
     here: Experiment | None
 
 
-def rename(remote: str, old: str, new: str, session: Session, *, force: bool = False, may_ask: bool = False) -> Renamed:
-    """Renames an experiment at a Git remote, and here if it is here too.
+def rename(
+    remote: str,
+    old: str,
+    new: str,
+    session: Session,
+    *,
+    force: bool = False,
+    dry: bool = False,
+    may_ask: bool = False,
+) -> RenamedThere:
+    """Renames an experiment at a Git remote, and here if it is here too; with `dry` only tells what that would do.
 
     Raises:
         ConflictError: The new name is taken, here or there, and `force` is not given; nothing has been renamed.
@@ -58,10 +67,10 @@ def rename(remote: str, old: str, new: str, session: Session, *, force: bool = F
         if here is not None and not force:
             refuse_taken(repo, here, new)
         talk = Talk(reporter=session.reporter, may_ask=may_ask)
-        there = rename_there(repo, found, old, new, talk, force=force)
+        there = rename_there(repo, found, old, new, talk, force=force, dry=dry)
         if there is None and here is None:
             names = [experiment.name for experiment in list_experiments(repo)]
             hint = did_you_mean(old, names) or f"ob exp list {found.label} -A shows all that are there"
             raise NotFoundError(f"there is no experiment '{old}', neither here nor at {found.text}", hint=hint)
-        renamed = rename_experiment(repo, old, new, force=force) if here is not None else None
-        return Renamed(there=there, here=renamed)
+        renamed = rename_experiment(repo, old, new, force=force, dry=dry).new if here is not None else None
+        return RenamedThere(there=there, here=renamed)

@@ -1,9 +1,10 @@
-"""Looking at experiments: `exp show`, `exp list`, `exp diff`. Nothing here changes the project or takes a lock.
+"""Looking at experiments: `exp show`, `exp list`, `exp diff`, `exp compare`. Nothing here changes the project or takes a lock.
 
 Rendering is the caller's: the functions of `views/json.py`, `text.py`, `terminal.py`, `csv.py`, `markdown.py`,
-`listing.py` and `diff_text.py` return whole texts with their line ends, to be written as they are.
+`listing.py`, `diff_text.py` and `compare_text.py` return whole texts with their line ends, to be written as they are.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from offbranch.base.environ import Environment
@@ -11,7 +12,7 @@ from offbranch.base.errors import NoProjectError
 from offbranch.base.events import NullReporter, Reporter
 from offbranch.base.paths import AbsPath
 from offbranch.base.plugins import load
-from offbranch.experiments.diff_record import ExperimentDiff
+from offbranch.experiments.diff_record import CompareOptions, Comparison, DiffOptions, ExperimentDiff
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project, open_project
 from offbranch.views.listing import Listing, ListOptions, collect_listing
@@ -24,6 +25,7 @@ PARTS: Final = {
     "filter": "offbranch.views.filter:filter_states",
     "select": "offbranch.views.select:select",
     "diff": "offbranch.experiments.diff:diff_experiments",
+    "compare": "offbranch.experiments.compare:compare_experiments",
 }
 
 
@@ -85,18 +87,16 @@ def exp_diff(
     a: str | None = None,
     b: str | None = None,
     *,
-    all_values: bool = False,
-    param_deps: bool = False,
+    options: DiffOptions | None = None,
     start: AbsPath,
     environment: Environment,
 ) -> ExperimentDiff:
-    """Compares the parameters and metrics of two revisions: HEAD (`a`) and the workspace (`b`) unless given.
+    """Compares two revisions: HEAD (`a`) and the workspace (`b`) unless given.
 
     Args:
-        a: Git revision or experiment; the old values.
-        b: Git revision, experiment, or `workspace`; the new ones.
-        all_values: Lists what is the same, too.
-        param_deps: Only parameters that a stage depends on.
+        a: Git revision, experiment or attempt; the old values.
+        b: The same, or `workspace`; the new ones.
+        options: What is compared; parameters and metrics unless given.
         start: A directory of the project.
         environment: Variables of the process.
 
@@ -104,9 +104,34 @@ def exp_diff(
         NotFoundError: A revision does not exist.
     """
     project = open_project(start, environment)
-    found: ExperimentDiff = load(PARTS["diff"])(
-        project, _need_git(project), a, b, all_values=all_values, param_deps=param_deps
-    )
+    found: ExperimentDiff = load(PARTS["diff"])(project, _need_git(project), a, b, options or DiffOptions())
+    return found
+
+
+def exp_compare(
+    names: Sequence[str] = (),
+    *,
+    options: CompareOptions | None = None,
+    start: AbsPath,
+    environment: Environment,
+) -> Comparison:
+    """Compares many revisions in one table, value by value.
+
+    Args:
+        names: Git revisions, experiments, attempts or `workspace`. None: HEAD and its experiments; one: HEAD and that.
+        options: What is compared; everything unless given.
+        start: A directory of the project.
+        environment: Variables of the process.
+
+    Returns:
+        Every value, also what is the same everywhere; in each section what differs comes first.
+
+    Raises:
+        NotFoundError: A revision does not exist.
+        UsageError: There is nothing to compare with each other.
+    """
+    project = open_project(start, environment)
+    found: Comparison = load(PARTS["compare"])(project, _need_git(project), names, options or CompareOptions())
     return found
 
 

@@ -12,6 +12,11 @@ def add_json(parser: Parser, what: str = "the result") -> None:
     parser.add_flag("--json", help=f"print {what} as JSON")
 
 
+def add_dry_run(parser: Parser, help: str) -> None:
+    """Adds `--dry-run`, also spelled `--dry`."""
+    parser.add_flag("--dry-run", "--dry", dest="dry", help=help)
+
+
 def add_targets(parser: Parser, help: str) -> None:
     """Adds the targets of a command that works on stages and data."""
     parser.add_argument("targets", nargs="*", metavar="target", help=help)

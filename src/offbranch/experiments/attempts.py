@@ -30,6 +30,7 @@ from offbranch.git.repository import GitRepo
 RUNS_DIR = f"{OB_DIR}/runs"
 _RECORD = "attempt.json"
 _KEEP_SUCCEEDED = 100
+_SUBJECT = "ob: attempt "
 
 
 def attempt_dir(root: AbsPath, attempt_id: str) -> AbsPath:
@@ -102,16 +103,17 @@ def list_attempts(repo: GitRepo, root: AbsPath) -> tuple[Attempt, ...]:
     if lost:
         with ObjectReader(repo) as objects:
             for attempt_id in lost:
-                attempt = _from_message(objects.commit(kept[attempt_id]).message)
+                attempt = attempt_of(objects.commit(kept[attempt_id]).message)
                 if attempt is not None:
                     found[attempt_id] = attempt
     known = [replace(attempt, commit=kept[attempt.id]) for attempt in found.values()]
     return tuple(sorted(known, key=lambda attempt: (-attempt.started_utc, attempt.id)))
 
 
-def forget_attempts(repo: GitRepo, root: AbsPath, attempts: tuple[Attempt, ...]) -> None:
-    """Removes attempts, their files and their logs."""
-    update_refs(repo, [RefUpdate(ref=attempt_ref(attempt.id), new=None, old=ANY) for attempt in attempts])
+def forget_attempts(repo: GitRepo, root: AbsPath, attempts: tuple[Attempt, ...], *more: RefUpdate) -> None:
+    """Removes attempts, their files and their logs; `more` refs are written in the same transaction."""
+    own = [RefUpdate(ref=attempt_ref(attempt.id), new=None, old=ANY) for attempt in attempts]
+    update_refs(repo, [*more, *own])
     for attempt in attempts:
         remove_tree(attempt_dir(root, attempt.id))
 
@@ -149,11 +151,14 @@ def _read_all(root: AbsPath) -> Iterator[Attempt]:
 
 
 def _commit(repo: GitRepo, attempt: Attempt, tree: TreeId) -> CommitId:
-    message = f"ob: attempt {attempt.name}\n\n{_text(attempt)}"
+    message = f"{_SUBJECT}{attempt.name}\n\n{_text(attempt)}"
     return write_commit(repo, tree=tree, parents=(attempt.baseline,), message=message)
 
 
-def _from_message(message: str) -> Attempt | None:
+def attempt_of(message: str) -> Attempt | None:
+    """Returns the record that the message of an attempt's commit holds; None for any other commit."""
+    if not message.startswith(_SUBJECT):
+        return None
     try:
         return attempt_from_json(json.loads(message.partition("\n\n")[2]))
     except ValueError:

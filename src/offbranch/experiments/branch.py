@@ -1,26 +1,64 @@
 """Turning an experiment into an ordinary Git branch."""
 
 from offbranch.base.errors import ConflictError, UsageError
-from offbranch.experiments.refs import resolve_any
+from offbranch.base.records import record
+from offbranch.experiments.refs import decode, list_experiments
+from offbranch.experiments.sides import find_commit
+from offbranch.git.ids import CommitId
 from offbranch.git.refs import BRANCHES, RefUpdate, is_valid_ref, list_refs, update_refs
 from offbranch.git.repository import GitRepo
+from offbranch.project import Project
 
 
-def make_branch(repo: GitRepo, name: str, branch: str) -> str:
-    """Makes a branch at the commit of an experiment (or of a revision); returns the branch's name.
+@record
+class Branched:
+    """A new branch.
+
+    Attributes:
+        branch: Its name.
+        commit: Where it is.
+        experiment: The experiment, or what was named if that is none.
+    """
+
+    branch: str
+    commit: CommitId
+    experiment: str
+
+
+def make_branch(project: Project, repo: GitRepo, name: str, branch: str | None) -> Branched:
+    """Makes a branch at the commit of an experiment, an attempt or a revision.
+
+    Args:
+        name: What; of an experiment of several commits the one that is named, not its tip.
+        branch: Name of the branch; `<experiment>-branch` if None.
 
     Raises:
         UsageError: Git does not allow that name.
         ConflictError: The branch exists.
         NotFoundError: There is no such experiment.
     """
+    commit = find_commit(project, repo, name)
+    experiment = _name_of(repo, name, commit)
+    branch = branch or f"{experiment}-branch"
     ref = BRANCHES + branch
     if not is_valid_ref(ref) or branch.startswith("-"):
-        raise UsageError(f"invalid branch name '{branch}'", hint="letters, digits, '-', '_', '.' and '/' are fine")
-    commit = resolve_any(repo, name)
+        raise UsageError(
+            f"invalid branch name '{branch}'",
+            hint=f"letters, digits, '-', '_', '.' and '/' are fine: ob exp branch {name} NAME",
+        )
     if list_refs(repo, ref):
         raise ConflictError(
             f"the Git branch '{branch}' exists already", hint=f"give another name: ob exp branch {name} OTHER"
         )
-    update_refs(repo, [RefUpdate(ref=ref, new=commit, old=None)], message=f"ob: created from experiment '{name}'")
-    return branch
+    update_refs(repo, [RefUpdate(ref=ref, new=commit, old=None)], message=f"ob: created from experiment '{experiment}'")
+    return Branched(branch=branch, commit=commit, experiment=experiment)
+
+
+def _name_of(repo: GitRepo, name: str, commit: CommitId) -> str:
+    decoded = decode(name)
+    if decoded is not None:
+        return decoded[1]
+    experiments = list_experiments(repo)
+    if any(each.name == name for each in experiments):
+        return name
+    return next((each.name for each in experiments if each.commit == commit), name)

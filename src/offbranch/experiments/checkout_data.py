@@ -55,11 +55,13 @@ def check_out_data(
     force: bool,
     relink: bool = False,
     named: Mapping[str, tuple[RepoPath, ...]] | None = None,
+    dry: bool = False,
 ) -> CheckedOut:
     """Checks out cached outputs of some stages; goes on where content is missing or corrupt.
 
     Args:
         named: Address -> outputs, or paths inside them, if not all outputs of a stage are meant.
+        dry: Only tells what would be done.
 
     Raises:
         ConflictError: Content that is in no cache would be lost and `force` is not given; nothing has been changed.
@@ -74,7 +76,7 @@ def check_out_data(
             corrupt.append(corrupt_error((output.id,), (output.shown,)))
     if not force:
         _refuse_loss(jobs)
-    for job in jobs:
+    for job in () if dry else jobs:
         try:
             apply_checkout(
                 job.plan,

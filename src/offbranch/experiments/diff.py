@@ -1,63 +1,76 @@
-"""How the parameters and metrics of two revisions differ; either may be a commit, an experiment, or the workspace."""
+"""How two sides differ: parameters and metrics, and what else is asked for.
+
+Either side may be a commit, an experiment, an attempt that failed, or the workspace.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from offbranch.base.errors import OffbranchError
-from offbranch.experiments.diff_record import Change, Changes, ExperimentDiff
-from offbranch.experiments.refs import resolve_any
-from offbranch.experiments.revision import RevisionData, read_directory
+from offbranch.base.plugins import load
+from offbranch.experiments.diff_record import Change, Changes, DiffOptions, ExperimentDiff
 from offbranch.experiments.revision_files import Entry
-from offbranch.experiments.revision_reader import RevisionReader
-from offbranch.git.objects import ObjectReader
+from offbranch.experiments.sides import WORKSPACE as WORKSPACE
+from offbranch.experiments.sides import Side, open_sides
 from offbranch.git.repository import GitRepo
 from offbranch.params.diff import diff_values
 from offbranch.params.lookup import MISSING, flatten
 from offbranch.project import Project
 
-WORKSPACE: Final = "workspace"
+# What a dependency or an output is compared by; the rest of its entry says how it is declared.
+_CONTENT: Final = ("hash", "size", "nfiles")
 
 
 def diff_experiments(
-    project: Project,
-    repo: GitRepo,
-    a: str | None,
-    b: str | None,
-    *,
-    all_values: bool = False,
-    param_deps: bool = False,
+    project: Project, repo: GitRepo, a: str | None, b: str | None, options: DiffOptions
 ) -> ExperimentDiff:
-    """Compares two revisions.
+    """Compares two sides.
 
     Args:
         project: Whose workspace it is.
         repo: Where commits are.
         a: The old one; None for HEAD.
         b: The new one; None for the workspace.
-        all_values: Lists what is the same, too.
-        param_deps: Only parameters that a stage depends on.
+        options: What of them.
 
     Raises:
         NotFoundError: One of them does not exist.
         OffbranchError: The pipelines of one cannot be understood.
     """
     names = (a or "HEAD", b or WORKSPACE)
-    with ObjectReader(repo) as objects:
-        reader = RevisionReader(objects, project.prefix, project.cache)
-        old, new = (_read(project, repo, reader, name, param_deps) for name in names)
-    return ExperimentDiff(
-        old_name=names[0],
-        new_name=names[1],
-        metrics=diff_entries(old.metrics, new.metrics, all_values=all_values),
-        params=diff_entries(old.params, new.params, all_values=all_values),
-    )
+    all_values = options.all_values
+    with open_sides(project, repo, names, param_deps=options.param_deps) as (old, new):
+        return ExperimentDiff(
+            old_name=names[0],
+            new_name=names[1],
+            metrics=diff_entries(old.data.metrics, new.data.metrics, all_values=all_values),
+            params=diff_entries(old.data.params, new.data.params, all_values=all_values),
+            deps=_diff_content(old.data.deps, new.data.deps, all_values) if options.deps else None,
+            outs=_diff_content(old.data.outs, new.data.outs, all_values) if options.outs else None,
+            environment=_diff_environment(project, old, new, all_values) if options.environment else None,
+            code=load("offbranch.experiments.code_diff:diff_code")(
+                project, repo, old, new, color=options.color, stat_width=options.stat_width
+            )
+            if options.code
+            else None,
+        )
 
 
 def diff_entries(old: Mapping[str, Entry], new: Mapping[str, Entry], *, all_values: bool) -> Changes:
     """Compares the files of two revisions; one that cannot be read counts as empty."""
+    return diff_groups(
+        {path: _data(entry) for path, entry in old.items()},
+        {path: _data(entry) for path, entry in new.items()},
+        all_values=all_values,
+    )
+
+
+def diff_groups(
+    old: Mapping[str, Mapping[str, Any]], new: Mapping[str, Mapping[str, Any]], *, all_values: bool
+) -> Changes:
+    """Compares nested values group by group."""
     found = {}
     for path in dict.fromkeys((*old, *new)):
-        before, after = _data(old.get(path)), _data(new.get(path))
+        before, after = old.get(path, {}), new.get(path, {})
         changes = {
             each.key: Change(old=_shown(each.old), new=_shown(each.new), difference=each.difference)
             for each in diff_values(before, after)
@@ -70,16 +83,35 @@ def diff_entries(old: Mapping[str, Entry], new: Mapping[str, Entry], *, all_valu
     return found
 
 
-def _read(project: Project, repo: GitRepo, reader: RevisionReader, name: str, param_deps: bool) -> RevisionData:
-    if name == WORKSPACE:
-        return read_directory(
-            project.reader, ignores=project.ignore.ignores, cache=project.cache, param_deps=param_deps
-        )
-    commit = resolve_any(repo, name)
-    data = reader.read((commit,), param_deps=param_deps)[commit]
-    if isinstance(data, OffbranchError):
-        raise data
-    return data
+def content_of(entries: Mapping[str, Entry]) -> dict[str, dict[str, Any]]:
+    """Returns what is recorded of the content of dependencies or outputs, by path."""
+    found = {path: {key: entry.get(key) for key in _CONTENT} for path, entry in entries.items()}
+    return {path: {key: value for key, value in values.items() if value is not None} for path, values in found.items()}
+
+
+def _diff_content(old: Mapping[str, Entry], new: Mapping[str, Entry], all_values: bool) -> Changes:
+    return diff_groups(content_of(old), content_of(new), all_values=all_values)
+
+
+def _diff_environment(project: Project, old: Side, new: Side, all_values: bool) -> Changes:
+    module = load("offbranch.experiments.environment")
+    before, after = module.environments_of(project, (old, new))
+    found = {}
+    for group in dict.fromkeys((*before, *after)):
+        if all_values or group not in module.NOTED or (group in before and group in after):
+            names = _diff_names(before.get(group, {}), after.get(group, {}), all_values)
+            if names:
+                found[group] = names
+    return found
+
+
+def _diff_names(old: Mapping[str, Any], new: Mapping[str, Any], all_values: bool) -> dict[str, Change]:
+    # Names of packages and stages have dots of their own: they are no nested values.
+    return {
+        name: Change(old=old.get(name), new=new.get(name), difference=None)
+        for name in sorted({*old, *new})
+        if all_values or old.get(name) != new.get(name)
+    }
 
 
 def _data(entry: Entry | None) -> Mapping[str, Any]:

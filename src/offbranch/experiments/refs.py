@@ -21,6 +21,8 @@ APPLY_STASH: Final = "refs/exps/apply/stash"
 ATTEMPTS: Final = "refs/ob/attempts/"
 LABELS: Final = "refs/ob/labels/"
 TASKS: Final = "refs/ob/tasks/"
+# As Git has it.
+_SHORTEST_ID = 4
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -108,18 +110,33 @@ def find_experiment(repo: GitRepo, name: str) -> Experiment | None:
 
 
 def resolve_experiment(repo: GitRepo, name: str) -> Experiment:
-    """Returns the experiment with a name or full ref.
+    """Returns the experiment with a name or full ref, or else with a commit id, which may be abbreviated.
 
     Raises:
-        NotFoundError: There is none; near names are offered.
+        NotFoundError: There is none, or several; near names are offered.
     """
-    found = find_experiment(repo, name)
+    found = find_experiment(repo, name) or _find_by_commit(repo, name)
     if found is None:
         names = [experiment.name for experiment in list_experiments(repo)]
         raise NotFoundError(
             f"there is no experiment '{name}'", hint=did_you_mean(name, names) or "ob exp list -A shows all experiments"
         )
     return found
+
+
+def is_abbreviation(text: str, commit: str) -> bool:
+    """Tells whether a text is a commit id or the beginning of it."""
+    return len(text) >= _SHORTEST_ID and commit.startswith(text)
+
+
+def _find_by_commit(repo: GitRepo, text: str) -> Experiment | None:
+    found = [experiment for experiment in list_experiments(repo) if is_abbreviation(text, experiment.commit)]
+    if len(found) > 1:
+        raise NotFoundError(
+            f"'{text}' is ambiguous: the experiments {' and '.join(each.name for each in found[:5])} have such a commit",
+            hint=f"give the full ref, e.g. {found[0].ref}",
+        )
+    return found[0] if found else None
 
 
 def resolve_any(repo: GitRepo, text: str) -> CommitId:

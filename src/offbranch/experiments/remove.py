@@ -7,9 +7,9 @@ from offbranch.base.records import record
 from offbranch.experiments.attempts import forget_attempts, list_attempts
 from offbranch.experiments.experiment import Attempt, AttemptState, Experiment
 from offbranch.experiments.labels import removed_labels
-from offbranch.experiments.refs import EXEC_APPLY, list_experiments
+from offbranch.experiments.refs import EXEC_APPLY, is_abbreviation, list_experiments
 from offbranch.git.objects import CommitId
-from offbranch.git.refs import ANY, RefUpdate, commit_history, list_refs, resolve_revision, update_refs
+from offbranch.git.refs import ANY, RefUpdate, commit_history, list_refs, resolve_revision
 from offbranch.git.repository import GitRepo, head_commit
 from offbranch.project import Project
 
@@ -63,8 +63,7 @@ def remove_experiments(project: Project, repo: GitRepo, removal: Removal) -> Rem
     updates = [RefUpdate(ref=experiment.ref, new=None, old=experiment.commit) for experiment in planned.experiments]
     updates += [RefUpdate(ref=ref, new=None, old=ANY) for ref, commit in list_refs(repo, EXEC_APPLY) if commit in gone]
     updates += removed_labels(repo, planned.experiments)
-    update_refs(repo, updates)
-    forget_attempts(repo, project.root, planned.attempts)
+    forget_attempts(repo, project.root, planned.attempts, *updates)
     return planned
 
 
@@ -100,7 +99,8 @@ def _named(
     unknown = []
     head = head_commit(repo)
     for name in names:
-        found = [e for e in experiments if name in (e.name, e.ref) or _is_prefix(name, e.commit)]
+        found = [e for e in experiments if name in (e.name, e.ref)]
+        found = found or [e for e in experiments if is_abbreviation(name, e.commit)]
         at_head = [e for e in found if e.baseline == head]
         if len(found) > 1 and len(at_head) != 1:
             where = ", ".join(e.baseline[:7] for e in found)
@@ -109,7 +109,7 @@ def _named(
                 hint=f"give the full ref, e.g. {found[0].ref}",
             )
         found = at_head if len(found) > 1 else found
-        failed = [a for a in ended if name in (a.name, a.id) or (a.commit and _is_prefix(name, a.commit))]
+        failed = [a for a in ended if name in (a.name, a.id) or (a.commit and is_abbreviation(name, a.commit))]
         if not found and not failed:
             unknown.append(name)
         chosen.update((e.ref, e) for e in found)
@@ -121,10 +121,6 @@ def _named(
             hint=did_you_mean(unknown[0], known) or "ob exp list -A shows all experiments",
         )
     return tuple(chosen.values()), tuple(attempts.values())
-
-
-def _is_prefix(text: str, commit: str) -> bool:
-    return len(text) >= 4 and commit.startswith(text)
 
 
 def _baselines(repo: GitRepo, removal: Removal) -> frozenset[CommitId]:

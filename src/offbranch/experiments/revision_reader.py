@@ -47,7 +47,7 @@ class RevisionReader:
         for start in range(0, len(commits), _BATCH):
             part = commits[start : start + _BATCH]
             trees = {commit.id: commit.tree for commit in self._objects.commits(part)}
-            wanted = {commit: self._wanted(tree) for commit, tree in trees.items()}
+            wanted = {commit: self.wanted(tree) for commit, tree in trees.items()}
             self._prefetch((trees[commit], each) for commit, each in wanted.items() if isinstance(each, Wanted))
             for commit, each in wanted.items():
                 found[commit] = self._read(trees[commit], each, param_deps)
@@ -61,11 +61,11 @@ class RevisionReader:
         that only dvc.lock and the cache know: what dvc.lock says of a stage that failed is from its last success.
         """
         own, old = self._objects.commits((commit, baseline))
-        wanted = self._wanted(own.tree)
+        wanted = self.wanted(own.tree)
         data = self._read(own.tree, wanted, False)
         if not isinstance(wanted, Wanted) or not isinstance(data, RevisionData):
             return data
-        before = self._wanted(old.tree)
+        before = self.wanted(old.tree)
         stale = self._metric_ids(old.tree, before) if isinstance(before, Wanted) else {}
         now = self._metric_ids(own.tree, wanted)
         kept = {path: entry for path, entry in data.metrics.items() if now.get(path) not in (None, stale.get(path))}
@@ -79,7 +79,8 @@ class RevisionReader:
         except OffbranchError as error:
             return error
 
-    def _wanted(self, tree: TreeId) -> Wanted | OffbranchError:
+    def wanted(self, tree: TreeId) -> Wanted | OffbranchError:
+        """Returns what the pipelines of a commit name, or why they cannot be understood."""
         try:
             return self._pipelines.wanted(tree)
         except OffbranchError as error:  # a tree is missing in this clone

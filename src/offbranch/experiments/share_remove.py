@@ -67,8 +67,10 @@ def remove_there(
     return _remove(repo, remote, chosen, there, talk)
 
 
-def rename_there(repo: GitRepo, remote: GitRemote, old: str, new: str, talk: Talk, *, force: bool) -> Experiment | None:
-    """Renames an experiment at a Git remote; see `api.share.rename`. Returns None if there is none of the old name.
+def rename_there(
+    repo: GitRepo, remote: GitRemote, old: str, new: str, talk: Talk, *, force: bool, dry: bool = False
+) -> Experiment | None:
+    """Renames an experiment at a Git remote; see `api.share_there.rename`. Returns None if there is none of the old name.
 
     Raises:
         ConflictError: The new name is taken for this baseline and not to be replaced.
@@ -89,8 +91,9 @@ def rename_there(repo: GitRepo, remote: GitRemote, old: str, new: str, talk: Tal
             f"an experiment '{new}' exists already for this baseline at {remote.text}",
             hint="-f replaces it; or choose another name",
         )
-    fetch_refs(repo, remote, _refs_of(experiment, there), talk)  # Git can only push what is here
-    _push_renamed(repo, remote, experiment, new, there, talk)
+    if not dry:
+        fetch_refs(repo, remote, _refs_of(experiment, there), talk)  # Git can only push what is here
+        _push_renamed(repo, remote, experiment, new, there, talk)
     return Experiment(name=new, baseline=experiment.baseline, commit=experiment.commit, ref=ref)
 
 

@@ -20,6 +20,7 @@ from offbranch.experiments.events import ExperimentStarted
 from offbranch.experiments.experiment import ExperimentSpec, Where
 from offbranch.experiments.preview import look_ahead
 from offbranch.experiments.run import RunOptions, write_parameter_files
+from offbranch.experiments.run_environment import note_environment
 from offbranch.experiments.underway import (
     Launch,
     Ran,
@@ -78,6 +79,7 @@ def prepare_temporary(
     files = files_of_stages(ahead.pipelines, ahead.pipelines.stages)
     tree = with_changed_data(project, repo, ahead.pipelines, snapshot_of(project, repo, (*files, *ahead.written)))
     attempt = begin_attempt(repo, project.root, new_attempt(project, spec, launch, Where.TEMPORARY), tree)
+    note_environment(project.root, attempt.id, project.environment.all)
     under = Underway(project=project, repo=repo, spec=spec, launch=launch, attempt=attempt)
     return Prepared(under=under, tree=tree, written=ahead.written, copy_paths=copy_paths)
 

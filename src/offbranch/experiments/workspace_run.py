@@ -17,6 +17,7 @@ from offbranch.experiments.preview import look_ahead
 from offbranch.experiments.refs import EXEC_HEAD
 from offbranch.experiments.restore import read_files, restore_files, restore_outputs
 from offbranch.experiments.run import Outcome, RunOptions, write_parameter_files
+from offbranch.experiments.run_environment import note_environment
 from offbranch.experiments.underway import (
     Launch,
     Ran,
@@ -64,6 +65,7 @@ def run_workspace(project: Project, repo: GitRepo, spec: ExperimentSpec, options
     under = Underway(project=project, repo=repo, spec=spec, launch=launch, attempt=attempt, drop=(EXEC_HEAD,))
     # The record comes before the first change, so that whoever finds it after a kill can undo that change.
     write_record(project.root, attempt)
+    note_environment(project.root, attempt.id, project.environment.all)
     outcome: Outcome | None = None
     try:
         write_parameter_files(project, written)

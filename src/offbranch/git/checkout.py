@@ -14,7 +14,7 @@ from offbranch.base.paths import GitPath, join
 from offbranch.base.records import record
 from offbranch.git.ids import TreeId
 from offbranch.git.index import private_index, put_entries
-from offbranch.git.objects import MODE_LINK, MODE_SUBMODULE, TreeChange, diff_trees
+from offbranch.git.objects import MODE_EXECUTABLE, MODE_LINK, MODE_SUBMODULE, TreeChange, diff_trees
 from offbranch.git.repository import GitRepo, repo_git
 
 _ATTRIBUTES = ".gitattributes"
@@ -26,7 +26,7 @@ class TreeCheckout:
     """What has to be done to go from one tree to another.
 
     Attributes:
-        changes: The files to write or remove, in path order.
+        changes: The files to write or remove, in path order; not those that untracked files on disk equal already.
         blocked: Paths of `changes` where something lies that is not in the tree we come from.
         submodules: Submodules that differ; they are left alone.
     """
@@ -50,10 +50,10 @@ def plan_tree_checkout(repo: GitRepo, from_tree: TreeId, to_tree: TreeId) -> Tre
     changes = tuple(c for c in differences if MODE_SUBMODULE not in (c.old_mode, c.new_mode))
     leaving = frozenset(c.path for c in changes if c.status in "DT")
     in_the_way = [c for c in changes if c.status != "D" and _is_in_the_way(repo, c, leaving)]
+    blocked = tuple(c.path for c in _less_the_equal(repo, in_the_way))
+    there = {c.path for c in in_the_way if _has_mode(repo, c)}.difference(blocked)
     return TreeCheckout(
-        changes=changes,
-        blocked=tuple(c.path for c in _less_the_equal(repo, in_the_way)),
-        submodules=submodules,
+        changes=tuple(c for c in changes if c.path not in there), blocked=blocked, submodules=submodules
     )
 
 
@@ -69,13 +69,7 @@ def apply_tree_checkout(repo: GitRepo, plan: TreeCheckout, *, overwrite: bool = 
         ConflictError: Something is in the way; nothing has been written.
         GitError: A path is not allowed (nothing has been written), a file cannot be written, or a filter fails.
     """
-    stubborn = [p for p in plan.blocked if not overwrite or _is_directory(repo, p) or _link_above(repo, p, ())]
-    if stubborn:
-        more = f" and {len(stubborn) - 1} more" if len(stubborn) > 1 else ""
-        raise ConflictError(
-            f"cannot write '{stubborn[0]}'{more}: something Git does not track is in the way",
-            hint=f"move it away: mv '{stubborn[0]}' somewhere else",
-        )
+    refuse_stubborn(stubborn_paths(repo, plan) if overwrite else plan.blocked)
     with private_index(repo) as (index, _):
         # First, because here Git refuses every path that leads out of the work tree or into `.git`.
         put_entries(repo, index, {c.path: (c.new_mode, c.new_id) for c in plan.changes if c.status != "D"})
@@ -86,6 +80,25 @@ def apply_tree_checkout(repo: GitRepo, plan: TreeCheckout, *, overwrite: bool = 
             lines = b"".join(os.fsencode(path) + b"\0" for path in attributes)
             repo_git(repo, *_CHECKOUT, "-z", "--stdin", input=lines, index=index)
         repo_git(repo, *_CHECKOUT, "--all", index=index)
+
+
+def stubborn_paths(repo: GitRepo, plan: TreeCheckout) -> tuple[GitPath, ...]:
+    """Returns where something is in the way that is never replaced: a directory, or a file or link instead of one."""
+    return tuple(path for path in plan.blocked if _is_directory(repo, path) or _link_above(repo, path, ()))
+
+
+def refuse_stubborn(paths: Sequence[GitPath]) -> None:
+    """Makes sure that nothing is in the way.
+
+    Raises:
+        ConflictError: Something is.
+    """
+    if paths:
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        raise ConflictError(
+            f"cannot write '{paths[0]}'{more}: something Git does not track is in the way",
+            hint=f"move it away: mv '{paths[0]}' somewhere else",
+        )
 
 
 def _make_room(repo: GitRepo, plan: TreeCheckout) -> None:
@@ -159,6 +172,14 @@ def _less_the_equal(repo: GitRepo, changes: Sequence[TreeChange]) -> list[TreeCh
     ids = repo_git(repo, "hash-object", "--stdin-paths", input=paths).decode().split()
     equal = {c.path for c, name in zip(plain, ids, strict=True) if c.new_id == name}
     return [c for c in changes if c.path not in equal]
+
+
+def _has_mode(repo: GitRepo, change: TreeChange) -> bool:
+    try:
+        mode = os.lstat(join(repo.root, change.path)).st_mode
+    except OSError:
+        return False
+    return stat.S_ISREG(mode) and bool(mode & stat.S_IXUSR) is (change.new_mode == MODE_EXECUTABLE)
 
 
 def _can_be_hashed(repo: GitRepo, path: GitPath) -> bool:

@@ -169,6 +169,17 @@ def write_blob(repo: GitRepo, content: bytes) -> BlobId:
     return BlobId(repo_git(repo, "hash-object", "-w", "--stdin", input=content).decode().strip())
 
 
+def write_tree(repo: GitRepo, entries: Mapping[GitPath, tuple[int, BlobId]]) -> TreeId:
+    """Stores a tree of some files: path to (mode, blob).
+
+    Raises:
+        GitError: A path is not allowed in a tree.
+    """
+    with private_index(repo) as (index, _):
+        put_entries(repo, index, {path: (mode, ObjectName(blob)) for path, (mode, blob) in entries.items()})
+        return TreeId(repo_git(repo, "write-tree", index=index).decode().strip())
+
+
 def write_tree_with(repo: GitRepo, base: TreeId, changes: Mapping[GitPath, tuple[int, BlobId] | None]) -> TreeId:
     """Stores a tree that equals another but for some paths.
 

@@ -1,30 +1,79 @@
-"""An `ExperimentDiff` as text, Markdown or JSON."""
+"""An `ExperimentDiff` as text, Markdown or JSON.
 
-from collections.abc import Iterator
+Of parameters and metrics exactly as DVC prints it; sections that were asked for beyond these follow.
+"""
+
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from offbranch.experiments.diff_record import Change, Changes, ExperimentDiff
+from offbranch.experiments.diff_record import Change, Changes, CodeDiff, CodeFile, ExperimentDiff
 from offbranch.views.cells import DEFAULT_PRECISION, value_text
 from offbranch.views.markdown import grid
 
 _NOT_SUPPORTED = "diff not supported"
 _DIGITS_OF_DIFFERENCE = 12
+_STATUS: Mapping[str, str] = {"A": "added", "M": "modified", "D": "deleted", "T": "type changed"}
 
 
 def render_diff_text(diff: ExperimentDiff, *, no_path: bool = False, precision: int | None = None) -> str:
-    """Returns aligned tables of the metrics and of the parameters that differ; empty when nothing does."""
+    """Returns aligned tables of what differs, then the code; empty when nothing does."""
     tables = ["\n".join(_aligned(rows)) + "\n" for rows in _tables(diff, no_path, precision)]
-    return "\n".join(tables)
+    return "\n".join([*tables, *_code_parts(diff.code)])
 
 
 def render_diff_markdown(diff: ExperimentDiff, *, no_path: bool = False, precision: int | None = None) -> str:
     """Returns the same tables in Markdown, each followed by an empty line."""
-    return "".join(grid(rows[0], rows[1:]) for rows in _tables(diff, no_path, precision))
+    tables = "".join(grid(rows[0], rows[1:]) for rows in _tables(diff, no_path, precision))
+    parts = list(_code_parts(diff.code))
+    fence = _fence(parts)
+    return tables + "".join(f"{fence}diff\n{part}{fence}\n\n" for part in parts)
 
 
 def diff_to_json(diff: ExperimentDiff) -> dict[str, Any]:
-    """Returns `exp diff --json`: file -> name -> old, new and, for numbers, diff."""
-    return {"metrics": _changes_to_json(diff.metrics), "params": _changes_to_json(diff.params)}
+    """Returns `exp diff --json`: file -> name -> old, new and, for numbers, diff; other sections if asked for."""
+    found: dict[str, Any] = {"metrics": _changes_to_json(diff.metrics), "params": _changes_to_json(diff.params)}
+    more = {"deps": diff.deps, "outs": diff.outs, "env": diff.environment}
+    found |= {name: _changes_to_json(changes) for name, changes in more.items() if changes is not None}
+    if diff.code is not None:
+        found["code"] = {"files": _files_to_json(diff.code), "patch": diff.code.patch}
+    return found
+
+
+def _files_to_json(code: CodeDiff) -> dict[str, Any]:
+    names = ("added", "deleted")
+    return {
+        file.path: {
+            "status": _STATUS.get(file.status, file.status),
+            **{name: getattr(file, name) for name in names if getattr(file, name) is not None},
+            "code": file.is_code,
+        }
+        for file in code.files
+    }
+
+
+def _code_parts(code: CodeDiff | None) -> Iterator[str]:
+    """Yields the patch, then a line for each file that it leaves out."""
+    if code is None or not code.files:
+        return
+    if code.patch:
+        yield code.patch
+    left_out = [file for file in code.files if not file.is_code]
+    if left_out and not code.is_summary:
+        yield "".join(f"{_summary(file)}\n" for file in left_out)
+
+
+def _summary(file: CodeFile) -> str:
+    what = _STATUS.get(file.status, file.status)
+    lines = "binary" if file.added is None else f"+{file.added} -{file.deleted}"
+    return f"{what}: {file.path} ({lines})"
+
+
+def _fence(parts: list[str]) -> str:
+    """Returns a fence that no line of the parts can end."""
+    fence = "```"
+    while any(fence in part for part in parts):
+        fence += "`"
+    return fence
 
 
 def _changes_to_json(changes: Changes) -> dict[str, Any]:
@@ -45,6 +94,12 @@ def _tables(diff: ExperimentDiff, no_path: bool, precision: int | None) -> Itera
             for path, names in changes.items():
                 rows += [[path, name, *_cells(change, limit)] for name, change in names.items()]
             yield [row[1:] if no_path else row for row in rows]
+    for title, more in (("Dependency", diff.deps), ("Output", diff.outs), ("Environment", diff.environment)):
+        if more:
+            rows = [["Path", title, diff.old_name, diff.new_name]]
+            for path, names in more.items():
+                rows += [[path, name, _text(each.old, None), _text(each.new, None)] for name, each in names.items()]
+            yield rows
 
 
 def _cells(change: Change, precision: int | None) -> Iterator[str]:

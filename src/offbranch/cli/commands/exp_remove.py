@@ -10,7 +10,7 @@ from offbranch.api.exp import remove
 from offbranch.base.errors import ExitCode, UsageError
 from offbranch.base.plugins import load
 from offbranch.cli.console import Console
-from offbranch.cli.options import add_json, add_revisions, refuse_later
+from offbranch.cli.options import add_dry_run, add_json, add_revisions, refuse_later
 from offbranch.cli.parser import Parser
 from offbranch.cli.sessions import session_of
 from offbranch.experiments.remove import Removal
@@ -19,7 +19,7 @@ EXAMPLES = (
     ("ob exp remove wide deep", "two experiments by name"),
     ("ob exp remove --rev main", "all that started from the tip of main"),
     ("ob exp remove -g origin -A --older-than 30d", "what is old at the Git remote 'origin'"),
-    ("ob exp remove best --keep --dry", "what would go, were only 'best' kept"),
+    ("ob exp remove best --keep --dry-run", "what would go, were only 'best' kept"),
 )
 
 
@@ -27,7 +27,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("experiments", nargs="*", metavar="experiment", help="name, commit, or id of a failed attempt")
     add_revisions(parser, "remove")
     parser.add_flag("--keep", help="keep what was chosen and remove all others of the repository")
-    parser.add_flag("--dry", "--dry-run", help="show what would be removed")
+    add_dry_run(parser, "show what would be removed")
     parser.add_flag("--queue", "--queued", help="remove what is queued (comes in a later version)")
     parser.add_argument("-g", "--git-remote", metavar="REMOTE", help="remove at this Git remote, in place of here")
     parser.add_argument(
@@ -57,6 +57,8 @@ def run(args: Namespace, console: Console) -> int:
     if not done.names:
         console.message("No experiments to remove.")
         return ExitCode.DONE
+    for experiment in done.experiments:
+        console.message(f"{experiment.name}: {experiment.commit}", level=1)
     quoted = [f"'{name}'" for name in done.names]
     names = quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
     console.message(f"{'Would remove' if args.dry else 'Removed'} experiments: {names}")

@@ -50,7 +50,8 @@ def run(args: Namespace, console: Console) -> int:
         include=tuple(map(RepoPath, args.include_untracked)),
         message=args.message,
     )
-    made = save(request, session_of(console))
+    with console.stdout_for_data(args.json):
+        made = save(request, session_of(console))
     if args.json:
         console.data(json.dumps({"ref": made.commit, "name": made.name, "rev": made.commit, "baseline": made.baseline}))
         return ExitCode.DONE
