@@ -9,6 +9,7 @@ from offbranch.api.running import open_runner
 from offbranch.api.session import Session, held, need_git, refuse_during_operation, working_directory
 from offbranch.base.errors import UsageError
 from offbranch.base.paths import AbsPath, RepoPath, absolute, relative_to
+from offbranch.base.plugins import load
 from offbranch.base.records import field, record, replace
 from offbranch.experiments.apply import Applied, apply_experiment
 from offbranch.experiments.branch import make_branch
@@ -26,7 +27,6 @@ from offbranch.experiments.underway import Launch
 from offbranch.experiments.workspace_run import run_workspace
 from offbranch.git.repository import GitRepo, head_commit
 from offbranch.params.overrides import parse_override
-from offbranch.params.sweep import trials
 from offbranch.pipeline.execute import ExecuteOptions
 from offbranch.pipeline.plan import Plan
 from offbranch.pipeline.select import SelectOptions
@@ -109,7 +109,7 @@ def run(
         repo, spec, options = _ready(request, session, project, rng or random.Random())
         if request.dry:
             return RunReport(experiment=None, plan=preview_run(project, spec, options), in_workspace=False)
-        launch = _launch(session, project, clock, descriptors)
+        launch = make_launch(session, project, clock, descriptors)
         ran = run_workspace(project, repo, spec, options, launch)
         remember_outputs(project, outputs_of(ran.outcome.result))
         return RunReport(experiment=ran.experiment, plan=None, in_workspace=True)
@@ -119,7 +119,7 @@ def _run_temporary(request: RunRequest, session: Session, rng: Chooser, clock: C
     """Holds the project only while it takes what it needs; meanwhile others may work, and run in copies of their own."""
     with held(session) as (project, _):
         repo, spec, options = _ready(request, session, project, rng)
-        launch = _launch(session, project, clock, ())
+        launch = make_launch(session, project, clock, ())
         copies = tuple(absolute(path, base=session.start) for path in request.copy_paths)
         prepared = prepare_temporary(project, repo, spec, options, launch, copy_paths=copies)
     ran = run_prepared(prepared, options)
@@ -132,13 +132,18 @@ def _ready(
     repo = need_git(project)
     refuse_during_operation(repo)
     _refuse_sweep(request)
-    _refuse_hydra(request, project)
+    refuse_hydra(request, project)
     spec = _make_spec(request, repo, rng)
     cwd = working_directory(project, session)
     return repo, spec, RunOptions(select=replace(request.select, cwd=cwd), execute=request.execute)
 
 
-def _launch(session: Session, project: Project, clock: Callable[[], float], descriptors: tuple[int, ...]) -> Launch:
+def make_launch(session: Session, project: Project, clock: Callable[[], float], descriptors: tuple[int, ...]) -> Launch:
+    """Returns what a run needs from outside.
+
+    Args:
+        descriptors: Of the locks that the commands of a run in the workspace inherit; none for one in a copy.
+    """
     held_root = project.root if descriptors else None
     return Launch(
         attempt_id=_attempt_id(clock()),
@@ -224,15 +229,17 @@ def _inside(project: Project, path: AbsPath) -> RepoPath:
 
 
 def _refuse_sweep(request: RunRequest) -> None:
-    count = len(trials([parse_override(text) for text in request.overrides]))
-    if count > 1:
-        raise UsageError(
-            f"these overrides make {count} trials, and a sweep can only be queued",
-            hint="run one value at a time: ob exp run -S KEY=VALUE",
-        )
+    parsed = [parse_override(text) for text in request.overrides]
+    if any(override.sweep is not None or override.glob is not None for override in parsed):
+        raise load("offbranch.api.sweep_refusal:refusal")(request, parsed)
 
 
-def _refuse_hydra(request: RunRequest, project: Project) -> None:
+def refuse_hydra(request: RunRequest, project: Project) -> None:
+    """Makes sure that the parameters need not be composed.
+
+    Raises:
+        UsageError: They do.
+    """
     if request.use_hydra and project.config.get_bool("hydra", "enabled"):
         raise UsageError(
             "this project composes its parameters with Hydra (hydra.enabled), which this version cannot do yet",

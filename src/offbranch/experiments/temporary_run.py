@@ -31,7 +31,8 @@ from offbranch.experiments.underway import (
     raise_if_failed,
 )
 from offbranch.git.ignore import untracked_files
-from offbranch.git.objects import TreeId
+from offbranch.git.objects import CommitId, TreeId
+from offbranch.git.refs import RefUpdate
 from offbranch.git.repository import GitRepo
 from offbranch.git.worktree import open_working_copy
 from offbranch.project import Project, open_project_at
@@ -73,13 +74,47 @@ def prepare_temporary(
         OffbranchError: Something is wrong with the input; nothing has been changed.
     """
     copy_paths = tuple(copy_paths)
-    _check_copies(project, copy_paths)
+    check_copies(project, copy_paths)
     ahead = look_ahead(project, spec, options)
     files = files_of_stages(ahead.pipelines, ahead.pipelines.stages)
     tree = with_changed_data(project, repo, ahead.pipelines, snapshot_of(project, repo, (*files, *ahead.written)))
     attempt = begin_attempt(repo, project.root, new_attempt(project, spec, launch, Where.TEMPORARY), tree)
     under = Underway(project=project, repo=repo, spec=spec, launch=launch, attempt=attempt)
     return Prepared(under=under, tree=tree, written=ahead.written, copy_paths=copy_paths)
+
+
+@record
+class QueuedFiles:
+    """A queued task, for its run: its files are all there, parameters included.
+
+    Attributes:
+        id: The task.
+        ref: Its ref.
+        commit: Its commit.
+        tree: Its files.
+        copy_paths: Paths of the workspace that the copy shall have too.
+    """
+
+    id: str
+    ref: str
+    commit: CommitId
+    tree: TreeId
+    copy_paths: tuple[AbsPath, ...] = ()
+
+
+def prepare_queued(
+    project: Project, repo: GitRepo, spec: ExperimentSpec, queued: QueuedFiles, launch: Launch
+) -> Prepared:
+    """Records the run of a queued task.
+
+    Raises:
+        ConflictError: The task is not there any more.
+    """
+    attempt = replace(new_attempt(project, spec, launch, Where.QUEUE), task_id=queued.id)
+    is_there = RefUpdate(ref=queued.ref, new=queued.commit, old=queued.commit)
+    attempt = begin_attempt(repo, project.root, attempt, queued.tree, is_there)
+    under = Underway(project=project, repo=repo, spec=spec, launch=launch, attempt=attempt, task=queued.ref)
+    return Prepared(under=under, tree=queued.tree, written={}, copy_paths=queued.copy_paths)
 
 
 def run_prepared(prepared: Prepared, options: RunOptions) -> Ran:
@@ -101,6 +136,7 @@ def run_prepared(prepared: Prepared, options: RunOptions) -> Ran:
             try:
                 # Where its metrics appear, for whoever looks at it while it runs.
                 write_record(project.root, replace(under.attempt, root=place.root))
+                check_copies(project, prepared.copy_paths)
                 _copy_paths(project, place, prepared.copy_paths)
                 write_parameter_files(place, prepared.written)
                 outcome = carry_out_in(place, under, options, keep_open=(copy.lock.descriptor,))
@@ -137,7 +173,12 @@ def _open_copy(project: Project, root: AbsPath) -> Project:
     return open_project_at(root, project.environment, cache_dir=project.cache.root)
 
 
-def _check_copies(project: Project, paths: Iterable[AbsPath]) -> None:
+def check_copies(project: Project, paths: Iterable[AbsPath]) -> None:
+    """Makes sure that paths which a copy shall have are there, and in the project.
+
+    Raises:
+        OffbranchError: One is not.
+    """
     for path in paths:
         if not os.path.lexists(path):
             raise NotFoundError(f"cannot copy '{path}': it does not exist", hint="give a path of the workspace to -C")
