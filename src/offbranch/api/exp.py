@@ -4,6 +4,7 @@ import os
 import random
 import time
 from collections.abc import Callable
+from typing import Final
 
 from offbranch.api.running import open_runner
 from offbranch.api.session import Session, held, need_git, refuse_during_operation, working_directory
@@ -31,6 +32,8 @@ from offbranch.pipeline.execute import ExecuteOptions
 from offbranch.pipeline.plan import Plan
 from offbranch.pipeline.select import SelectOptions
 from offbranch.project import Project
+
+TASK_REVISION: Final = "offbranch.queue.store:revision_of"
 
 
 @record
@@ -172,7 +175,7 @@ def apply(name: str, session: Session, *, strict_baseline: bool | None = None) -
     """Makes the workspace equal to an experiment; HEAD and index stay.
 
     Args:
-        name: Name, commit id, or id of a failed attempt.
+        name: Name, commit id, or id of a failed attempt or a queued task.
         session: Where.
         strict_baseline: Refuses an experiment of another baseline; by default as configured (`exp.strict_baseline`).
 
@@ -186,7 +189,9 @@ def apply(name: str, session: Session, *, strict_baseline: bool | None = None) -
     with held(session) as (project, _):
         repo = need_git(project)
         strict = project.config.get_bool("exp", "strict_baseline") if strict_baseline is None else strict_baseline
-        return apply_experiment(project, repo, name, session.reporter, strict_baseline=strict)
+        revision = load(TASK_REVISION)(repo, project.root, name)
+        done = apply_experiment(project, repo, revision, session.reporter, strict_baseline=strict)
+        return replace(done, name=name)
 
 
 def branch(name: str, session: Session, *, branch_name: str | None = None) -> str:
@@ -212,13 +217,18 @@ def rename(old: str, new: str, session: Session, *, force: bool = False) -> Expe
 
 
 def remove(removal: Removal, session: Session) -> Removed:
-    """Removes experiments, and attempts that failed; all names are checked before anything is removed.
+    """Removes experiments, attempts that failed, and queued tasks; all names are checked before anything is removed.
 
     Raises:
         NotFoundError: A name is not known; nothing has been removed.
+        ConflictError: A task is running; likewise.
     """
     with held(session) as (project, _):
-        return remove_experiments(project, need_git(project), removal)
+        repo = need_git(project)
+        if removal.names or removal.queue:
+            removed: Removed = load("offbranch.queue.remove:remove_with_tasks")(project, repo, removal)
+            return removed
+        return remove_experiments(project, repo, removal)
 
 
 def _inside(project: Project, path: AbsPath) -> RepoPath:

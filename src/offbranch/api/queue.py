@@ -101,9 +101,7 @@ def submit(
         refuse_during_operation(repo)
         refuse_hydra(request, project)
         wish = _wish(request, session, project, clock())
-        names = choose_names(
-            project, repo, wish.spec, grid.n_trials, rng or random.Random(), numbered=grid.is_sweep
-        )
+        names = choose_names(project, repo, wish.spec, grid.n_trials, rng or random.Random(), numbered=grid.is_sweep)
         if grid.is_sweep:
             session.reporter.emit(SweepPlanned(grid=grid))
         planned = plan_submission(project, wish, names, trials(swept), session.reporter)

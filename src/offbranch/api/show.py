@@ -22,6 +22,7 @@ PARTS: Final = {
     "collect": "offbranch.views.collect:collect_states",
     "select": "offbranch.views.select:select",
     "diff": "offbranch.experiments.diff:diff_experiments",
+    "task": "offbranch.queue.store:revision_of",
 }
 
 
@@ -81,8 +82,8 @@ def exp_diff(
     """Compares the parameters and metrics of two revisions: HEAD (`a`) and the workspace (`b`) unless given.
 
     Args:
-        a: Git revision or experiment; the old values.
-        b: Git revision, experiment, or `workspace`; the new ones.
+        a: Git revision, experiment or queued task; the old values.
+        b: Git revision, experiment, queued task, or `workspace`; the new ones.
         all_values: Lists what is the same, too.
         param_deps: Only parameters that a stage depends on.
         start: A directory of the project.
@@ -92,9 +93,9 @@ def exp_diff(
         NotFoundError: A revision does not exist.
     """
     project = open_project(start, environment)
-    found: ExperimentDiff = load(PARTS["diff"])(
-        project, _need_git(project), a, b, all_values=all_values, param_deps=param_deps
-    )
+    repo = _need_git(project)
+    a, b = (rev and load(PARTS["task"])(repo, project.root, rev) for rev in (a, b))
+    found: ExperimentDiff = load(PARTS["diff"])(project, repo, a, b, all_values=all_values, param_deps=param_deps)
     return found
 
 

@@ -57,7 +57,9 @@ def lines_of(event: Event, level: int) -> Iterator[Line]:
                 "ob exp show",
             )
         case SweepPlanned():
-            yield Line(f"{'1 trial' if event.grid.n_trials == 1 else f'{event.grid.n_trials} trials'}: {_made_of(event.grid)}")
+            yield Line(
+                f"{'1 trial' if event.grid.n_trials == 1 else f'{event.grid.n_trials} trials'}: {_made_of(event.grid)}"
+            )
         case TaskFailed():
             yield Line(f"error: '{event.name}' failed: {event.cause}", style=Style.BAD, is_warning=True)
             if event.hint:

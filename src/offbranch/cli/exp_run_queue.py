@@ -87,7 +87,9 @@ def _say_ends(ends: Sequence[TaskEnd], console: Console) -> None:
         console.message(f"\nRan experiment(s): {console.paint(', '.join(made), Style.BOLD, console.messages)}")
         console.message("To apply the results of an experiment to your workspace run:\n\n\tob exp apply <exp>\n")
     if failed:
-        console.warn(f"failed: {_quoted(failed)}", "ob exp show tells why; 'ob exp apply NAME' brings back what they left")
+        console.warn(
+            f"failed: {_quoted(failed)}", "ob exp show tells why; 'ob exp apply NAME' brings back what they left"
+        )
 
 
 def _quoted(names: Sequence[str]) -> str:

@@ -35,7 +35,7 @@ OPTIONS: Mapping[str, str] = {
     "dag": "--dot --mermaid --md --collapse-foreach-matrix --full --outs --json --quiet --verbose --help",
     "freeze": "--quiet --verbose --help",
     "unfreeze": "--quiet --verbose --help",
-    "exp run": "-n= --name= -S= --set-param= --temp -C= --copy-paths= -m= --message= --force --interactive --single-item --pipeline --all-pipelines --recursive --downstream --force-downstream --pull --allow-missing --dry --keep-going --ignore-errors --stage-jobs= --no-hydra --queue --run-all -j= --jobs= --json --quiet --verbose --help",
+    "exp run": "-n= --name= -S= --set-param= --temp -C= --copy-paths= -m= --message= --force --interactive --single-item --pipeline --all-pipelines --recursive --downstream --force-downstream --pull --allow-missing --dry --keep-going --ignore-errors --stage-jobs= --no-hydra --queue --run-all -j= --jobs= --max-trials= --json --quiet --verbose --help",
     "exp show": "--all-commits --all --rev= -n= --num= --all-branches --all-tags --no-pager --only-changed --drop= --keep= --include-params= --include-metrics= --param-deps --sort-by= --sort-order= --sha --hide-failed --hide-queued --hide-workspace --queued --json --csv --md --precision= --force --quiet --verbose --help",
     "exp list": "--all-commits --all --rev= -n= --num= --name-only --names-only --sha-only --shas-only --json --quiet --verbose --help",
     "exp diff": "--all --param-deps --json --md --no-path --precision= --quiet --verbose --help",

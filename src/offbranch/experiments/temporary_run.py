@@ -10,7 +10,16 @@ from collections.abc import Iterable, Mapping
 from offbranch.base.errors import NotFoundError, OffbranchError
 from offbranch.base.events import Warned
 from offbranch.base.files import atomic_write, read_if_there
-from offbranch.base.paths import DVC_DIR, LOCAL_CONFIG_FILE, OB_DIR, AbsPath, RepoPath, join, relative_to
+from offbranch.base.paths import (
+    DVC_DIR,
+    LOCAL_CONFIG_FILE,
+    OB_DIR,
+    AbsPath,
+    RepoPath,
+    is_same_or_inside,
+    join,
+    relative_to,
+)
 from offbranch.base.plugins import load as load_by_name
 from offbranch.base.records import record, replace
 from offbranch.experiments.attempts import begin_attempt, write_record
@@ -19,7 +28,7 @@ from offbranch.experiments.data_changes import with_changed_data
 from offbranch.experiments.events import ExperimentStarted
 from offbranch.experiments.experiment import ExperimentSpec, Where
 from offbranch.experiments.preview import look_ahead
-from offbranch.experiments.run import RunOptions, write_parameter_files
+from offbranch.experiments.run import Outcome, RunOptions, write_parameter_files
 from offbranch.experiments.underway import (
     Launch,
     Ran,
@@ -30,6 +39,7 @@ from offbranch.experiments.underway import (
     new_attempt,
     raise_if_failed,
 )
+from offbranch.experiments.workbench import in_git
 from offbranch.git.ignore import untracked_files
 from offbranch.git.objects import CommitId, TreeId
 from offbranch.git.refs import RefUpdate
@@ -141,7 +151,7 @@ def run_prepared(prepared: Prepared, options: RunOptions) -> Ran:
                 write_parameter_files(place, prepared.written)
                 outcome = carry_out_in(place, under, options, keep_open=(copy.lock.descriptor,))
                 raise_if_failed(outcome, options)
-                _warn_of_untracked(copy.repo, under.launch)
+                _warn_of_untracked(place, copy.repo, outcome, under.launch)
                 experiment = conclude(under, place, outcome)
             except BaseException as error:
                 give_up(under, place, outcome, error, restore=_nothing)
@@ -194,8 +204,11 @@ def _copy_paths(project: Project, place: Project, paths: Iterable[AbsPath]) -> N
         load_by_name("offbranch.storage.copying:copy_tree")(path, target)
 
 
-def _warn_of_untracked(repo: GitRepo, launch: Launch) -> None:
-    left = untracked_files(repo, ())
+def _warn_of_untracked(place: Project, repo: GitRepo, outcome: Outcome, launch: Launch) -> None:
+    results = outcome.result.stages
+    files = files_of_stages(outcome.pipelines, (result.stage for result in results))
+    taken = [in_git(place, path) for path in (*files, *(path for result in results for path in result.touched))]
+    left = [path for path in untracked_files(repo, ()) if not any(is_same_or_inside(path, each) for each in taken)]
     if left:
         names = ", ".join(f"'{path}'" for path in left[:5]) + (f" and {len(left) - 5} more" if len(left) > 5 else "")
         launch.reporter.emit(

@@ -13,9 +13,10 @@ from offbranch.base.files import remove_file
 from offbranch.base.paths import AbsPath, GitPath
 from offbranch.base.plugins import load
 from offbranch.base.records import record
-from offbranch.git.command import Finished, finish_git, git_error
+from offbranch.git.command import finish_git, git_error
 from offbranch.git.ids import BlobId, CommitId, TreeId
 from offbranch.git.repository import GitRepo, repo_env, repo_git
+from offbranch.git.spawn import Finished
 
 # A name that fast-import needs for a branch; it is reset before the end, so that no such ref comes to be.
 _BRANCH = b"refs/ob/not-a-ref"
@@ -136,7 +137,9 @@ def _people(repo: GitRepo, time_s: int | None) -> dict[str, bytes]:
 
 def _without_report(done: Finished) -> Finished:
     lines = done.err.splitlines(keepends=True)
-    return Finished(code=done.code, out=b"", err=b"".join(line for line in lines if not line.startswith(b"fast-import:")))
+    return Finished(
+        code=done.code, out=b"", err=b"".join(line for line in lines if not line.startswith(b"fast-import:"))
+    )
 
 
 def _sweep_reports(repo: GitRepo) -> None:

@@ -67,9 +67,7 @@ def expand_globs(overrides: Sequence[Override], options_of: OptionsOf | None) ->
     Raises:
         UsageError: A glob where there are no groups, of a group that does not exist, or that fits none of its options.
     """
-    return tuple(
-        override if override.glob is None else _from_options(override, options_of) for override in overrides
-    )
+    return tuple(override if override.glob is None else _from_options(override, options_of) for override in overrides)
 
 
 def _from_options(override: Override, options_of: OptionsOf | None) -> Override:

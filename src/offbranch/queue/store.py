@@ -75,20 +75,26 @@ def read_tasks(repo: GitRepo, root: AbsPath, *, attempts: Sequence[Attempt] | No
                 continue
             found.append(StoredTask(task=task, ref=ref, commit=about.id, tree=about.tree))
     running = _running(list_attempts(repo, root) if attempts is None else attempts)
-    states = (
-        replace(each, state=TaskState.RUNNING if each.task.id in running else TaskState.QUEUED) for each in found
-    )
+    states = (replace(each, state=TaskState.RUNNING if each.task.id in running else TaskState.QUEUED) for each in found)
     ordered = sorted(states, key=lambda each: (each.task.created_utc, each.task.id))
     return Tasks(all=tuple(ordered), unreadable=tuple(unreadable))
 
 
-def find_tasks(tasks: Iterable[StoredTask], text: str) -> tuple[StoredTask, ...]:
-    """Returns the tasks that a name, an id, a ref or the beginning of a commit id stands for."""
-    return tuple(
+def find_task(tasks: Iterable[StoredTask], text: str) -> StoredTask | None:
+    """Returns the task that a name, an id, a ref or the beginning of a commit id stands for.
+
+    Raises:
+        UsageError: Several tasks have it.
+    """
+    found = [
         each
         for each in tasks
         if text in (each.name, each.task.id, each.ref) or (len(text) >= 4 and each.commit.startswith(text))
-    )
+    ]
+    if len(found) > 1:
+        ids = ", ".join(each.task.id for each in found)
+        raise UsageError(f"'{text}' stands for several queued tasks", hint=f"give the id of one: {ids}")
+    return found[0] if found else None
 
 
 def revision_of(repo: GitRepo, root: AbsPath, text: str) -> str:
@@ -102,13 +108,10 @@ def revision_of(repo: GitRepo, root: AbsPath, text: str) -> str:
     if not list_refs(repo, TASKS) or resolve_revision(repo, text) is not None or find_experiment(repo, text):
         return text
     attempts = list_attempts(repo, root)
-    found = find_tasks(read_tasks(repo, root, attempts=attempts).all, text)
-    if not found or any(text in (attempt.name, attempt.id) for attempt in attempts):
+    if any(text in (attempt.name, attempt.id) for attempt in attempts):
         return text
-    if len(found) > 1:
-        ids = ", ".join(each.task.id for each in found)
-        raise UsageError(f"'{text}' is the name of several queued tasks", hint=f"give the id of one: {ids}")
-    return found[0].commit
+    found = find_task(read_tasks(repo, root, attempts=attempts).all, text)
+    return text if found is None else found.commit
 
 
 def remove_tasks(repo: GitRepo, tasks: Sequence[StoredTask], unreadable: Sequence[Unreadable] = ()) -> None:

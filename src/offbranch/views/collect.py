@@ -23,6 +23,7 @@ from offbranch.views.baselines import Baseline, choose_baselines, name_baselines
 from offbranch.views.options import ShowOptions
 from offbranch.views.rows import Rows, local_time
 from offbranch.views.table import State
+from offbranch.views.tasks import order_of, queued_by_baseline, task_range
 
 _ORDER = {"running": 0, "success": 1, "queued": 2, "failed": 3}
 
@@ -43,20 +44,24 @@ def collect_states(project: Project, repo: GitRepo, options: ShowOptions) -> tup
         all_commits=options.all_commits,
     )
     experiments = by_baseline(list_experiments(repo, commits[0] if _is_single(commits, options) else None))
-    attempts = by_attempt_baseline(list_attempts(repo, project.root))
+    known = list_attempts(repo, project.root)
+    attempts = by_attempt_baseline(known)
+    tasks = queued_by_baseline(repo, project.root, known)
     with ObjectReader(repo) as objects:
         rows = Rows(project, objects, force=options.force, param_deps=options.param_deps)
         if options.all_commits:
-            commits = (*commits, *rows.newest_first({*experiments, *attempts} - set(commits)))
+            commits = (*commits, *rows.newest_first({*experiments, *attempts, *tasks} - set(commits)))
         shown = [experiment for commit in commits for experiment in experiments.get(commit, ())]
         chains = {
             experiment.ref: rows.chain(experiment.commit, experiment.baseline) for experiment in _load(rows, shown)
         }
-        rows.load(dict.fromkeys((*commits, *(each for chain in chains.values() for each in chain))))
+        waiting = [task.commit for commit in commits for task in tasks.get(commit, ())]
+        rows.load(dict.fromkeys((*commits, *(each for chain in chains.values() for each in chain), *waiting)))
         states = [] if options.hide_workspace else [_workspace_state(project, options)]
         for baseline in name_baselines(repo, commits):
             ranges = [_experiment_range(rows, each, chains[each.ref]) for each in experiments.get(baseline.commit, ())]
             ranges += [_attempt_range(project, rows, each) for each in attempts.get(baseline.commit, ())]
+            ranges += [task_range(rows, each) for each in tasks.get(baseline.commit, ())]
             states.append(_baseline_state(rows, baseline, [each for each in ranges if _is_wanted(each, options)]))
         rows.save()
     return tuple(states)
@@ -81,7 +86,7 @@ def _load(rows: Rows, experiments: list[Experiment]) -> list[Experiment]:
 
 def _is_wanted(range_: State, options: ShowOptions) -> bool:
     state = _state_of(range_)
-    if options.queued and state != "queued":
+    if options.queued and state not in ("queued", "running"):
         return False
     return not (options.hide_failed and state == "failed") and not (options.hide_queued and state == "queued")
 
@@ -108,9 +113,7 @@ def _live_state(rev: str, name: str | None, read: Callable[[], RevisionData], ti
 
 
 def _baseline_state(rows: Rows, baseline: Baseline, ranges: list[State]) -> State:
-    ordered = sorted(
-        ranges, key=lambda each: (rows.time_of(each["revs"][0]["rev"]), each["revs"][0]["rev"]), reverse=True
-    )
+    ordered = sorted(ranges, key=lambda each: (rows.time_of(each["revs"][0]["rev"]), order_of(each)), reverse=True)
     ordered.sort(key=lambda each: _ORDER.get(_state_of(each), 1))
     return {**rows.state(baseline.commit, baseline.name), "experiments": ordered or None}
 
@@ -140,6 +143,7 @@ def _attempt_range(project: Project, rows: Rows, attempt: Attempt) -> State:
             "task_id": None,
         },
         "attempt_id": attempt.id,
+        "queue_id": attempt.task_id,
     }
     return {"revs": [shown], "executor": executor, "name": attempt.name}
 

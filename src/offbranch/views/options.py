@@ -16,7 +16,7 @@ class ShowOptions:
         sort_by: Column, as `name` or `path:name`; None keeps the order of time.
         sort_order: `asc` or `desc`.
         sha: Names revisions by their id also where they have a name.
-        queued: Only experiments that wait in the queue.
+        queued: Only experiments that run or wait in the queue.
         precision: Significant digits of numbers in tables; None for 5.
         force: Reads every revision anew instead of using what was remembered.
         include_params, include_metrics: Only these columns (`name` or `path:name`, also the head of dotted names).

@@ -1,4 +1,4 @@
-"""Removes experiments, and attempts that failed with their logs. Their data stays in the cache.
+"""Removes experiments, attempts that failed with their logs, and queued ones. Their data stays in the cache.
 
 All names are checked before anything is removed.
 """
@@ -17,17 +17,20 @@ from offbranch.experiments.remove import Removal
 EXAMPLES = (
     ("ob exp remove wide deep", "two experiments by name"),
     ("ob exp remove --rev main", "all that started from the tip of main"),
+    ("ob exp remove --queue", "all that are queued"),
     ("ob exp remove best --keep --dry", "what would go, were only 'best' kept"),
 )
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.add_argument("experiments", nargs="*", metavar="experiment", help="name, commit, or id of a failed attempt")
+    parser.add_argument(
+        "experiments", nargs="*", metavar="experiment", help="name, commit, or id of a failed or queued one"
+    )
     add_revisions(parser, "remove")
     parser.set_defaults(num=None)
     parser.add_flag("--keep", help="keep what was chosen and remove all others of the repository")
     parser.add_flag("--dry", help="show what would be removed")
-    parser.add_flag("--queue", "--queued", help="remove what is queued (comes in a later version)")
+    parser.add_flag("--queue", "--queued", help="remove everything that waits in the queue")
     parser.add_argument(
         "-g", "--git-remote", metavar="REMOTE", help="remove on a Git remote (comes in a later version)"
     )
@@ -35,7 +38,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: Namespace, console: Console) -> int:
-    later = (("queue", "--queue"), ("git_remote", "--git-remote"))
+    later = (("git_remote", "--git-remote"),)
     refuse_later(args, later, hint="DVC 3 works in the same project: dvc exp remove")
     removal = Removal(
         names=tuple(args.experiments),
@@ -44,6 +47,7 @@ def run(args: Namespace, console: Console) -> int:
         n_commits=args.num,
         keep=args.keep,
         dry=args.dry,
+        queue=args.queue,
     )
     done = remove(removal, session_of(console))
     if args.json:

@@ -119,7 +119,9 @@ def _refuse_stray(args: Namespace) -> None:
     if args.copy_paths and not (args.temp or args.queue):
         raise UsageError("-C copies paths into the temporary copy, and there is none", hint="add --temp or --queue")
     if args.jobs is not None:
-        raise UsageError("-j says how many queued experiments run at a time", hint="add --run-all; for stages: --stage-jobs")
+        raise UsageError(
+            "-j says how many queued experiments run at a time", hint="add --run-all; for stages: --stage-jobs"
+        )
     if args.max_trials is not None and not args.queue:
         raise UsageError("--max-trials is about what is queued", hint="add --queue")
     if args.queue and args.interactive:
