@@ -19,6 +19,7 @@ from offbranch.experiments.names import Chooser
 from offbranch.experiments.naming import choose_name
 from offbranch.experiments.placed import outputs_of, remember_outputs
 from offbranch.experiments.preview import preview_run
+from offbranch.experiments.refs import TASKS
 from offbranch.experiments.remove import Removal, Removed, remove_experiments
 from offbranch.experiments.rename import rename_experiment
 from offbranch.experiments.run import RunOptions
@@ -26,6 +27,7 @@ from offbranch.experiments.save import SaveRequest, save_experiment
 from offbranch.experiments.temporary_run import prepare_temporary, run_prepared
 from offbranch.experiments.underway import Launch
 from offbranch.experiments.workspace_run import run_workspace
+from offbranch.git.refs import may_have_refs
 from offbranch.git.repository import GitRepo, head_commit
 from offbranch.params.overrides import parse_override
 from offbranch.pipeline.execute import ExecuteOptions
@@ -189,7 +191,7 @@ def apply(name: str, session: Session, *, strict_baseline: bool | None = None) -
     with held(session) as (project, _):
         repo = need_git(project)
         strict = project.config.get_bool("exp", "strict_baseline") if strict_baseline is None else strict_baseline
-        revision = load(TASK_REVISION)(repo, project.root, name)
+        revision = load(TASK_REVISION)(repo, project.root, name) if may_have_refs(repo, TASKS) else name
         done = apply_experiment(project, repo, revision, session.reporter, strict_baseline=strict)
         return replace(done, name=name)
 
@@ -225,7 +227,7 @@ def remove(removal: Removal, session: Session) -> Removed:
     """
     with held(session) as (project, _):
         repo = need_git(project)
-        if removal.names or removal.queue:
+        if removal.queue or (removal.names and may_have_refs(repo, TASKS)):
             removed: Removed = load("offbranch.queue.remove:remove_with_tasks")(project, repo, removal)
             return removed
         return remove_experiments(project, repo, removal)

@@ -11,6 +11,8 @@ from offbranch.base.errors import NoProjectError
 from offbranch.base.paths import AbsPath
 from offbranch.base.plugins import load
 from offbranch.experiments.diff_record import ExperimentDiff
+from offbranch.experiments.refs import TASKS
+from offbranch.git.refs import may_have_refs
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project, open_project
 from offbranch.views.listing import Listing, ListOptions, collect_listing
@@ -94,7 +96,8 @@ def exp_diff(
     """
     project = open_project(start, environment)
     repo = _need_git(project)
-    a, b = (rev and load(PARTS["task"])(repo, project.root, rev) for rev in (a, b))
+    if may_have_refs(repo, TASKS):
+        a, b = (rev and load(PARTS["task"])(repo, project.root, rev) for rev in (a, b))
     found: ExperimentDiff = load(PARTS["diff"])(project, repo, a, b, all_values=all_values, param_deps=param_deps)
     return found
 

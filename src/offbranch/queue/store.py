@@ -14,7 +14,7 @@ from offbranch.experiments.refs import TASKS, find_experiment
 from offbranch.git.ids import CommitId, ObjectName
 from offbranch.git.objects import ObjectReader
 from offbranch.git.records import parse_commit
-from offbranch.git.refs import RefUpdate, list_refs, resolve_revision, update_refs
+from offbranch.git.refs import RefUpdate, list_refs, may_have_refs, resolve_revision, update_refs
 from offbranch.git.repository import GitRepo
 from offbranch.queue.task import StoredTask, TaskState, task_from_message
 
@@ -105,7 +105,7 @@ def revision_of(repo: GitRepo, root: AbsPath, text: str) -> str:
     Raises:
         UsageError: Several tasks have the name.
     """
-    if not list_refs(repo, TASKS) or resolve_revision(repo, text) is not None or find_experiment(repo, text):
+    if not may_have_refs(repo, TASKS) or resolve_revision(repo, text) is not None or find_experiment(repo, text):
         return text
     attempts = list_attempts(repo, root)
     if any(text in (attempt.name, attempt.id) for attempt in attempts):

@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterable, Sequence
 from offbranch.base.errors import OffbranchError
 from offbranch.base.files import DirectoryReader
 from offbranch.base.paths import AbsPath, join
+from offbranch.base.plugins import load
 from offbranch.experiments.attempts import list_attempts
 from offbranch.experiments.experiment import Attempt, AttemptState, Experiment
-from offbranch.experiments.refs import by_baseline, list_experiments
+from offbranch.experiments.refs import TASKS, by_baseline, list_experiments
 from offbranch.experiments.revision import RevisionData, data_to_json, read_directory
 from offbranch.experiments.revision_files import error_to_json
 from offbranch.git.ids import CommitId
 from offbranch.git.objects import ObjectReader
+from offbranch.git.refs import may_have_refs
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.storage.ignore import load_ignore_rules
@@ -23,8 +25,9 @@ from offbranch.views.baselines import Baseline, choose_baselines, name_baselines
 from offbranch.views.options import ShowOptions
 from offbranch.views.rows import Rows, local_time
 from offbranch.views.table import State
-from offbranch.views.tasks import order_of, queued_by_baseline, task_range
 
+# What waits in the queue; loaded only where something does.
+QUEUED = "offbranch.views.tasks"
 _ORDER = {"running": 0, "success": 1, "queued": 2, "failed": 3}
 
 
@@ -46,7 +49,7 @@ def collect_states(project: Project, repo: GitRepo, options: ShowOptions) -> tup
     experiments = by_baseline(list_experiments(repo, commits[0] if _is_single(commits, options) else None))
     known = list_attempts(repo, project.root)
     attempts = by_attempt_baseline(known)
-    tasks = queued_by_baseline(repo, project.root, known)
+    tasks = load(f"{QUEUED}:queued_by_baseline")(repo, project.root, known) if may_have_refs(repo, TASKS) else {}
     with ObjectReader(repo) as objects:
         rows = Rows(project, objects, force=options.force, param_deps=options.param_deps)
         if options.all_commits:
@@ -61,7 +64,7 @@ def collect_states(project: Project, repo: GitRepo, options: ShowOptions) -> tup
         for baseline in name_baselines(repo, commits):
             ranges = [_experiment_range(rows, each, chains[each.ref]) for each in experiments.get(baseline.commit, ())]
             ranges += [_attempt_range(project, rows, each) for each in attempts.get(baseline.commit, ())]
-            ranges += [task_range(rows, each) for each in tasks.get(baseline.commit, ())]
+            ranges += [load(f"{QUEUED}:task_range")(rows, each) for each in tasks.get(baseline.commit, ())]
             states.append(_baseline_state(rows, baseline, [each for each in ranges if _is_wanted(each, options)]))
         rows.save()
     return tuple(states)
@@ -113,9 +116,15 @@ def _live_state(rev: str, name: str | None, read: Callable[[], RevisionData], ti
 
 
 def _baseline_state(rows: Rows, baseline: Baseline, ranges: list[State]) -> State:
-    ordered = sorted(ranges, key=lambda each: (rows.time_of(each["revs"][0]["rev"]), order_of(each)), reverse=True)
+    ordered = sorted(ranges, key=lambda each: (rows.time_of(each["revs"][0]["rev"]), _order_of(each)), reverse=True)
     ordered.sort(key=lambda each: _ORDER.get(_state_of(each), 1))
     return {**rows.state(baseline.commit, baseline.name), "experiments": ordered or None}
+
+
+def _order_of(range_: State) -> str:
+    """Returns what sorts the rows of one moment: tasks that were queued together stay in their order."""
+    executor = range_["executor"] or {}
+    return str(executor.get("queue_id") or range_["revs"][0]["rev"])
 
 
 def _experiment_range(rows: Rows, experiment: Experiment, chain: Sequence[CommitId]) -> State:

@@ -33,8 +33,3 @@ def task_range(rows: Rows, stored: StoredTask) -> State:
     }
     return {"revs": [shown], "executor": executor, "name": stored.name}
 
-
-def order_of(range_: State) -> str:
-    """Returns what sorts the rows of one moment: tasks that were queued together stay in their order."""
-    executor = range_["executor"] or {}
-    return str(executor.get("queue_id") or range_["revs"][0]["rev"])
