@@ -112,6 +112,9 @@ def _stream(drafts: Sequence[CommitDraft], people: bytes) -> Iterator[bytes]:
 
 
 def _quoted(path: GitPath) -> bytes:
+    # Git 2.39 takes such paths here, and refuses the tree later: when somebody wants its files.
+    if any(part.lower() in ("", ".", "..", ".git") for part in path.split("/")):
+        raise GitError(f"cannot use the path '{path}': Git allows no such path in a tree", hint="choose another path")
     text = os.fsencode(path)
     for plain, escaped in ((b"\\", b"\\\\"), (b'"', b'\\"'), (b"\n", b"\\n")):
         text = text.replace(plain, escaped)
