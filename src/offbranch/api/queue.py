@@ -12,7 +12,7 @@ from offbranch.base.events import Warned
 from offbranch.base.paths import RepoPath, absolute, relative_to
 from offbranch.base.records import record, replace
 from offbranch.experiments.experiment import Experiment, ExperimentSpec
-from offbranch.experiments.names import Chooser
+from offbranch.experiments.names import Chooser, check_name
 from offbranch.experiments.run import RunOptions
 from offbranch.experiments.temporary_run import check_copies
 from offbranch.git.repository import head_commit
@@ -96,6 +96,8 @@ def submit(
     swept = expand_globs([parse_override(text) for text in request.overrides], None)
     grid = grid_of(swept)
     _refuse_too_many(grid, max_trials)
+    if request.name is not None:
+        check_name(request.name)
     with held(session) as (project, _):
         repo = need_git(project)
         refuse_during_operation(repo)

@@ -14,7 +14,7 @@ from offbranch.base.records import record, replace
 from offbranch.experiments.commit import files_of_stages, snapshot_of
 from offbranch.experiments.data_changes import with_changed_data
 from offbranch.experiments.experiment import ExperimentSpec
-from offbranch.experiments.names import Chooser, check_name, generate_name
+from offbranch.experiments.names import Chooser, generate_name
 from offbranch.experiments.preview import Ahead, look_ahead
 from offbranch.experiments.refs import list_experiments, task_ref
 from offbranch.experiments.run import RunOptions, plan_parameter_files
@@ -89,7 +89,6 @@ def choose_names(
         spec: The name that is wanted (empty for automatic ones), the baseline, and whether a name may be taken over.
 
     Raises:
-        UsageError: The name is not valid.
         ConflictError: An experiment or a task of this baseline has one of the names.
     """
     tasks = [each for each in read_tasks(repo, project.root).all if each.task.spec.baseline == spec.baseline]
@@ -101,7 +100,6 @@ def choose_names(
             names.append(generate_name(taken, rng))
             taken.add(names[-1])
         return Names(names=tuple(names))
-    check_name(spec.name)
     wanted = tuple(f"{spec.name}-{number}" for number in range(1, n + 1)) if numbered else (spec.name,)
     wanted_set = frozenset(wanted)
     waiting = tuple(each for each in tasks if each.name in wanted_set)
