@@ -106,18 +106,13 @@ def test_the_hint_of_a_refused_sweep_can_be_run_as_it_is(
     saved = tmp_path / "words"
     tool = tmp_path / "bin/ob"
     tool.parent.mkdir()
-    tool.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >> {saved}\necho -- >> {saved}\n')
+    tool.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" -- >> {saved}\n')
     tool.chmod(0o755)
     subprocess.run(["sh", "-c", hint], check=True, env={"PATH": f"{tool.parent}:/usr/bin:/bin"})
-    first, second = (
-        saved.read_text().split("--\n")[:2]
-        if "\n--\n" not in saved.read_text()
-        else saved.read_text().split("\n--\n")[:2]
-    )
-    asked = first.split("\n")
+    queueing, running = (each.splitlines() for each in saved.read_text().split("\n--\n")[:2])
     dry = ["--dry"] if where == ("--dry",) else []
-    assert sorted(asked) == sorted(["exp", "run", "--queue", *words, *dry])
-    assert second.split("\n") == ["exp", "run", "--run-all"]
+    assert sorted(queueing) == sorted(["exp", "run", "--queue", *words, *dry])
+    assert running == ["exp", "run", "--run-all"]
 
 
 @pytest.mark.parametrize(
