@@ -144,7 +144,7 @@ def tasks(project: TestProject) -> dict[str, tuple[str, str]]:
 
 
 def incomplete_experiments(project: TestProject, known: dict[str, list[str]]) -> list[str]:
-    """Experiments and queued tasks whose lock file or data files name content that the cache lacks; `known` saves asking Git again."""
+    """Experiments and tasks whose lock or data files name content the cache lacks; `known` saves asking Git again."""
     bad = []
     for name, (commit, _) in (*experiments(project).items(), *tasks(project).items()):
         if commit not in known:
