@@ -142,7 +142,7 @@ def test_what_makes_no_sense(words: tuple[str, ...], message: str, project: Test
 def test_more_at_a_time_is_said_to_be_one_at_a_time(project: TestProject) -> None:
     project.ob("exp", "run", "--queue", "-S", "lr=0.2")
     ended = project.ob("exp", "run", "--run-all", "-j", "4")
-    assert ended.code == 0 and ended.err.count("one at a time") == 1
+    assert ended.code == 0 and ended.err.count("runs one experiment at a time") == 1
     assert len(project.exps()) == 1
 
 

@@ -1,6 +1,7 @@
 """Running what is queued: every task ends as an experiment or as an attempt, and none is lost."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from git_repos import opened, state_of_user
-from offbranch.api.exp import RunRequest
+from offbranch.api.exp import RunRequest, run
 from offbranch.api.queue import TaskEnd, run_all, submit
 from offbranch.base.errors import Interrupted, StageFailedError
 from offbranch.base.events import Warned
@@ -213,6 +214,15 @@ def test_two_at_once_share_the_queue(project: TestProject) -> None:
     ended = [each.communicate(timeout=120) for each in both]
     assert [each.returncode for each in both] == [0, 0], ended
     assert len(project.exps()) == 8 and waiting(project) == [] and attempts(project) == ()
+
+
+def test_a_name_that_waits_is_not_made_up(project: TestProject) -> None:
+    first = run(RunRequest(temporary=True), project.session(), rng=random.Random(5)).experiment
+    assert first is not None
+    project.git("update-ref", "-d", first.ref)
+    queue(project, name=first.name)
+    second = run(RunRequest(temporary=True), project.session(), rng=random.Random(5)).experiment
+    assert second is not None and second.name != first.name
 
 
 def test_ctrl_c_in_between_raises(project: TestProject, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -138,7 +138,7 @@ def _ready(
     refuse_during_operation(repo)
     _refuse_sweep(request)
     refuse_hydra(request, project)
-    spec = _make_spec(request, repo, rng)
+    spec = _make_spec(request, project, repo, rng)
     cwd = working_directory(project, session)
     return repo, spec, RunOptions(select=replace(request.select, cwd=cwd), execute=request.execute)
 
@@ -259,10 +259,13 @@ def refuse_hydra(request: RunRequest, project: Project) -> None:
         )
 
 
-def _make_spec(request: RunRequest, repo: GitRepo, rng: Chooser) -> ExperimentSpec:
+def _make_spec(request: RunRequest, project: Project, repo: GitRepo, rng: Chooser) -> ExperimentSpec:
     baseline = head_commit(repo)
+    reserved: frozenset[str] = frozenset()
+    if request.name is None and may_have_refs(repo, TASKS):
+        reserved = load("offbranch.queue.store:queued_names")(repo, project.root, baseline)
     return ExperimentSpec(
-        name=choose_name(request.name, repo, baseline, rng, force=request.force),
+        name=choose_name(request.name, repo, baseline, rng, force=request.force, reserved=reserved),
         baseline=baseline,
         overrides=request.overrides,
         targets=request.targets,

@@ -20,9 +20,9 @@ from offbranch.params.overrides import parse_override
 from offbranch.params.sweep import Grid, expand_globs, grid_of, trials
 from offbranch.project import Project
 from offbranch.queue.events import SweepPlanned, TaskFailed, TaskPutBack
-from offbranch.queue.store import read_tasks
+from offbranch.queue.store import Unreadable, next_waiting
 from offbranch.queue.submit import Wish, choose_names, plan_submission, write_submission
-from offbranch.queue.take import Taken, next_task, run_taken, take_task
+from offbranch.queue.take import Taken, run_taken, take_task
 from offbranch.queue.task import StoredTask, Task
 
 # More at once are most often a slip of the keyboard; this many are queued in a few seconds.
@@ -132,17 +132,15 @@ def _take_next(session: Session, tried: set[str], clock: Callable[[], float]) ->
     while True:
         with held(session) as (project, _):
             repo = need_git(project)
-            tasks = read_tasks(repo, project.root)
-            for each in tasks.unreadable:
-                if each.ref not in tried:
-                    tried.add(each.ref)
-                    session.reporter.emit(Warned(text=f"'{each.ref}' is left in the queue: {each.reason}"))
-            stored = next_task(tasks, tried)
-            if stored is None:
+            found = next_waiting(repo, project.root, tried)
+            if found is None:
                 return None
-            tried.add(stored.task.id)
+            tried.add(found.ref)
+            if isinstance(found, Unreadable):
+                session.reporter.emit(Warned(text=f"'{found.ref}' is left in the queue: {found.reason}"))
+                continue
             try:
-                return take_task(project, repo, stored, make_launch(session, project, clock, ()))
+                return take_task(project, repo, found, make_launch(session, project, clock, ()))
             except ConflictError:
                 continue  # somebody has removed it in this very moment
 
@@ -175,9 +173,15 @@ def _wish(request: RunRequest, session: Session, project: Project, now_utc: floa
         ),
         options=RunOptions(select=replace(request.select, cwd=cwd), execute=request.execute),
         copy_paths=tuple(RepoPath(relative_to(path, project.root) or "") for path in copies),
-        id_stem=time.strftime("%Y%m%d-%H%M%S", time.gmtime(now_utc)) + f"-{os.urandom(3).hex()}",
+        id_stem=_id_stem(now_utc),
         created_utc=now_utc,
     )
+
+
+def _id_stem(now_utc: float) -> str:
+    """Returns what ids begin with: they sort by the millisecond, and are told apart by chance."""
+    milliseconds = int(now_utc * 1000) % 1000
+    return time.strftime("%Y%m%d-%H%M%S", time.gmtime(now_utc)) + f"-{milliseconds:03x}{os.urandom(2).hex()[:3]}"
 
 
 def _refuse_too_many(grid: Grid, max_trials: int) -> None:

@@ -44,7 +44,10 @@ def run_queued(args: Namespace, console: Console) -> int:
         raise UsageError(f"there cannot be {args.jobs} experiments at a time", hint="1 runs one after the other")
     with console.stdout_for_data(args.json):
         if args.jobs is not None and args.jobs > 1:
-            console.warn(f"-j {args.jobs}: queued experiments run one at a time in this version")
+            console.warn(
+                f"-j {args.jobs}: one 'ob exp run --run-all' runs one experiment at a time",
+                "start it in several terminals: they share the queue",
+            )
         ends: list[TaskEnd] = []
         for end in run_all(session_of(console)):
             ends.append(end)

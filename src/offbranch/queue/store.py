@@ -3,7 +3,7 @@
 A task is queued as long as its ref is there and no living process carries it out; which one does is told by the attempts.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from offbranch.base.errors import ConflictError, UsageError
 from offbranch.base.paths import AbsPath
@@ -33,7 +33,7 @@ class Tasks:
     """What is in the queue.
 
     Attributes:
-        all: In the order in which they are to be run; those that run now are among them.
+        all: In the order in which they are to be run, which is that of their ids; those that run now are among them.
         unreadable: Refs that are no task of a version we know.
     """
 
@@ -47,7 +47,7 @@ class Tasks:
 
 
 def read_tasks(repo: GitRepo, root: AbsPath, *, attempts: Sequence[Attempt] | None = None) -> Tasks:
-    """Returns the tasks of a repository.
+    """Returns the tasks of a repository, in the order of their refs.
 
     Args:
         repo: Where.
@@ -57,27 +57,38 @@ def read_tasks(repo: GitRepo, root: AbsPath, *, attempts: Sequence[Attempt] | No
     refs = list_refs(repo, TASKS)
     if not refs:
         return Tasks()
+    running = _running(list_attempts(repo, root) if attempts is None else attempts)
     found: list[StoredTask] = []
     unreadable: list[Unreadable] = []
     with ObjectReader(repo) as objects:
         contents = objects.read_many(commit for _, commit in refs)
+    for ref, commit in refs:
+        task = _parse(ref, commit, contents.get(commit), running)
+        if isinstance(task, Unreadable):
+            unreadable.append(task)
+        else:
+            found.append(task)
+    return Tasks(all=tuple(found), unreadable=tuple(unreadable))
+
+
+def next_waiting(repo: GitRepo, root: AbsPath, tried: Container[str]) -> StoredTask | Unreadable | None:
+    """Returns the first ref of a task that neither runs nor was tried, None if there is none; reads no other.
+
+    Args:
+        repo: Where.
+        root: Of the project.
+        tried: Refs that are not to be looked at again.
+    """
+    refs = list_refs(repo, TASKS)
+    if not refs:
+        return None
+    running = _running(list_attempts(repo, root))
+    with ObjectReader(repo) as objects:
         for ref, commit in refs:
-            try:
-                kind, content = contents.get(commit, ("nothing", b""))
-                if kind != "commit":
-                    raise ValueError(f"{kind} is there instead of a commit")
-                about = parse_commit(CommitId(commit), content)
-                task = replace(task_from_message(about.message), id=ref.removeprefix(TASKS))
-                if about.parents != (task.spec.baseline,):
-                    raise ValueError("its commit does not start from its baseline")
-            except ValueError as error:
-                unreadable.append(Unreadable(ref=ref, commit=commit, reason=str(error)))
+            if ref in tried or ref.removeprefix(TASKS) in running:
                 continue
-            found.append(StoredTask(task=task, ref=ref, commit=about.id, tree=about.tree))
-    running = _running(list_attempts(repo, root) if attempts is None else attempts)
-    states = (replace(each, state=TaskState.RUNNING if each.task.id in running else TaskState.QUEUED) for each in found)
-    ordered = sorted(states, key=lambda each: (each.task.created_utc, each.task.id))
-    return Tasks(all=tuple(ordered), unreadable=tuple(unreadable))
+            return _parse(ref, commit, objects.read_many((commit,)).get(commit), running)
+    return None
 
 
 def find_task(tasks: Iterable[StoredTask], text: str) -> StoredTask | None:
@@ -114,6 +125,11 @@ def revision_of(repo: GitRepo, root: AbsPath, text: str) -> str:
     return text if found is None else found.commit
 
 
+def queued_names(repo: GitRepo, root: AbsPath, baseline: CommitId) -> frozenset[str]:
+    """Returns the names that experiments of a baseline will get when their tasks have run."""
+    return frozenset(each.name for each in read_tasks(repo, root).all if each.task.spec.baseline == baseline)
+
+
 def remove_tasks(repo: GitRepo, tasks: Sequence[StoredTask], unreadable: Sequence[Unreadable] = ()) -> None:
     """Takes tasks out of the queue, all or none.
 
@@ -126,6 +142,23 @@ def remove_tasks(repo: GitRepo, tasks: Sequence[StoredTask], unreadable: Sequenc
     updates = [RefUpdate(ref=each.ref, new=None, old=each.commit) for each in tasks]
     updates += [RefUpdate(ref=each.ref, new=None, old=each.commit) for each in unreadable]
     update_refs(repo, updates)
+
+
+def _parse(
+    ref: str, commit: ObjectName, found: tuple[str, bytes] | None, running: Container[str]
+) -> StoredTask | Unreadable:
+    kind, content = found or ("nothing", b"")
+    try:
+        if kind != "commit":
+            raise ValueError(f"{kind} is there instead of a commit")
+        about = parse_commit(CommitId(commit), content)
+        task = replace(task_from_message(about.message), id=ref.removeprefix(TASKS))
+        if about.parents != (task.spec.baseline,):
+            raise ValueError("its commit does not start from its baseline")
+    except ValueError as error:
+        return Unreadable(ref=ref, commit=commit, reason=str(error))
+    state = TaskState.RUNNING if task.id in running else TaskState.QUEUED
+    return StoredTask(task=task, ref=ref, commit=about.id, tree=about.tree, state=state)
 
 
 def _running(attempts: Iterable[Attempt]) -> frozenset[str]:

@@ -4,8 +4,6 @@ To be called while the project is held, so that no two take the same task. The r
 worker that dies leaves a task that is still queued, and its attempt, which is recorded as interrupted.
 """
 
-from collections.abc import Container
-
 from offbranch.base.paths import absolute
 from offbranch.base.records import record
 from offbranch.experiments.experiment import Attempt
@@ -14,7 +12,6 @@ from offbranch.experiments.temporary_run import Prepared, QueuedFiles, prepare_q
 from offbranch.experiments.underway import Launch, Ran
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
-from offbranch.queue.store import Tasks
 from offbranch.queue.task import StoredTask
 
 
@@ -29,15 +26,6 @@ class Taken:
     def attempt(self) -> Attempt:
         """The record of this run of it."""
         return self.prepared.under.attempt
-
-
-def next_task(tasks: Tasks, tried: Container[str]) -> StoredTask | None:
-    """Returns the first task that waits, None when none does.
-
-    Args:
-        tried: Ids of those that are not to be taken again.
-    """
-    return next((each for each in tasks.queued if each.task.id not in tried), None)
 
 
 def take_task(project: Project, repo: GitRepo, stored: StoredTask, launch: Launch) -> Taken:

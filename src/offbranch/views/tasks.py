@@ -32,4 +32,3 @@ def task_range(rows: Rows, stored: StoredTask) -> State:
         "queue_id": stored.task.id,
     }
     return {"revs": [shown], "executor": executor, "name": stored.name}
-
