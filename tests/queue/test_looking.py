@@ -79,7 +79,7 @@ def test_those_of_another_baseline_are_under_it(project: TestProject) -> None:
     project.git("reflog", "expire", "--expire=now", "--all")
     project.git("gc", "-q", "--prune=now")
     assert {each["name"] for each in shown(project, "-A")} == {"new", "good", "old"}
-    assert [end.error for end in run_all(project.session())] == [None, None]
+    assert [end.cause for end in run_all(project.session())] == ["", ""]
 
 
 def test_one_can_be_applied(project: TestProject) -> None:

@@ -10,11 +10,13 @@ from offbranch.api.session import Session, held, need_git, refuse_during_operati
 from offbranch.base.errors import ConflictError, Interrupted, OffbranchError, StageFailedError, UsageError
 from offbranch.base.events import Warned
 from offbranch.base.paths import RepoPath, absolute, relative_to
+from offbranch.base.plugins import load
 from offbranch.base.records import record, replace
 from offbranch.experiments.experiment import Experiment, ExperimentSpec
 from offbranch.experiments.names import Chooser, check_name
 from offbranch.experiments.run import RunOptions
 from offbranch.experiments.temporary_run import check_copies
+from offbranch.git.ids import CommitId
 from offbranch.git.repository import head_commit
 from offbranch.params.overrides import parse_override
 from offbranch.params.sweep import Grid, expand_globs, grid_of, trials
@@ -55,17 +57,17 @@ class TaskEnd:
         experiment: What it became; None if it failed.
         error: Why it failed.
         attempt_id: The record of its failure.
+        cause: Why it failed, in one line; empty for success.
+        exit_code: Of the stage command that failed; None if none did.
     """
 
-    task: Task
+    name: str
+    id: str
+    baseline: CommitId
     experiment: Experiment | None
     attempt_id: str
-    error: OffbranchError | None = None
-
-    @property
-    def exit_code(self) -> int | None:
-        """Of the stage command that failed; None if none did."""
-        return self.error.exit_code_of_command if isinstance(self.error, StageFailedError) else None
+    cause: str = ""
+    exit_code: int | None = None
 
 
 def submit(
@@ -113,15 +115,24 @@ def submit(
         )
 
 
-def run_all(session: Session, *, clock: Callable[[], float] = time.time) -> Iterator[TaskEnd]:
-    """Runs what is queued, one after the other, each in a temporary copy; also what is queued meanwhile.
+def run_all(session: Session, *, jobs: int = 1, clock: Callable[[], float] = time.time) -> Iterator[TaskEnd]:
+    """Runs what is queued, each in a temporary copy; also what is queued meanwhile.
+
+    Args:
+        session: Where.
+        jobs: How many at a time; more than one run in processes of their own.
+        clock: Seconds since the epoch.
 
     Yields:
-        How each task ended, as it ends. A failed one does not keep the next from being run.
+        How each task ended: one at a time as it ends, otherwise as the processes end. A failed one does not keep the next
+        from being run.
 
     Raises:
-        Interrupted: The user stopped it; the task that ran waits in the queue again.
+        Interrupted: The user stopped it; what ran waits in the queue again.
     """
+    if jobs > 1:
+        yield from load("offbranch.api.queue_side_by_side:run_side_by_side")(session, jobs)
+        return
     tried: set[str] = set()
     while (taken := _take_next(session, tried, clock)) is not None:
         yield _carry_out(taken, session)
@@ -130,7 +141,7 @@ def run_all(session: Session, *, clock: Callable[[], float] = time.time) -> Iter
 def _take_next(session: Session, tried: set[str], clock: Callable[[], float]) -> Taken | None:
     """Holds the project only while it takes a task, as every temporary run does."""
     while True:
-        with held(session) as (project, _):
+        with held(session, patient=True) as (project, _):
             repo = need_git(project)
             found = next_waiting(repo, project.root, tried)
             if found is None:
@@ -146,16 +157,19 @@ def _take_next(session: Session, tried: set[str], clock: Callable[[], float]) ->
 
 
 def _carry_out(taken: Taken, session: Session) -> TaskEnd:
-    task, attempt_id = taken.stored.task, taken.attempt.id
+    task = taken.stored.task
+    end = TaskEnd(
+        name=task.spec.name, id=task.id, baseline=task.spec.baseline, experiment=None, attempt_id=taken.attempt.id
+    )
     try:
-        ran = run_taken(taken)
+        return replace(end, experiment=run_taken(taken).experiment)
     except (Interrupted, KeyboardInterrupt):
-        session.reporter.emit(TaskPutBack(name=task.spec.name))
+        session.reporter.emit(TaskPutBack(name=end.name))
         raise
     except OffbranchError as error:
-        session.reporter.emit(TaskFailed(name=task.spec.name, cause=error.message, hint=error.hint))
-        return TaskEnd(task=task, experiment=None, attempt_id=attempt_id, error=error)
-    return TaskEnd(task=task, experiment=ran.experiment, attempt_id=attempt_id)
+        session.reporter.emit(TaskFailed(name=end.name, cause=error.message, hint=error.hint))
+        code = error.exit_code_of_command if isinstance(error, StageFailedError) else None
+        return replace(end, cause=error.message or type(error).__name__, exit_code=code)
 
 
 def _wish(request: RunRequest, session: Session, project: Project, now_utc: float) -> Wish:

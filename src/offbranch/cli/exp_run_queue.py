@@ -42,19 +42,19 @@ def run_queued(args: Namespace, console: Console) -> int:
     _refuse_others(args)
     if args.jobs is not None and args.jobs < 1:
         raise UsageError(f"there cannot be {args.jobs} experiments at a time", hint="1 runs one after the other")
-    with console.stdout_for_data(args.json):
-        if args.jobs is not None and args.jobs > 1:
-            console.warn(
-                f"-j {args.jobs}: one 'ob exp run --run-all' runs one experiment at a time",
-                "start it in several terminals: they share the queue",
-            )
-        ends: list[TaskEnd] = []
-        for end in run_all(session_of(console)):
-            ends.append(end)
-        _say_ends(ends, console)
-    if args.json:
-        console.data(json.dumps([_end_data(end) for end in ends]))
-    return ExitCode.FAILED if any(end.error is not None for end in ends) else ExitCode.DONE
+    ends: list[TaskEnd] = []
+    try:
+        with console.stdout_for_data(args.json):
+            for end in run_all(session_of(console), jobs=args.jobs or 1):
+                ends.append(end)
+    finally:  # what has ended has ended, also if the rest was stopped
+        if args.json:
+            console.data(json.dumps([_end_data(end) for end in ends]))
+        else:
+            _say_ends(ends, console)
+    if not (ends or args.json):
+        console.message("No experiments in the queue.")
+    return ExitCode.FAILED if any(end.experiment is None for end in ends) else ExitCode.DONE
 
 
 def _sentences(done: Queued, *, dry: bool) -> Iterator[str]:
@@ -81,11 +81,8 @@ def _sentence(done: Queued, number: int, verb: str) -> str:
 
 
 def _say_ends(ends: Sequence[TaskEnd], console: Console) -> None:
-    if not ends:
-        console.message("No experiments in the queue.")
-        return
     made = [end.experiment.name for end in ends if end.experiment is not None]
-    failed = [end.task.spec.name for end in ends if end.error is not None]
+    failed = [end.name for end in ends if end.experiment is None]
     if made:
         console.message(f"\nRan experiment(s): {console.paint(', '.join(made), Style.BOLD, console.messages)}")
         console.message("To apply the results of an experiment to your workspace run:\n\n\tob exp apply <exp>\n")
@@ -115,14 +112,14 @@ def _queued_data(done: Queued) -> list[dict[str, Any]]:
 
 def _end_data(end: TaskEnd) -> dict[str, Any]:
     return {
-        "name": end.task.spec.name,
-        "id": end.task.id,
+        "name": end.name,
+        "id": end.id,
         "state": "failed" if end.experiment is None else "succeeded",
         "rev": None if end.experiment is None else end.experiment.commit,
-        "baseline": end.task.spec.baseline,
+        "baseline": end.baseline,
         "attempt_id": end.attempt_id,
         "exit_code": end.exit_code,
-        "cause": None if end.error is None else end.error.message,
+        "cause": end.cause or None,
     }
 
 

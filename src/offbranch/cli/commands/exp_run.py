@@ -74,9 +74,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_flag("--no-hydra", help="do not compose params.yaml by Hydra, also if the project is set up for it")
     parser.add_flag("--queue", help="do not run it now: keep it, as the workspace is, for --run-all")
     parser.add_flag("--run-all", help="run everything that is queued, each in a temporary copy")
-    parser.add_argument(
-        "-j", "--jobs", type=whole_number, metavar="N", help="accepted for DVC's sake: one at a time is run"
-    )
+    parser.add_argument("-j", "--jobs", type=whole_number, metavar="N", help="with --run-all: run up to N at a time")
     parser.add_argument(
         "--max-trials",
         type=whole_number,
