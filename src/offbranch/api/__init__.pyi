@@ -27,6 +27,8 @@ from offbranch.api.outputs import checkout, commit
 from offbranch.api.pipeline import ReproRequest, plan, repro
 from offbranch.api.project import init, root
 from offbranch.api.project_destroy import destroy
+from offbranch.api.queue import run_all as run_queue
+from offbranch.api.queue import submit as exp_queue
 from offbranch.api.remotes import (
     add_remote,
     default_remote,
@@ -89,6 +91,7 @@ __all__ = [
     "exp_branch",
     "exp_diff",
     "exp_list",
+    "exp_queue",
     "exp_remove",
     "exp_rename",
     "exp_run",
@@ -117,6 +120,7 @@ __all__ = [
     "rename_remote",
     "repro",
     "root",
+    "run_queue",
     "set_config",
     "set_default_remote",
     "set_frozen",

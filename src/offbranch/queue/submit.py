@@ -163,7 +163,7 @@ def write_submission(project: Project, repo: GitRepo, submission: Submission) ->
         CommitDraft(tree=base, files=files, parent=task.spec.baseline, message=message_of(task))
         for task, files in zip(submission.tasks, _tree_files(project, repo, base, submission), strict=True)
     ]
-    commits = write_commits(repo, drafts, time_s=int(submission.tasks[0].created_utc))
+    commits = write_commits(repo, drafts)
     stored = _stored(repo, submission.tasks, commits)
     updates = [RefUpdate(ref=each.ref, new=None, old=each.commit) for each in submission.replaced]
     updates += [RefUpdate(ref=each.ref, new=each.commit, old=None) for each in stored]
