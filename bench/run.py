@@ -83,6 +83,7 @@ class Case:
 
     Attributes:
         target_s: The promise, in CPU seconds; None when it is relative to the yardstick.
+        alone: Without DVC, which takes minutes for it.
         yard: Shell script of plain tools for the same job, and how many times as long we may take.
     """
 
@@ -92,6 +93,7 @@ class Case:
     target_s: float | None = None
     yard: tuple[str, float] | None = None
     runs: int = 5
+    alone: bool = False
     warm: bool = True
     before: Callable[[Place], None] | None = None
     setup: list[list[str]] = field(default_factory=list)
@@ -271,6 +273,10 @@ def cases(quick: bool) -> list[Case]:
         Case(f"exp show --json, {n} experiments, cold", experiments(n), lambda _: ["exp", "show", "--json"],
              target_s=1.2, warm=False, before=forget, runs=3),
         Case(f"exp show --json, {n} experiments, warm", experiments(n), lambda _: ["exp", "show", "--json"], target_s=0.2),
+        Case(f"exp show --json, {10 * n} experiments, warm", experiments(10 * n), lambda _: ["exp", "show", "--json"],
+             target_s=2.0, runs=3, alone=True),
+        Case(f"exp show, {10 * n} experiments, warm", experiments(10 * n), lambda _: ["exp", "show"], target_s=2.0, runs=3,
+             alone=True),
         Case(f"exp list, {n} experiments", experiments(n), lambda _: ["exp", "list"], target_s=0.1),
         Case(f"add, {files} files", many_files(files), lambda _: ["add", "data"], yard=(data_yard, 1.2), warm=False,
              before=forget, runs=5),
@@ -293,6 +299,8 @@ def measure(case: Case, tools: dict[str, list[str]], base: Path, runs: int | Non
     """Returns the medians of one case: CPU seconds by tool, and of the yardstick; runs are interleaved."""
     places, figures = {}, {}
     for name, tool in tools.items():
+        if case.alone and name == "dvc":
+            continue
         place = Place(base / name / "project", base / name / "home", tool)
         place.root.mkdir(parents=True)
         place.home.mkdir()

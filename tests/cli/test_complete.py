@@ -9,6 +9,7 @@ import pytest
 
 import offbranch.cli.option_names
 from golden_files import IS_UPDATE
+from offbranch.api.labels import tag
 from offbranch.base.environ import read_environment
 from offbranch.base.paths import AbsPath
 from offbranch.cli.complete import Place, candidates
@@ -169,3 +170,13 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
     )
     assert done.stderr == ""
     assert done.stdout.split() == wanted
+
+
+def test_tags_are_offered_after_the_experiment(project: TestProject) -> None:
+    tag("deep", ("best", "better"), project.session())
+    assert sorted(offered(project, "exp", "tag", "")) == ["deep", "wide", "wider"]
+    assert offered(project, "exp", "tag", "deep", "be") == ("best", "better")
+    assert offered(project, "exp", "tag", "deep", "--remove", "") == ("best", "better")
+    assert offered(project, "exp", "show", "--tag", "") == ("best", "better")
+    assert sorted(offered(project, "exp", "note", "wi")) == ["wide", "wider"]
+    assert offered(project, "exp", "note", "wide", "") == ()

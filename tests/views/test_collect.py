@@ -13,10 +13,11 @@ from offbranch.api.exp import RunRequest, run
 from offbranch.api.show import exp_show, exp_table
 from offbranch.base.environ import read_environment
 from offbranch.base.errors import GitError, NoProjectError, NotFoundError, OffbranchError
+from offbranch.base.events import Progressed
 from offbranch.base.paths import AbsPath
 from offbranch.views.options import ShowOptions
 from offbranch.views.row_cache import FILE
-from projects import TestProject, make_project
+from projects import Recorder, TestProject, make_project
 
 
 def show(root: Path, options: ShowOptions | None = None) -> tuple[dict[str, Any], ...]:
@@ -199,6 +200,17 @@ def test_a_project_in_a_subdirectory_of_its_repository(tmp_path: Path, sample: P
 def test_hidden_and_queued(sample: Path) -> None:
     assert [state["rev"] == "workspace" for state in show(sample, ShowOptions(hide_workspace=True))] == [False]
     assert show(sample, ShowOptions(queued=True))[1]["experiments"] is None
+
+
+def test_progress_is_told(sample: Path) -> None:
+    recorder = Recorder()
+    where = {"start": AbsPath(str(sample)), "environment": read_environment()}
+    exp_show(ShowOptions(), **where, reporter=recorder)
+    (told,) = recorder.of(Progressed)
+    assert (told.done, told.total, told.unit) == (6, 6, "commits")
+    recorder.events.clear()
+    exp_show(ShowOptions(hide_rewritten=True), **where, reporter=recorder)
+    assert [(each.done, each.total) for each in recorder.of(Progressed)] == [(1, 1)], "only the one that has an error"
 
 
 def test_errors(sample: Path, tmp_path: Path) -> None:

@@ -12,8 +12,10 @@ from golden_files import check_golden
 from offbranch.views.cells import created_text, value_text
 from offbranch.views.csv import render_csv
 from offbranch.views.markdown import grid, render_markdown
-from offbranch.views.rich_text import render_rich
+from offbranch.views.options import ShowOptions
+from offbranch.views.select import select
 from offbranch.views.table import Column, Kind, Mark, Row, Table, make_table
+from offbranch.views.terminal import render_terminal
 from offbranch.views.text import render_text
 
 NOW = 1700000000.0  # 2023-11-14 22:13:20 UTC
@@ -74,11 +76,83 @@ def test_markdown(table: Table) -> None:
     check_golden("views/table.md", render_markdown(table, now_s=NOW))
 
 
-def test_rich(table: Table) -> None:
-    check_golden("views/table_rich.txt", render_rich(table, now_s=NOW))
-    check_golden("views/table_plain.txt", render_rich(table, now_s=NOW, color=False))
-    narrow = render_rich(table, now_s=NOW, width=60, color=False)
-    assert all(len(line) <= 60 for line in narrow.splitlines()[:5])
+def test_terminal(table: Table) -> None:
+    check_golden("views/table_terminal.txt", render_terminal(table, now_s=NOW))
+    check_golden("views/table_plain.txt", render_terminal(table, now_s=NOW, color=False))
+
+
+@pytest.fixture
+def labelled() -> Table:
+    """Experiments with tags and a long note, one of them below a baseline that was rewritten, one of one that is missing."""
+
+    def experiment(name: str, acc: float, **more: Any) -> dict[str, Any]:
+        shown = data("2023-11-14T08:00:00", {"lr": 0.1}, {"data": {"acc": acc}})
+        return {"revs": [state(name * 40, name, shown, **more)], "executor": None, "name": name}
+
+    base = data("2023-11-12T00:30:00", {"lr": 0.1}, {"data": {"acc": 0.5}})
+    gone = {"rewritten": True, "reason": "rewritten", "subject": "tune it", "replaced_by": "d" * 40}
+    missing = {"rewritten": True, "reason": "missing", "subject": None, "replaced_by": None}
+    note = "good, but it took\ntwo days and needs a machine with a large memory"
+    tagged = {"tags": ["best", "v1"], "note": ""}
+    return make_table(
+        [
+            state("workspace", None, data(None, {"lr": 0.1}, {"data": {}})),
+            {
+                **state("c" * 40, "main", base),
+                "experiments": [experiment("a", 0.9, labels=tagged), experiment("9", 0.8)],
+            },
+            {
+                **state("e" * 40, None, base, **gone),
+                "experiments": [experiment("b", 0.8, labels={"tags": [], "note": note})],
+            },
+            {**state("f" * 40, None, None, **missing), "experiments": [experiment("0", 0.7)]},
+        ]
+    )
+
+
+def test_labels_and_lost_baselines(labelled: Table) -> None:
+    check_golden("views/labelled.txt", render_text(labelled, now_s=NOW))
+    check_golden("views/labelled_terminal.txt", render_terminal(labelled, now_s=NOW))
+    check_golden("views/labelled.md", render_markdown(labelled, now_s=NOW))
+    check_golden("views/labelled.csv", render_csv(labelled))
+    check_golden("views/labelled_sorted.txt", render_text(select(labelled, ShowOptions(sort_by="acc")), now_s=NOW))
+
+
+def test_a_parameter_with_the_name_of_a_label_column() -> None:
+    shown = data("2023-11-14T08:00:00", {"Tags": 1, "Note": 2}, {"data": {}})
+    plain = make_table([state("c" * 40, "main", shown)])
+    assert [column.title for column in plain.columns if column.kind is Kind.PARAM] == ["Tags", "Note"]
+    tip = state("a" * 40, "a", shown, labels={"tags": ["t"], "note": ""})
+    ranges = [{"revs": [tip], "executor": None, "name": "a"}]
+    made = make_table([{**state("c" * 40, "main", shown), "experiments": ranges}])
+    assert [column.title for column in made.columns if column.kind is Kind.PARAM] == [
+        "params.yaml:Tags",
+        "params.yaml:Note",
+    ]
+
+
+def test_csv_is_rounded_only_where_that_is_asked_for(table: Table) -> None:
+    assert "0.123456789" in render_csv(table)
+    assert "0.12," in render_csv(table, precision=2)
+
+
+def one_cell(*values: Any) -> Table:
+    columns = tuple(Column(title=title, kind=Kind.PARAM, path="p", name=title) for title in ("a", "b"))
+    return Table(columns=columns, rows=tuple(Row(typ="branch_commit", cells=(value, "|")) for value in values))
+
+
+def test_a_terminal_gets_no_codes_from_values() -> None:
+    drawn = render_terminal(one_cell("\x1b[2Jgone\x07", "a\tb"), now_s=NOW, color=False)
+    assert "\x1b" not in drawn
+    assert "\x07" not in drawn
+    assert "\t" not in drawn
+    assert "[2Jgone" in drawn
+
+
+def test_columns_stand_below_each_other_whatever_the_letters() -> None:
+    drawn = render_terminal(one_cell("abcd", "日本", "e\u0301xyz", "größ"), now_s=NOW, color=False)
+    lines = drawn.splitlines()[1:]
+    assert [line.index("|") for line in lines] == [lines[0].index("|"), *(lines[0].index("|") + n for n in (-2, 1, 0))]
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,9 @@ from offbranch.api.freezing import Frozen, set_frozen
 from offbranch.api.getting import get, get_url, list_url, url_of
 from offbranch.api.ignored import check_ignore
 from offbranch.api.imports import ImportRequest, UpdateRequest, import_path, import_url, update
+from offbranch.api.labels import labels as exp_labels
+from offbranch.api.labels import note as exp_note
+from offbranch.api.labels import tag as exp_tag
 from offbranch.api.looking import DataStatusOptions, data_status, diff
 from offbranch.api.migrate import migrate as cache_migrate
 from offbranch.api.outputs import checkout, commit
@@ -90,7 +93,9 @@ __all__ = [
     "exp_apply",
     "exp_branch",
     "exp_diff",
+    "exp_labels",
     "exp_list",
+    "exp_note",
     "exp_queue",
     "exp_remove",
     "exp_rename",
@@ -98,6 +103,7 @@ __all__ = [
     "exp_save",
     "exp_show",
     "exp_table",
+    "exp_tag",
     "fsck",
     "gc",
     "get",

@@ -16,6 +16,16 @@ def experiment_names(start: AbsPath, environment: Environment) -> tuple[str, ...
     return tuple(dict.fromkeys(each.name for each in load("offbranch.experiments.refs:list_experiments")(project.repo)))
 
 
+def tag_names(start: AbsPath, environment: Environment) -> tuple[str, ...]:
+    """Returns the tags that experiments have, each once."""
+    project = open_project(start, environment)
+    if project.repo is None:
+        return ()
+    experiments = load("offbranch.experiments.refs:list_experiments")(project.repo)
+    found = load("offbranch.experiments.labels:read_labels")(project.repo, experiments)
+    return tuple(sorted({tag for labels in found.values() for tag in labels.tags}))
+
+
 def stage_names(start: AbsPath, environment: Environment) -> tuple[str, ...]:
     """Returns how the stages and .dvc files of the project are addressed from the user's directory."""
     project = open_project(start, environment)

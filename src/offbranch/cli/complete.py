@@ -15,6 +15,7 @@ from offbranch.api.complete import (
     parameter_keys,
     remote_names,
     stage_names,
+    tag_names,
 )
 from offbranch.base.environ import Environment
 from offbranch.base.paths import AbsPath
@@ -27,11 +28,12 @@ _SHELLS = ("bash", "zsh", "fish")
 
 
 class Place(NamedTuple):
-    """Where the user is, and the word that is completed."""
+    """Where the user is, the word that is completed, and how many arguments stand before it."""
 
     start: AbsPath
     environment: Environment
     word: str
+    n_before: int = 0
 
 
 Source = Callable[[Place], Iterable[str]]
@@ -90,7 +92,8 @@ def _of_command(command: Command, before: Sequence[str], place: Place) -> Iterab
     if place.word.startswith("-"):
         return (known.removesuffix("=") for known in names if known.startswith("--"))
     source = _ARGUMENTS.get(command.name)
-    return source(place) if source else ()
+    n_before = sum(not word.startswith("-") for word in before)
+    return source(place._replace(n_before=n_before)) if source else ()
 
 
 def _values(option: str, place: Place) -> Iterable[str]:
@@ -100,6 +103,14 @@ def _values(option: str, place: Place) -> Iterable[str]:
 
 def _experiments(place: Place) -> Iterable[str]:
     return experiment_names(place.start, place.environment)
+
+
+def _tags(place: Place) -> Iterable[str]:
+    return tag_names(place.start, place.environment)
+
+
+def _experiment_then_tags(place: Place) -> Iterable[str]:
+    return _tags(place) if place.n_before else _experiments(place)
 
 
 def _stages(place: Place) -> Iterable[str]:
@@ -140,6 +151,8 @@ _ARGUMENTS: Mapping[str, Source] = {
     "exp remove": _experiments,
     "exp rename": _experiments,
     "exp diff": _experiments,
+    "exp tag": _experiment_then_tags,
+    "exp note": lambda place: () if place.n_before else _experiments(place),
     "exp run": _stages,
     "exp save": _stages,
     "repro": _stages,
@@ -160,6 +173,7 @@ _VALUES: Mapping[str, Source] = {
     "-S": _parameters,
     "--set-param": _parameters,
     "--rev": _experiments,
+    "--tag": _tags,
     "--sort-order": lambda _: ("asc", "desc"),
     "--shell": lambda _: _SHELLS,
 }

@@ -27,6 +27,11 @@ def add_recursive(parser: Parser, what: str = "a directory stands for everything
     parser.add_flag("-R", "--recursive", help=what)
 
 
+def add_hide_rewritten(parser: Parser) -> None:
+    """Adds `--hide-rewritten`."""
+    parser.add_flag("--hide-rewritten", help="leave out experiments whose baseline no branch or tag reaches any more")
+
+
 def add_revisions(parser: Parser, verb: str) -> None:
     """Adds the options that choose experiments by their baseline."""
     parser.add_flag("-A", "--all-commits", "--all", help=f"{verb} all experiments of the repository")
@@ -41,7 +46,7 @@ def add_revisions(parser: Parser, verb: str) -> None:
         "-n",
         "--num",
         type=whole_number,
-        default=1,
+        default=None,
         metavar="N",
         help=f"{verb} the experiments of N commits, going back from --rev by first parents; negative: of all",
     )

@@ -77,6 +77,8 @@ COMMANDS: Mapping[str, Command] = {
         ("exp branch", "exp_branch", "make a Git branch of an experiment"),
         ("exp remove", "exp_remove", "remove experiments"),
         ("exp rename", "exp_rename", "give an experiment another name"),
+        ("exp tag", "exp_tag", "give experiments tags, or list them"),
+        ("exp note", "exp_note", "write a note on an experiment, or show it"),
         ("exp save", "exp_save", "save the workspace as an experiment without running"),
         ("remove", "remove", "stop tracking data, or remove stages"),
         ("move", "move", "rename data, with its .dvc file"),

@@ -6,6 +6,7 @@ from offbranch.base.errors import NotFoundError, UsageError, did_you_mean
 from offbranch.base.records import record
 from offbranch.experiments.attempts import forget_attempts, list_attempts
 from offbranch.experiments.experiment import Attempt, AttemptState, Experiment
+from offbranch.experiments.labels import removed_labels
 from offbranch.experiments.refs import EXEC_APPLY, list_experiments
 from offbranch.git.objects import CommitId
 from offbranch.git.refs import ANY, RefUpdate, commit_history, list_refs, resolve_revision, update_refs
@@ -66,6 +67,7 @@ def remove_experiments(project: Project, repo: GitRepo, removal: Removal) -> Rem
     gone: set[str] = {experiment.commit for experiment in planned.experiments}
     updates = [RefUpdate(ref=experiment.ref, new=None, old=experiment.commit) for experiment in planned.experiments]
     updates += [RefUpdate(ref=ref, new=None, old=ANY) for ref, commit in list_refs(repo, EXEC_APPLY) if commit in gone]
+    updates += removed_labels(repo, planned.experiments)
     update_refs(repo, updates)
     forget_attempts(repo, project.root, planned.attempts)
     return planned

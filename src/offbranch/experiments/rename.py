@@ -2,6 +2,7 @@
 
 from offbranch.base.errors import ConflictError
 from offbranch.experiments.experiment import Experiment
+from offbranch.experiments.labels import renamed_labels
 from offbranch.experiments.names import check_name
 from offbranch.experiments.refs import encode, list_experiments, resolve_experiment
 from offbranch.git.refs import ANY, RefUpdate, update_refs
@@ -31,6 +32,7 @@ def rename_experiment(repo: GitRepo, old: str, new: str, *, force: bool) -> Expe
         [
             RefUpdate(ref=ref, new=experiment.commit, old=ANY if force else None),
             RefUpdate(ref=experiment.ref, new=None, old=experiment.commit),
+            *renamed_labels(repo, experiment, new),
         ],
     )
     return Experiment(name=new, baseline=experiment.baseline, commit=experiment.commit, ref=ref)

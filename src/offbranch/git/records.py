@@ -22,6 +22,7 @@ class Commit:
         parents: Its parents, in order; empty for a first commit.
         author: `Name <mail>`.
         committer: `Name <mail>`.
+        author_time: When its change was made, in seconds since 1970 UTC; a rebase or an amendment keeps it.
         commit_time: When it was committed, in seconds since 1970 UTC.
         utc_offset_s: The committer's offset from UTC.
         message: All of it, exactly.
@@ -32,6 +33,7 @@ class Commit:
     parents: tuple[CommitId, ...]
     author: str
     committer: str
+    author_time: int
     commit_time: int
     utc_offset_s: int
     message: str
@@ -58,7 +60,7 @@ def parse_commit(name: CommitId, content: bytes) -> Commit:
         elif key:  # a continued line (of a signature) begins with a blank
             fields.setdefault(key, value)
     encoding = fields.get(b"encoding", b"utf-8").decode("ascii", "replace")
-    author, _, _ = _parse_person(fields.get(b"author", b""), encoding)
+    author, author_time_s, _ = _parse_person(fields.get(b"author", b""), encoding)
     committer, time_s, offset_s = _parse_person(fields.get(b"committer", b""), encoding)
     return Commit(
         id=name,
@@ -66,6 +68,7 @@ def parse_commit(name: CommitId, content: bytes) -> Commit:
         parents=tuple(parents),
         author=author,
         committer=committer,
+        author_time=author_time_s,
         commit_time=time_s,
         utc_offset_s=offset_s,
         message=_text(message, encoding),

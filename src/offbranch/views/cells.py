@@ -6,6 +6,7 @@ from typing import Any
 from offbranch.views.table import BASELINE, Mark, Table, position_of
 
 DEFAULT_PRECISION = 5
+_MAX_NOTE = 40
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # What the first column of a table for people is made of.
 _MERGED = ("Experiment", "rev", "typ", "parent")
@@ -39,7 +40,17 @@ def people_titles(table: Table) -> list[str]:
     return ["Experiment", *(column.title for column in table.columns if column.title not in _MERGED)]
 
 
-def people_rows(table: Table, *, precision: int, now_s: float, short_hashes: bool = False) -> list[list[str]]:
+def note_text(note: Any) -> str:
+    """Returns the beginning of a note, on one line."""
+    if not isinstance(note, str):
+        return Mark.MISSING.value
+    text = " ".join(note.split())
+    return text if len(text) <= _MAX_NOTE else f"{text[: _MAX_NOTE - 1]}…"
+
+
+def people_rows(
+    table: Table, *, precision: int, now_s: float, short_hashes: bool = False, headings: bool = False
+) -> list[list[str]]:
     """Returns the cells that belong to `people_titles`.
 
     Args:
@@ -47,17 +58,21 @@ def people_rows(table: Table, *, precision: int, now_s: float, short_hashes: boo
         precision: Significant digits of floats.
         now_s: The present moment, seconds since 1970 UTC.
         short_hashes: Cut hashes of dependencies to seven digits.
+        headings: Say what stands above a row in its first cell, where lines cannot be put between rows.
     """
     name_at, rev_at = position_of(table, "Experiment"), position_of(table, "rev")
     others = [(n, column) for n, column in enumerate(table.columns) if column.title not in _MERGED]
     rows = []
     for row in table.rows:
         name = row.cells[name_at] if name_at is not None else Mark.MISSING
-        cells = [_row_name(row.typ, name, row.cells[rev_at] if rev_at is not None else "")]
+        about = f" ({row.heading})" if row.heading and headings else ""
+        cells = [_row_name(row.typ, name, row.cells[rev_at] if rev_at is not None else "") + about]
         for n, column in others:
             value = row.cells[n]
             if column.title == "Created" and not column.path:
                 cells.append(created_text(value, now_s))
+            elif column.title == "Note" and not column.path:
+                cells.append(note_text(value))
             elif short_hashes and column.path == column.name and isinstance(value, str):
                 cells.append(value[:7])
             else:

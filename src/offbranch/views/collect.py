@@ -1,17 +1,23 @@
 """A project and a request -> the structure that `exp show --json` prints; tables are made from that too.
 
 The workspace comes first, then each baseline with its experiments: running, successful, queued, failed; in each of these
-groups the newest first. Nothing that exists is left out silently: a revision that cannot be read says why.
+groups the newest first. Baselines that no branch reaches any more come last. Nothing that exists is left out silently: a
+revision that cannot be read says why.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from offbranch.base.errors import OffbranchError
+from offbranch.base.events import Reporter
 from offbranch.base.files import DirectoryReader
 from offbranch.base.paths import AbsPath, join
 from offbranch.base.plugins import load
+from offbranch.base.records import replace
 from offbranch.experiments.attempts import list_attempts
 from offbranch.experiments.experiment import Attempt, AttemptState, Experiment
+from offbranch.experiments.label_records import Labels
+from offbranch.experiments.labels import read_labels
+from offbranch.experiments.lost_baselines import find_lost
 from offbranch.experiments.refs import TASKS, by_baseline, list_experiments
 from offbranch.experiments.revision import RevisionData, data_to_json, read_directory
 from offbranch.experiments.revision_files import error_to_json
@@ -21,7 +27,7 @@ from offbranch.git.refs import may_have_refs
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.storage.ignore import load_ignore_rules
-from offbranch.views.baselines import Baseline, choose_baselines, name_baselines
+from offbranch.views.baselines import Baseline, choose_baselines, lost_to_json, name_baselines
 from offbranch.views.options import ShowOptions
 from offbranch.views.rows import Rows, local_time
 from offbranch.views.table import State
@@ -31,8 +37,8 @@ QUEUED = "offbranch.views.tasks"
 _ORDER = {"running": 0, "success": 1, "queued": 2, "failed": 3}
 
 
-def collect_states(project: Project, repo: GitRepo, options: ShowOptions) -> tuple[State, ...]:
-    """Returns the states to show.
+def collect_states(project: Project, repo: GitRepo, options: ShowOptions, reporter: Reporter) -> tuple[State, ...]:
+    """Returns the states to show; tells the reporter how far the reading is.
 
     Raises:
         NotFoundError: A revision does not exist.
@@ -51,21 +57,37 @@ def collect_states(project: Project, repo: GitRepo, options: ShowOptions) -> tup
     attempts = by_attempt_baseline(known)
     tasks = load(f"{QUEUED}:queued_by_baseline")(repo, project.root, known) if may_have_refs(repo, TASKS) else {}
     with ObjectReader(repo) as objects:
-        rows = Rows(project, objects, force=options.force, param_deps=options.param_deps)
+        rows = Rows(project, objects, reporter, force=options.force, param_deps=options.param_deps)
+        others = {*experiments, *attempts, *tasks} - set(commits)
+        lost = find_lost(repo, objects, others, root=project.root) if _wants_lost(options) else ()
         if options.all_commits:
-            commits = (*commits, *rows.newest_first({*experiments, *attempts, *tasks} - set(commits)))
-        shown = [experiment for commit in commits for experiment in experiments.get(commit, ())]
+            commits = (*commits, *rows.newest_first(others - {each.commit for each in lost}))
+        baselines = name_baselines(repo, commits, () if options.hide_rewritten else lost)
+        shown = [experiment for each in baselines for experiment in experiments.get(each.commit, ())]
         chains = {
             experiment.ref: rows.chain(experiment.commit, experiment.baseline) for experiment in _load(rows, shown)
         }
-        waiting = [task.commit for commit in commits for task in tasks.get(commit, ())]
-        rows.load(dict.fromkeys((*commits, *(each for chain in chains.values() for each in chain), *waiting)))
+        waiting = [task.commit for each in baselines for task in tasks.get(each.commit, ())]
+        labels = read_labels(repo, shown, objects=objects)
+        rows.load(
+            dict.fromkeys(
+                (
+                    *(each.commit for each in baselines),
+                    *(each for chain in chains.values() for each in chain),
+                    *waiting,
+                )
+            )
+        )
         states = [] if options.hide_workspace else [_workspace_state(project, options)]
-        for baseline in name_baselines(repo, commits):
-            ranges = [_experiment_range(rows, each, chains[each.ref]) for each in experiments.get(baseline.commit, ())]
+        for baseline in baselines:
+            ranges = [
+                _experiment_range(rows, each, chains[each.ref], labels) for each in experiments.get(baseline.commit, ())
+            ]
             ranges += [_attempt_range(project, rows, each) for each in attempts.get(baseline.commit, ())]
             ranges += [load(f"{QUEUED}:task_range")(rows, each) for each in tasks.get(baseline.commit, ())]
-            states.append(_baseline_state(rows, baseline, [each for each in ranges if _is_wanted(each, options)]))
+            states.append(
+                _baseline_state(rows, _named(baseline, options), [each for each in ranges if _is_wanted(each, options)])
+            )
         rows.save()
     return tuple(states)
 
@@ -79,7 +101,15 @@ def by_attempt_baseline(attempts: Iterable[Attempt]) -> dict[CommitId, list[Atte
 
 
 def _is_single(commits: Sequence[CommitId], options: ShowOptions) -> bool:
-    return len(commits) == 1 and not options.all_commits
+    return len(commits) == 1 and not _wants_lost(options)
+
+
+def _wants_lost(options: ShowOptions) -> bool:
+    """Experiments whose baseline nothing reaches are shown unless the user named revisions, or wants them hidden.
+
+    With all commits they are looked for in any case: only so are they known from those of other branches.
+    """
+    return options.all_commits or not (options.names_revisions or options.hide_rewritten)
 
 
 def _load(rows: Rows, experiments: list[Experiment]) -> list[Experiment]:
@@ -115,10 +145,15 @@ def _live_state(rev: str, name: str | None, read: Callable[[], RevisionData], ti
     return {"rev": rev, "name": name, "data": data, "error": error, "experiments": None}
 
 
+def _named(baseline: Baseline, options: ShowOptions) -> Baseline:
+    return replace(baseline, name=None) if options.sha else baseline
+
+
 def _baseline_state(rows: Rows, baseline: Baseline, ranges: list[State]) -> State:
     ordered = sorted(ranges, key=lambda each: (rows.time_of(each["revs"][0]["rev"]), _order_of(each)), reverse=True)
     ordered.sort(key=lambda each: _ORDER.get(_state_of(each), 1))
-    return {**rows.state(baseline.commit, baseline.name), "experiments": ordered or None}
+    about = {} if baseline.lost is None else lost_to_json(baseline.lost)
+    return {**rows.state(baseline.commit, baseline.name), "experiments": ordered or None, **about}
 
 
 def _order_of(range_: State) -> str:
@@ -127,9 +162,13 @@ def _order_of(range_: State) -> str:
     return str(executor.get("queue_id") or range_["revs"][0]["rev"])
 
 
-def _experiment_range(rows: Rows, experiment: Experiment, chain: Sequence[CommitId]) -> State:
+def _experiment_range(
+    rows: Rows, experiment: Experiment, chain: Sequence[CommitId], labels: Mapping[str, Labels]
+) -> State:
     tip, *older = chain
     revs = [rows.state(tip, experiment.name), *(rows.state(commit, None) for commit in older)]
+    if (own := labels.get(experiment.ref)) is not None:
+        revs[0]["labels"] = {"tags": list(own.tags), "note": own.note}
     return {"revs": revs, "executor": None, "name": experiment.name}
 
 

@@ -2,20 +2,28 @@
 
 from typing import Any
 
+from offbranch.views.cells import value_text
 from offbranch.views.table import Mark, Table
 
 
-def render_csv(table: Table) -> str:
-    """Returns the whole text, lines ended by CRLF as DVC writes them."""
+def render_csv(table: Table, *, precision: int | None = None) -> str:
+    """Returns the whole text, lines ended by CRLF as DVC writes them.
+
+    Args:
+        table: What to show.
+        precision: Significant digits of floats; None for all of them.
+    """
     lines = [",".join(_quoted(column.title) for column in table.columns)]
-    lines += [",".join(_quoted(_text(cell)) for cell in row.cells) for row in table.rows]
+    lines += [",".join(_quoted(_text(cell, precision)) for cell in row.cells) for row in table.rows]
     return "".join(f"{line}\r\n" for line in lines)
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, precision: int | None) -> str:
     if value is Mark.MISSING:
         return ""
-    return value.value if isinstance(value, Mark) else str(value)
+    if isinstance(value, Mark):
+        return value.value
+    return str(value) if precision is None else value_text(value, precision)
 
 
 def _quoted(text: str) -> str:

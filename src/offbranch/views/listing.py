@@ -1,10 +1,13 @@
 """The names of experiments by baseline, and their text."""
 
+from offbranch.base.paths import AbsPath
 from offbranch.base.records import record
 from offbranch.experiments.experiment import Experiment
+from offbranch.experiments.lost_baselines import LostBaseline, find_lost
 from offbranch.experiments.refs import by_baseline, list_experiments
+from offbranch.git.objects import ObjectReader
 from offbranch.git.repository import GitRepo, head_commit
-from offbranch.views.baselines import Baseline, choose_baselines, name_baselines
+from offbranch.views.baselines import Baseline, choose_baselines, lost_to_json, lost_words, name_baselines
 
 
 @record
@@ -13,13 +16,15 @@ class ListOptions:
 
     Attributes:
         revs: Revisions to start from; HEAD when empty.
-        num: How many commits from each start on, along first parents; negative means all.
+        num: How many commits from each start on, along first parents; negative means all; None for one.
         all_commits: Every experiment of the repository.
+        hide_rewritten: Leaves out experiments whose baseline no branch or tag reaches.
     """
 
     revs: tuple[str, ...] = ()
-    num: int = 1
+    num: int | None = None
     all_commits: bool = False
+    hide_rewritten: bool = False
 
 
 @record
@@ -29,24 +34,31 @@ class Listing:
     groups: tuple[tuple[Baseline, tuple[Experiment, ...]], ...]
 
 
-def collect_listing(repo: GitRepo, options: ListOptions) -> Listing:
-    """Returns the experiments asked for; with all of them, those of HEAD come first.
+def collect_listing(repo: GitRepo, options: ListOptions, *, root: AbsPath) -> Listing:
+    """Returns the experiments asked for; those of HEAD come first, those whose baseline nothing reaches last.
 
     Raises:
         NotFoundError: A revision does not exist.
         GitError: There is no commit yet.
     """
+    wants_lost = options.all_commits or not (options.revs or options.num is not None or options.hide_rewritten)
+    chosen = () if options.all_commits else choose_baselines(repo, revs=options.revs, num=options.num)
+    groups = by_baseline(list_experiments(repo, chosen[0] if len(chosen) == 1 and not wants_lost else None))
+    lost: tuple[LostBaseline, ...] = ()
+    head = head_commit(repo)
+    if wants_lost and (others := groups.keys() - {*chosen, head}):
+        with ObjectReader(repo) as objects:
+            lost = find_lost(repo, objects, others, root=root)
     if options.all_commits:
-        groups = by_baseline(list_experiments(repo))
-        head = head_commit(repo)
-        commits = sorted(groups, key=lambda commit: (commit != head, commit))
+        reached = groups.keys() - {each.commit for each in lost}
+        commits = sorted(reached, key=lambda commit: (commit != head, commit))
     else:
-        chosen = choose_baselines(repo, revs=options.revs, num=options.num)
-        groups = by_baseline(list_experiments(repo, chosen[0] if len(chosen) == 1 else None))
         commits = [commit for commit in chosen if commit in groups]
-    if not commits:
+    if options.hide_rewritten:
+        lost = ()
+    if not commits and not lost:
         return Listing(groups=())
-    named = name_baselines(repo, commits)
+    named = name_baselines(repo, commits, lost)
     return Listing(groups=tuple((baseline, groups[baseline.commit]) for baseline in named))
 
 
@@ -54,7 +66,8 @@ def render_listing(listing: Listing) -> str:
     """Returns `exp list`: each baseline, and below it the short id and name of every experiment."""
     lines = []
     for baseline, experiments in listing.groups:
-        lines.append(f"{baseline.name or baseline.commit[:7]}:")
+        about = "" if baseline.lost is None else f" ({lost_words(lost_to_json(baseline.lost))})"
+        lines.append(f"{baseline.name or baseline.commit[:7]}{about}:")
         lines += [f"\t{experiment.commit[:7]} [{experiment.name}]" for experiment in experiments]
     return _joined(lines)
 
@@ -76,6 +89,7 @@ def listing_to_json(listing: Listing) -> list[dict[str, object]]:
             "rev": baseline.commit,
             "name": baseline.name,
             "experiments": [{"name": each.name, "rev": each.commit} for each in experiments],
+            **({} if baseline.lost is None else lost_to_json(baseline.lost)),
         }
         for baseline, experiments in listing.groups
     ]

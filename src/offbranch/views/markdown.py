@@ -8,7 +8,8 @@ from offbranch.views.table import Table
 
 def render_markdown(table: Table, *, precision: int | None = None, now_s: float) -> str:
     """Returns `exp show --md`, with an empty line after it."""
-    rows = people_rows(table, precision=DEFAULT_PRECISION if precision is None else precision, now_s=now_s)
+    digits = DEFAULT_PRECISION if precision is None else precision
+    rows = people_rows(table, precision=digits, now_s=now_s, headings=True)
     return grid(people_titles(table), rows)
 
 

@@ -9,7 +9,7 @@ class ShowOptions:
 
     Attributes:
         revs: Revisions to start from; HEAD when empty and none of the `all_*` is set.
-        num: How many commits from each start on, along first parents; negative means all.
+        num: How many commits from each start on, along first parents; negative means all; None for one.
         only_changed: Leaves out columns that are the same in every row.
         drop, keep: Regular expressions matched at the start of column names; `keep` wins.
         param_deps: Only parameters that a stage depends on.
@@ -20,10 +20,16 @@ class ShowOptions:
         precision: Significant digits of numbers in tables; None for 5.
         force: Reads every revision anew instead of using what was remembered.
         include_params, include_metrics: Only these columns (`name` or `path:name`, also the head of dotted names).
+        hide_rewritten: Leaves out experiments whose baseline no branch or tag reaches.
+        where: Only experiments for which this expression holds (`views/where.py`).
+        tags: Only experiments that have all of these tags.
+        best: Only so many experiments, by `by`.
+        by: The metric or parameter that says what is best; higher is better.
+        minimize: Lower is better.
     """
 
     revs: tuple[str, ...] = ()
-    num: int = 1
+    num: int | None = None
     all_branches: bool = False
     all_tags: bool = False
     all_commits: bool = False
@@ -42,3 +48,19 @@ class ShowOptions:
     force: bool = False
     include_params: tuple[str, ...] = ()
     include_metrics: tuple[str, ...] = ()
+    hide_rewritten: bool = False
+    where: str | None = None
+    tags: tuple[str, ...] = ()
+    best: int | None = None
+    by: str | None = None
+    minimize: bool = False
+
+    @property
+    def has_filter(self) -> bool:
+        """Not all experiments of the revisions are wanted."""
+        return bool(self.tags or self.minimize) or not (self.where is None and self.best is None and self.by is None)
+
+    @property
+    def names_revisions(self) -> bool:
+        """The user said which revisions: nothing else is shown."""
+        return bool(self.revs or self.num is not None or self.all_branches or self.all_tags)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from offbranch.base.errors import OffbranchError
+from offbranch.base.events import Progressed, Reporter
 from offbranch.experiments.experiment import Attempt
 from offbranch.experiments.revision import RevisionData, data_to_json
 from offbranch.experiments.revision_files import error_to_json
@@ -16,15 +17,20 @@ from offbranch.views.row_cache import Row, RowCache
 
 # An experiment is a handful of commits; a ref that does not lead to its baseline must not list all of history.
 _MAX_CHAIN = 10_000
+# Enough for one conversation with Git, few enough to tell how far it is.
+_AT_ONCE = 500
 
 
 class Rows:
     """The commits of one command."""
 
-    def __init__(self, project: Project, objects: ObjectReader, *, force: bool, param_deps: bool) -> None:
+    def __init__(
+        self, project: Project, objects: ObjectReader, reporter: Reporter, *, force: bool, param_deps: bool
+    ) -> None:
         # With `param_deps` a row holds less than usual, so it is neither remembered nor taken from memory.
         self._cache = None if param_deps else RowCache(project.root, project.prefix, use_old=not force)
         self._objects = objects
+        self._reporter = reporter
         self._reader = RevisionReader(objects, project.prefix, project.cache)
         self._param_deps = param_deps
         self._rows: dict[CommitId, Row] = {}
@@ -41,7 +47,13 @@ class Rows:
     def load(self, commits: Iterable[CommitId]) -> None:
         """Reads the commits that are not known yet."""
         unknown = [commit for commit in commits if self._row(commit) is None and self._commit_is_there(commit)]
-        for commit, data in self._reader.read(unknown, param_deps=self._param_deps).items():
+        for start in range(0, len(unknown), _AT_ONCE):
+            self._read(unknown[start : start + _AT_ONCE])
+            done = min(start + _AT_ONCE, len(unknown))
+            self._reporter.emit(Progressed(what="reading commits", done=done, total=len(unknown), unit="commits"))
+
+    def _read(self, commits: Sequence[CommitId]) -> None:
+        for commit, data in self._reader.read(commits, param_deps=self._param_deps).items():
             if isinstance(data, OffbranchError):
                 self._errors[commit] = data
                 continue

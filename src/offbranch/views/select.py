@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from offbranch.base.errors import NotFoundError, UsageError, did_you_mean
+from offbranch.base.records import replace
 from offbranch.views.options import ShowOptions
 from offbranch.views.table import BASELINE, Column, Kind, Mark, Row, Table, keep_columns, position_of
 
@@ -89,7 +90,7 @@ def _with_types(table: Table, rows: Sequence[Row]) -> list[Row]:
     for n, row in enumerate(rows):
         typ = "branch_base" if n + 1 == len(rows) else "branch_commit"
         cells = tuple(typ if m == place else cell for m, cell in enumerate(row.cells))
-        typed.append(Row(typ=typ, cells=cells))
+        typed.append(replace(row, typ=typ, cells=cells))
     return typed
 
 

@@ -8,18 +8,12 @@ from enum import Enum
 from typing import Any, Final
 
 from offbranch.base.records import record
-from offbranch.params.lookup import flatten
+from offbranch.views.baselines import lost_words
+from offbranch.views.flat import Flat, Place, flat_values, names_of
 
-State = dict[str, Any]
-
-
-class Kind(Enum):
-    """What a column holds."""
-
-    FIXED = "fixed"
-    METRIC = "metric"
-    PARAM = "param"
-    DEP = "dep"
+# Others import these from here.
+from offbranch.views.flat import Kind as Kind
+from offbranch.views.flat import State as State
 
 
 class Mark(Enum):
@@ -52,10 +46,12 @@ class Row:
     Attributes:
         typ: `baseline`, `branch_commit`, or `branch_base` for the last of its baseline.
         cells: One value per column; a `Mark` where there is none.
+        heading: What to say above the row; of a baseline that no branch reaches any more.
     """
 
     typ: str
     cells: tuple[Any, ...]
+    heading: str = ""
 
 
 @record
@@ -73,9 +69,10 @@ class Table:
 
 
 FIXED: Final = ("Experiment", "rev", "typ", "Created", "parent", "State", "Executor")
-_DROPPED_WHEN_EMPTY = ("State", "Executor")
+# Columns of ours, there only when somebody has written a tag or a note.
+LABELS: Final = ("Tags", "Note")
+_DROPPED_WHEN_EMPTY = ("State", "Executor", *LABELS)
 BASELINE = "baseline"
-_Flat = dict[tuple[Kind, str], Mapping[str, Any] | None]
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -86,18 +83,26 @@ def make_table(states: Sequence[State], *, sha: bool = False) -> Table:
         states: As `views/collect.py` makes them.
         sha: Names baselines by their id also where they have a name.
     """
-    shown = [(typ, fixed, None if data is None else _flat(data)) for typ, fixed, data in _shown(states, sha)]
-    columns = _columns([flat for _, _, flat in shown if flat is not None])
-    groups = _groups(columns[len(FIXED) :])
-    rows = [Row(typ=typ, cells=(*fixed, *_cells(groups, flat))) for typ, fixed, flat in shown]
-    table = Table(columns=columns, rows=tuple(rows), notes=tuple(_notes(states)))
-    empty = [name for n, name in enumerate(FIXED) if name in _DROPPED_WHEN_EMPTY and not _has_values(table, n)]
+    shown = list(_shown(states, sha))
+    flats = [None if data is None else flat_values(data) for _, data in shown]
+    has_labels = any(cell is not Mark.MISSING for row, _ in shown for cell in row.cells[len(FIXED) :])
+    fixed = (*FIXED, *LABELS) if has_labels else FIXED
+    columns = _columns([flat for flat in flats if flat is not None], fixed)
+    groups = _groups(columns[len(fixed) :])
+    rows = tuple(
+        Row(typ=row.typ, cells=(*row.cells[: len(fixed)], *_cells(groups, flat)), heading=row.heading)
+        for (row, _), flat in zip(shown, flats, strict=True)
+    )
+    table = Table(columns=columns, rows=rows, notes=tuple(_notes(states)))
+    empty = [name for n, name in enumerate(fixed) if name in _DROPPED_WHEN_EMPTY and not _has_values(table, n)]
     return keep_columns(table, [n for n, column in enumerate(columns) if column.title not in empty])
 
 
 def keep_columns(table: Table, positions: Sequence[int]) -> Table:
     """Returns the table with some of its columns, in the order given."""
-    rows = tuple(Row(typ=row.typ, cells=tuple(row.cells[n] for n in positions)) for row in table.rows)
+    rows = tuple(
+        Row(typ=row.typ, cells=tuple([row.cells[n] for n in positions]), heading=row.heading) for row in table.rows
+    )
     return Table(columns=tuple(table.columns[n] for n in positions), rows=rows, notes=table.notes)
 
 
@@ -106,46 +111,49 @@ def position_of(table: Table, title: str) -> int | None:
     return next((n for n, column in enumerate(table.columns) if column.title == title), None)
 
 
-def _shown(states: Sequence[State], sha: bool) -> Iterator[tuple[str, tuple[Any, ...], Mapping[str, Any] | None]]:
-    """Yields (type, fixed cells, DATA) of each row."""
+def _shown(states: Sequence[State], sha: bool) -> Iterator[tuple[Row, Mapping[str, Any] | None]]:
+    """Yields each row with its fixed cells alone, and its DATA."""
     for state in states:
         name = state["rev"] if state["rev"] == "workspace" else None if sha else state["name"]
-        yield BASELINE, _fixed(None, name or state["rev"][:7], BASELINE, state["data"], None), state["data"]
+        cells = _fixed(None, name or state["rev"][:7], BASELINE, state, None)
+        heading = lost_words(state) if state.get("rewritten") else ""
+        yield Row(typ=BASELINE, cells=cells, heading=heading), state["data"]
         ranges = state["experiments"] or ()
         for n, each in enumerate(ranges):
             tip = each["revs"][0]
             typ = "branch_base" if n + 1 == len(ranges) else "branch_commit"
-            yield typ, _fixed(each["name"], tip["rev"][:7], typ, tip["data"], each["executor"]), tip["data"]
+            cells = _fixed(each["name"], tip["rev"][:7], typ, tip, each["executor"])
+            yield Row(typ=typ, cells=cells), tip["data"]
 
 
-def _fixed(
-    name: str | None, rev: str, typ: str, data: Mapping[str, Any] | None, executor: Mapping[str, Any] | None
-) -> tuple[Any, ...]:
-    created = data["timestamp"] if data else None
-    state, place = (executor["state"], executor["name"]) if executor else (None, None)
-    cells = (name, rev, typ, created, None, state and state.capitalize(), place and place.capitalize())
+def _fixed(name: str | None, rev: str, typ: str, state: State, executor: Mapping[str, Any] | None) -> tuple[Any, ...]:
+    """Returns the cells of FIXED and of LABELS."""
+    created = state["data"]["timestamp"] if state["data"] else None
+    progress, place = (executor["state"], executor["name"]) if executor else (None, None)
+    labels = state.get("labels") or {}
+    tags, note = ", ".join(labels.get("tags", ())) or None, labels.get("note") or None
+    cells = (
+        name,
+        rev,
+        typ,
+        created,
+        None,
+        progress and progress.capitalize(),
+        place and place.capitalize(),
+        tags,
+        note,
+    )
     return tuple(Mark.MISSING if cell is None else cell for cell in cells)
 
 
-def _flat(data: Mapping[str, Any]) -> _Flat:
-    """Returns the values of a revision by file and dotted name; None for a file that could not be read."""
-    flat: _Flat = {
-        (kind, path): None if "error" in entry else dict(_leaves(entry))
-        for kind, section in ((Kind.METRIC, "metrics"), (Kind.PARAM, "params"))
-        for path, entry in data[section].items()
-    }
-    flat.update(((Kind.DEP, path), {path: entry["hash"]}) for path, entry in data["deps"].items())
-    return flat
-
-
-def _columns(everything: Sequence[_Flat]) -> tuple[Column, ...]:
-    files = _names(everything)
-    counts: dict[str, int] = dict.fromkeys(FIXED, 1)
+def _columns(everything: Sequence[Flat], fixed: Sequence[str]) -> tuple[Column, ...]:
+    files = names_of(everything)
+    counts: dict[str, int] = dict.fromkeys(fixed, 1)
     for (kind, _), names in files.items():
         if kind is not Kind.DEP:
             for name in names:
                 counts[name] = counts.get(name, 0) + 1
-    columns = [Column(title=name, kind=Kind.FIXED, path="", name=name) for name in FIXED]
+    columns = [Column(title=name, kind=Kind.FIXED, path="", name=name) for name in fixed]
     for wanted in (Kind.METRIC, Kind.PARAM):
         for (kind, path), names in files.items():
             if kind is wanted:
@@ -157,34 +165,15 @@ def _columns(everything: Sequence[_Flat]) -> tuple[Column, ...]:
     return tuple(columns)
 
 
-def _names(everything: Sequence[_Flat]) -> dict[tuple[Kind, str], dict[str, None]]:
-    """Returns the dotted names per file, both in the order of first appearance."""
-    files: dict[tuple[Kind, str], dict[str, None]] = {}
-    for flat in everything:
-        for file, values in flat.items():
-            known = files.setdefault(file, {})
-            if values is not None and not values.keys() <= known.keys():
-                known.update(dict.fromkeys(values))
-    return files
-
-
-def _leaves(entry: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    data = entry.get("data")
-    if isinstance(data, Mapping):
-        for name, value in flatten(data):
-            if not (isinstance(value, Mapping) and not value):
-                yield name, value
-
-
-def _groups(columns: Sequence[Column]) -> dict[tuple[Kind, str], list[str]]:
+def _groups(columns: Sequence[Column]) -> dict[Place, list[str]]:
     """Returns the names of the columns by file; columns of one file stand together."""
-    groups: dict[tuple[Kind, str], list[str]] = {}
+    groups: dict[Place, list[str]] = {}
     for column in columns:
         groups.setdefault((column.kind, column.path), []).append(column.name)
     return groups
 
 
-def _cells(groups: Mapping[tuple[Kind, str], list[str]], flat: _Flat | None) -> Iterator[Any]:
+def _cells(groups: Mapping[Place, list[str]], flat: Flat | None) -> Iterator[Any]:
     for file, names in groups.items():
         values = _NOTHING if flat is None else flat.get(file, _NOTHING)
         if values is None:

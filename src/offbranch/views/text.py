@@ -1,4 +1,4 @@
-"""Tables as plain text with aligned columns, for pipes and files; `rich_text.py` draws for a terminal."""
+"""Tables as plain text with aligned columns, for pipes and files; `terminal.py` draws for a terminal."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,10 @@ from offbranch.views.table import Table
 def render_text(table: Table, *, precision: int | None = None, now_s: float) -> str:
     """Returns `exp show`: one line per row in full width, then what went wrong where."""
     digits = DEFAULT_PRECISION if precision is None else precision
-    lines = aligned([people_titles(table), *people_rows(table, precision=digits, now_s=now_s, short_hashes=True)])
+    head, *body = aligned([people_titles(table), *people_rows(table, precision=digits, now_s=now_s, short_hashes=True)])
+    lines = [head]
+    for row, line in zip(table.rows, body, strict=True):
+        lines += ["", row.heading, line] if row.heading else [line]
     notes = ["", *table.notes] if table.notes else []
     return "".join(f"{line}\n" for line in (*lines, *notes))
 

@@ -27,7 +27,6 @@ def add_arguments(parser: Parser) -> None:
         "experiments", nargs="*", metavar="experiment", help="name, commit, or id of a failed or queued one"
     )
     add_revisions(parser, "remove")
-    parser.set_defaults(num=None)
     parser.add_flag("--keep", help="keep what was chosen and remove all others of the repository")
     parser.add_flag("--dry", help="show what would be removed")
     parser.add_flag("--queue", "--queued", help="remove everything that waits in the queue")

@@ -1,10 +1,16 @@
 """Shows the workspace, commits and their experiments as a table: parameters, metrics and what they depend on.
 
 Attempts that failed or were interrupted are listed too, with what they had measured before they ended. Without
-options, the experiments that started from HEAD are shown.
+options, the experiments that started from HEAD are shown, and those whose baseline is on no branch any more because
+history was rewritten.
+
+A condition of --where is about metrics and parameters (also `params.yaml:lr`, or in backticks), and about `name`, `rev`,
+`state`, `baseline`, `created`, `tag` and `note`: numbers and 'texts' with == != < <= > >= in, + - * / // % **, joined by
+and, or, not. A comparison with a value that an experiment does not have is false; `acc is None` asks for that.
 """
 
 import json
+import re
 import time
 from argparse import Namespace
 
@@ -12,17 +18,28 @@ from offbranch.api.show import exp_show, exp_table
 from offbranch.base.errors import ExitCode
 from offbranch.base.plugins import load
 from offbranch.cli.console import Console
-from offbranch.cli.options import add_json, add_precision, add_revisions, add_sort_order, refuse_together
+from offbranch.cli.options import (
+    add_hide_rewritten,
+    add_json,
+    add_precision,
+    add_revisions,
+    add_sort_order,
+    refuse_together,
+)
 from offbranch.cli.pager import show_in_pager
-from offbranch.cli.parser import Parser
+from offbranch.cli.parser import Parser, whole_number
 from offbranch.views.options import ShowOptions
+from offbranch.views.table import BASELINE
 
 EXAMPLES = (
     ("ob exp show", "experiments that started from HEAD"),
     ("ob exp show -A --only-changed", "all, and only columns that differ"),
     ("ob exp show --sort-by accuracy --sort-order desc", "the best first"),
+    ("ob exp show -A --best 5 --by accuracy", "the five best of all; --minimize for a loss"),
+    ("ob exp show -A --where 'accuracy > 0.9 and train.lr < 0.01'", "what fulfils a condition"),
     ("ob exp show --csv > experiments.csv", "for a spreadsheet"),
 )
+_LOW_IS_GOOD = frozenset("loss err error mae mse rmse mape perplexity ppl fid wer cer nll".split())
 _FLAGS = (
     "all_branches",
     "all_tags",
@@ -33,7 +50,9 @@ _FLAGS = (
     "hide_failed",
     "hide_queued",
     "hide_workspace",
+    "hide_rewritten",
     "queued",
+    "minimize",
     "force",
 )
 
@@ -55,7 +74,13 @@ def add_arguments(parser: Parser) -> None:
     parser.add_flag("--hide-failed", help="leave out attempts that failed")
     parser.add_flag("--hide-queued", help="leave out what is queued")
     parser.add_flag("--hide-workspace", help="leave out the row of the workspace")
-    parser.add_flag("--queued", help="only what is queued")
+    add_hide_rewritten(parser)
+    parser.add_flag("--queued", help="only what is running or queued")
+    parser.add_argument("--where", metavar="CONDITION", help="only experiments for which it holds, e.g. 'acc > 0.9'")
+    _add_list(parser, "--tag", "TAG", "only experiments that have this tag; may be repeated")
+    parser.add_argument("--best", type=whole_number, metavar="N", help="only the N best of all that are shown")
+    parser.add_argument("--by", metavar="COLUMN", help="what --best is about; the highest is the best")
+    parser.add_flag("--minimize", help="with --best: the lowest is the best")
     add_json(parser, "everything, in the structure of DVC,")
     parser.add_flag("--csv", help="print comma-separated values, numbers in full")
     parser.add_flag("--md", help="print a Markdown table")
@@ -65,6 +90,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(args: Namespace, console: Console) -> int:
     refuse_together(args, "json", "csv", "md")
+    _warn_of_loss(args, console)
     flags = {name: getattr(args, name) for name in _FLAGS}
     options = ShowOptions(
         revs=tuple(args.rev),
@@ -76,25 +102,38 @@ def run(args: Namespace, console: Console) -> int:
         sort_by=args.sort_by,
         sort_order=args.sort_order,
         precision=args.precision,
+        where=args.where,
+        tags=tuple(args.tag),
+        best=args.best,
+        by=args.by,
         **flags,
     )
     if args.json:
-        states = exp_show(options, start=console.start, environment=console.environment)
+        states = exp_show(options, start=console.start, environment=console.environment, reporter=console)
         console.data(json.dumps(states, default=str))
         return ExitCode.DONE
-    table = exp_table(options, start=console.start, environment=console.environment)
+    table = exp_table(options, start=console.start, environment=console.environment, reporter=console)
     now_s = time.time()
     if args.csv:
-        console.data(load("offbranch.views.csv:render_csv")(table))
+        console.data(load("offbranch.views.csv:render_csv")(table, precision=args.precision))
     elif args.md:
         console.data(load("offbranch.views.markdown:render_markdown")(table, precision=args.precision, now_s=now_s))
     elif console.is_interactive:
-        draw = load("offbranch.views.rich_text:render_rich")
+        draw = load("offbranch.views.terminal:render_terminal")
         text = draw(table, precision=args.precision, now_s=now_s, color=console.has_color(console.out))
         show_in_pager(text, console, wanted=not args.no_pager)
     else:
         console.data(load("offbranch.views.text:render_text")(table, precision=args.precision, now_s=now_s))
+    if options.has_filter and all(row.typ == BASELINE for row in table.rows):
+        console.hint("no experiment is left by --where, --tag and --best; 'ob exp show -A' shows all")
     return ExitCode.DONE
+
+
+def _warn_of_loss(args: Namespace, console: Console) -> None:
+    """The highest is the best, unless told otherwise: worth a word where the name says that it is not."""
+    words = set(re.split(r"[^a-z0-9]+", (args.by or "").lower()))
+    if args.best is not None and not args.minimize and words & _LOW_IS_GOOD:
+        console.hint(f"the highest '{args.by}' is taken for the best; --minimize takes the lowest")
 
 
 def _add_list(parser: Parser, name: str, metavar: str, help: str) -> None:
