@@ -275,8 +275,17 @@ def wipe_stages(place: Place) -> None:
     (place.root / "dvc.lock").unlink(missing_ok=True)
 
 
-def next_lr(place: Place) -> str:
+def empty_queue(place: Place) -> None:
+    place.run("exp", "remove", "--queue")
+
+
+def next_number(place: Place) -> int:
     place.n += 1
+    return place.n
+
+
+def next_lr(place: Place) -> str:
+    next_number(place)
     return f"lr=0.{500000 + place.n}"
 
 
@@ -343,6 +352,10 @@ def cases(quick: bool) -> list[Case]:
         Case("exp diff, small project", small, lambda _: ["exp", "diff"], target_s=0.12),
         Case("exp run (stage itself included)", small, lambda p: ["exp", "run", "-S", next_lr(p)], target_s=0.21),
         Case("exp run --temp", small, lambda p: ["exp", "run", "--temp", "-S", next_lr(p)], target_s=0.26),
+        Case(f"exp run --queue, a sweep of {n} trials", small, lambda p: ["exp", "run", "--queue", "-S",
+             f"lr=range({1 + n * next_number(p)},{1 + n * p.n + n})"], target_s=2, runs=3, warm=False, before=empty_queue),
+        Case("exp run --queue, one", small, lambda p: ["exp", "run", "--queue", "-S", next_lr(p)], target_s=0.15,
+             before=empty_queue),
         Case(f"repro, {n} stages, nothing to do", stages(n, recorded=True), lambda _: ["repro"], target_s=0.4),
         Case("repro, 100 trivial stages run", stages(100, recorded=False), lambda _: ["repro", "--no-run-cache"],
              target_s=1.5, warm=False, before=wipe_stages, runs=3),

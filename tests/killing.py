@@ -136,10 +136,17 @@ def experiments(project: TestProject) -> dict[str, tuple[str, str]]:
     return {words[0].split("/")[-1]: (words[1], words[2]) for words in found if words[0].count("/") == 4}
 
 
+def tasks(project: TestProject) -> dict[str, tuple[str, str]]:
+    """Name -> (commit, tree) of every queued task."""
+    form = "--format=%(objectname) %(tree) %(contents:subject)"
+    found = (line.split(" ", 2) for line in project.git("for-each-ref", form, "refs/ob/tasks").splitlines())
+    return {subject.removeprefix("ob: task "): (commit, tree) for commit, tree, subject in found}
+
+
 def incomplete_experiments(project: TestProject, known: dict[str, list[str]]) -> list[str]:
-    """Experiments whose lock file or data files name content that the cache lacks; `known` saves asking Git again."""
+    """Experiments and tasks whose lock or data files name content the cache lacks; `known` saves asking Git again."""
     bad = []
-    for name, (commit, _) in experiments(project).items():
+    for name, (commit, _) in (*experiments(project).items(), *tasks(project).items()):
         if commit not in known:
             known[commit] = _md5s_of(project, commit)
         bad += [name for md5 in known[commit] if not _is_cached(project, md5)]

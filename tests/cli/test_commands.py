@@ -390,13 +390,6 @@ def test_exp_run_fails(run: Ob, project: TestProject) -> None:
     assert project.exps() == {} and "fail: 0" in project.read("params.yaml")
 
 
-@pytest.mark.parametrize("flag", ["--queue", "--run-all", "-j 2"])
-def test_exp_run_of_later_versions(flag: str, run: Ob, project: TestProject) -> None:
-    ended = run(f"exp run {flag}")
-    assert ended.code == 1 and "not there yet in this version" in ended.err
-    assert project.exps() == {}
-
-
 def test_exp_run_copy_paths_need_temp(run: Ob) -> None:
     assert run("exp run -C x").code == 2
 
@@ -443,7 +436,7 @@ def test_exp_apply_branch_rename_remove(run: Ob, project: TestProject) -> None:
     assert run("exp remove one").code == 1
     assert run("exp remove best").out == "Removed experiments: 'best'\n"
     assert run("exp remove -A").out == "No experiments to remove.\n"
-    assert run("exp remove --queue").code == 1
+    assert run("exp remove --queue").out == "No experiments to remove.\n"
 
 
 def test_exp_apply_of_another_baseline(run: Ob, project: TestProject) -> None:

@@ -14,6 +14,7 @@ from offbranch.cli.event_lines import because, lines_of, names
 from offbranch.cli.lines import Style
 from offbranch.cli.progress import ProgressLine, progress_text, size_text
 from offbranch.experiments.events import AttemptRecovered, ExperimentStarted, WorkspaceRestored
+from offbranch.params.sweep import Grid
 from offbranch.pipeline.events import (
     CommandStarted,
     FileWritten,
@@ -24,6 +25,7 @@ from offbranch.pipeline.events import (
 )
 from offbranch.pipeline.plan import Action
 from offbranch.pipeline.status import Reason
+from offbranch.queue.events import SweepPlanned, TaskFailed, TaskPutBack
 
 WHY = (Reason(code="parameter", text="parameter lr changed 1 -> 2"), Reason(code="output", text="output m missing"))
 
@@ -78,6 +80,10 @@ EVENTS: list[tuple[Event, str, str]] = [
         "",
         "warning: an earlier run of 'e' had been killed; it is recorded as interrupted\nhint: ob exp show\n",
     ),
+    (SweepPlanned(grid=Grid(keys=("a", "b"), lengths=(3, 5))), "15 trials: 3 x 5 values of a, b\n", ""),
+    (SweepPlanned(grid=Grid(keys=("a",), lengths=(1,))), "1 trial: the values of a\n", ""),
+    (TaskFailed(name="e", cause="it broke", hint=None), "", "error: 'e' failed: it broke\n"),
+    (TaskPutBack(name="e"), "", "'e' was stopped and waits in the queue again\n"),
 ]
 
 

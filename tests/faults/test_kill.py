@@ -19,6 +19,7 @@ from killing import (
     kept,
     litter,
     open_killer,
+    tasks,
     workspace,
     wrong_objects,
 )
@@ -130,6 +131,22 @@ def with_changed_data(project: TestProject) -> None:
     project.write("data.txt", "changed\n")
 
 
+def with_queued_data(project: TestProject) -> None:
+    with_data(project)
+    assert project.ob("add", "big.bin").code == 0
+    project.write("big.bin", "changed since\n")
+
+
+def with_task(project: TestProject) -> None:
+    user_work(project)
+    assert project.ob("exp", "run", "--queue", "-n", "later", "-S", "lr=0.4").code == 0
+
+
+def with_failing_task(project: TestProject) -> None:
+    user_work(project)
+    assert project.ob("exp", "run", "--queue", "-n", "bad", "-S", "fail=3").code == 0
+
+
 def restorable(project: TestProject) -> None:
     user_work(project)
     for rate in ("0.5", "0.1"):
@@ -182,6 +199,17 @@ def lacks_experiment(name: str) -> Callable[[TestProject], bool]:
     return lambda project: name not in project.exps()
 
 
+def has_tasks(project: TestProject) -> bool:
+    """All of a sweep are queued, or none is."""
+    found = set(tasks(project))
+    assert found in (set(), {"P-1", "P-2"})
+    return bool(found)
+
+
+def lacks_tasks(project: TestProject) -> bool:
+    return not tasks(project)
+
+
 STAGES = tuple(TWO_STAGES.items())
 SCENARIOS = {
     "run": Scenario(("exp", "run", "-n", "new", "-S", "lr=0.4"), with_experiment, is_done=has_experiment("new"), every=3),
@@ -200,6 +228,11 @@ SCENARIOS = {
     ),
     "rename": Scenario(("exp", "rename", "first", "other"), with_experiment, is_done=has_experiment("other")),
     "remove": Scenario(("exp", "remove", "first"), with_experiment, is_done=lacks_experiment("first")),
+    "queue": Scenario(
+        ("exp", "run", "--queue", "-n", "P", "-S", "lr=0.4,0.5"), with_queued_data, is_done=has_tasks
+    ),
+    "run-all": Scenario(("exp", "run", "--run-all"), with_task, is_done=has_experiment("later"), every=3),
+    "run-all-fails": Scenario(("exp", "run", "--run-all"), with_failing_task, code=1, is_done=lacks_tasks, every=6),
     "repro": Scenario(("repro",), user_work, files=STAGES, every=3),
     "repro-side-by-side": Scenario(
         ("repro", "-j", "2"), with_changed_data, files=tuple(TWO_ARMS.items()), every=3
@@ -237,7 +270,8 @@ def killer(tmp_path: Path) -> Iterator[Killer]:
 def result(project: TestProject) -> object:
     """What a command has come to, apart from names and times that differ from run to run."""
     trees = {name: tree for name, (_, tree) in experiments(project).items()}
-    return trees, workspace(project)
+    queued = {name: tree for name, (_, tree) in tasks(project).items()}
+    return trees, queued, workspace(project)
 
 
 def bring_back_outputs(project: TestProject) -> None:

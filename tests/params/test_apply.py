@@ -132,7 +132,7 @@ def test_a_byte_order_mark_stays() -> None:
         ),
         ("~nope", NotFoundError, "could not delete 'nope': it is not in 'params.yaml'", None),
         ("~train.epoch", NotFoundError, "could not delete 'train.epoch': it is not in 'params.yaml'", "did you mean"),
-        ("lr=1,2", UsageError, "'lr=1,2' is a sweep over 2 values, and a sweep can only be queued", "one value at a time"),
+        ("lr=1,2", UsageError, "'lr=1,2' is a sweep over several values, and a sweep can only be queued", "--queue"),
         ("../p.yaml:a=1", UsageError, "cannot override parameters in '../p.yaml': it is outside the project", None),
         ("/p.yaml:a=1", UsageError, "cannot override parameters in '/p.yaml': it is outside the project", None),
         ("lr=${nope}", OffbranchError, "cannot resolve 'lr=${nope}': interpolation key 'nope' not found", "same"),

@@ -151,7 +151,6 @@ def test_parts(text: str, expected: tuple[Any, ...]) -> None:
         ("a=é", "it cannot be read from 'é' on", "quotes"),
         ("a=foo(1)", "unknown function 'foo' in 'foo(1)'", "the functions are bool, choice"),
         ("a=choice()", "empty choice is not legal in 'choice()'", "quotes"),
-        ("a=glob(x*)", "glob is not supported", "list the values"),
         ("a=interval(0,1)", "an interval cannot be enumerated", "range("),
         ("a=range(3,1)", "the range is empty", "start below stop"),
         ("a=range(0,1e9,1)", "it has more than 100000 values", "larger step"),
@@ -198,9 +197,9 @@ def test_trials_are_all_combinations_with_the_last_sweep_fastest() -> None:
     assert found == [
         [("lr", lr), ("x", 1), ("train.epochs", epochs)] for lr, epochs in ((0.4, 1), (0.4, 2), (0.5, 1), (0.5, 2))
     ]
-    assert trials([]) == ((),)
+    assert tuple(trials([])) == ((),)
     plain = parse_override("a=1")
-    assert trials([plain]) == ((plain,),)
+    assert tuple(trials([plain])) == ((plain,),)
 
 
 swept = st.lists(

@@ -51,6 +51,8 @@ PUBLIC: Mapping[str, str] = {
     "plan": "offbranch.api.pipeline:plan",
     "RunRequest": "offbranch.api.exp:RunRequest",
     "exp_run": "offbranch.api.exp:run",
+    "exp_queue": "offbranch.api.queue:submit",
+    "run_queue": "offbranch.api.queue:run_all",
     "SaveRequest": "offbranch.experiments.save:SaveRequest",
     "exp_save": "offbranch.api.exp:save",
     "exp_apply": "offbranch.api.exp:apply",

@@ -30,6 +30,8 @@ from offbranch.api.outputs import checkout, commit
 from offbranch.api.pipeline import ReproRequest, plan, repro
 from offbranch.api.project import init, root
 from offbranch.api.project_destroy import destroy
+from offbranch.api.queue import run_all as run_queue
+from offbranch.api.queue import submit as exp_queue
 from offbranch.api.remotes import (
     add_remote,
     default_remote,
@@ -112,6 +114,7 @@ __all__ = [
     "exp_note",
     "exp_pull",
     "exp_push",
+    "exp_queue",
     "exp_remove",
     "exp_remove_remote",
     "exp_rename",
@@ -143,6 +146,7 @@ __all__ = [
     "rename_remote",
     "repro",
     "root",
+    "run_queue",
     "set_config",
     "set_default_remote",
     "set_frozen",

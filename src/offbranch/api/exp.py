@@ -4,6 +4,7 @@ import os
 import random
 import time
 from collections.abc import Callable
+from typing import Final
 
 from offbranch.api.running import open_runner
 from offbranch.api.session import Session, held, need_git, refuse_during_operation, working_directory
@@ -18,6 +19,7 @@ from offbranch.experiments.names import Chooser
 from offbranch.experiments.naming import choose_name
 from offbranch.experiments.placed import outputs_of, remember_outputs
 from offbranch.experiments.preview import preview_run
+from offbranch.experiments.refs import TASKS
 from offbranch.experiments.remove import Removal, Removed, remove_experiments
 from offbranch.experiments.rename import Renamed, rename_experiment
 from offbranch.experiments.run import RunOptions
@@ -25,13 +27,15 @@ from offbranch.experiments.save import SaveRequest, save_experiment
 from offbranch.experiments.temporary_run import prepare_temporary, run_prepared
 from offbranch.experiments.underway import Launch
 from offbranch.experiments.workspace_run import run_workspace
+from offbranch.git.refs import may_have_refs
 from offbranch.git.repository import GitRepo, head_commit
 from offbranch.params.overrides import parse_override
-from offbranch.params.sweep import trials
 from offbranch.pipeline.execute import ExecuteOptions
 from offbranch.pipeline.plan import Plan
 from offbranch.pipeline.select import SelectOptions
 from offbranch.project import Project
+
+TASK_REVISION: Final = "offbranch.queue.store:revision_of"
 
 
 @record
@@ -110,10 +114,10 @@ def run(
         repo, spec, options = _ready(request, session, project, rng or random.Random())
         if request.dry:
             return RunReport(experiment=None, plan=preview_run(project, spec, options), in_workspace=False)
-        launch = _launch(session, project, clock, descriptors)
+        launch = make_launch(session, project, clock, descriptors)
         ran = run_workspace(project, repo, spec, options, launch)
         remember_outputs(project, outputs_of(ran.outcome.result))
-        _push_new(project, ran.experiment, session)
+        push_new(project, ran.experiment, session)
         return RunReport(experiment=ran.experiment, plan=None, in_workspace=True)
 
 
@@ -121,11 +125,11 @@ def _run_temporary(request: RunRequest, session: Session, rng: Chooser, clock: C
     """Holds the project only while it takes what it needs; meanwhile others may work, and run in copies of their own."""
     with held(session) as (project, _):
         repo, spec, options = _ready(request, session, project, rng)
-        launch = _launch(session, project, clock, ())
+        launch = make_launch(session, project, clock, ())
         copies = tuple(absolute(path, base=session.start) for path in request.copy_paths)
         prepared = prepare_temporary(project, repo, spec, options, launch, copy_paths=copies)
     ran = run_prepared(prepared, options)
-    _push_new(project, ran.experiment, session)
+    push_new(project, ran.experiment, session)
     return RunReport(experiment=ran.experiment, plan=None, in_workspace=False)
 
 
@@ -135,13 +139,18 @@ def _ready(
     repo = need_git(project)
     refuse_during_operation(repo)
     _refuse_sweep(request)
-    _refuse_hydra(request, project)
-    spec = _make_spec(request, repo, rng)
+    refuse_hydra(request, project)
+    spec = _make_spec(request, project, repo, rng)
     cwd = working_directory(project, session)
     return repo, spec, RunOptions(select=replace(request.select, cwd=cwd), execute=request.execute)
 
 
-def _launch(session: Session, project: Project, clock: Callable[[], float], descriptors: tuple[int, ...]) -> Launch:
+def make_launch(session: Session, project: Project, clock: Callable[[], float], descriptors: tuple[int, ...]) -> Launch:
+    """Returns what a run needs from outside.
+
+    Args:
+        descriptors: Of the locks that the commands of a run in the workspace inherit; none for one in a copy.
+    """
     held_root = project.root if descriptors else None
     return Launch(
         attempt_id=_attempt_id(clock()),
@@ -164,7 +173,7 @@ def save(request: SaveRequest, session: Session, *, rng: Chooser | None = None) 
         include = tuple(_inside(project, absolute(path, base=session.start)) for path in request.include)
         request = replace(request, cwd=cwd, include=include)
         saved = save_experiment(project, repo, request, rng or random.Random(), session.reporter)
-        _push_new(project, saved, session)
+        push_new(project, saved, session)
         return saved
 
 
@@ -172,7 +181,7 @@ def apply(name: str, session: Session, *, strict_baseline: bool | None = None, d
     """Makes the workspace equal to an experiment; HEAD and index stay.
 
     Args:
-        name: Name, any revision of Git, or name or id of a failed attempt.
+        name: Name, any revision of Git, or name or id of a failed attempt or a queued task.
         session: Where.
         strict_baseline: Refuses an experiment of another baseline; by default as configured (`exp.strict_baseline`).
         dry: Only tells what would be done.
@@ -187,7 +196,9 @@ def apply(name: str, session: Session, *, strict_baseline: bool | None = None, d
     with held(session) as (project, _):
         repo = need_git(project)
         strict = project.config.get_bool("exp", "strict_baseline") if strict_baseline is None else strict_baseline
-        return apply_experiment(project, repo, name, session.reporter, strict_baseline=strict, dry=dry)
+        revision = load(TASK_REVISION)(repo, project.root, name) if may_have_refs(repo, TASKS) else name
+        done = apply_experiment(project, repo, revision, session.reporter, strict_baseline=strict, dry=dry)
+        return replace(done, name=name)
 
 
 def branch(name: str, session: Session, *, branch_name: str | None = None) -> Branched:
@@ -213,16 +224,21 @@ def rename(old: str, new: str, session: Session, *, force: bool = False, dry: bo
 
 
 def remove(removal: Removal, session: Session) -> Removed:
-    """Removes experiments, and attempts that failed; all names are checked before anything is removed.
+    """Removes experiments, attempts that failed, and queued tasks; all names are checked before anything is removed.
 
     Raises:
         NotFoundError: A name is not known; nothing has been removed.
+        ConflictError: A task is running; likewise.
     """
     with held(session) as (project, _):
-        return remove_experiments(project, need_git(project), removal)
+        repo = need_git(project)
+        if removal.queue or (removal.names and may_have_refs(repo, TASKS)):
+            removed: Removed = load("offbranch.queue.remove:remove_with_tasks")(project, repo, removal)
+            return removed
+        return remove_experiments(project, repo, removal)
 
 
-def _push_new(project: Project, experiment: Experiment, session: Session) -> None:
+def push_new(project: Project, experiment: Experiment, session: Session) -> None:
     """Pushes a new experiment where that is configured; the code for it is loaded only then."""
     said = session.environment.exp_auto_push
     if project.config.get_bool("exp", "auto_push") if said is None else said:
@@ -237,15 +253,17 @@ def _inside(project: Project, path: AbsPath) -> RepoPath:
 
 
 def _refuse_sweep(request: RunRequest) -> None:
-    count = len(trials([parse_override(text) for text in request.overrides]))
-    if count > 1:
-        raise UsageError(
-            f"these overrides make {count} trials, and a sweep can only be queued",
-            hint="run one value at a time: ob exp run -S KEY=VALUE",
-        )
+    parsed = [parse_override(text) for text in request.overrides]
+    if any(override.sweep is not None or override.glob is not None for override in parsed):
+        raise load("offbranch.api.sweep_refusal:refusal")(request, parsed)
 
 
-def _refuse_hydra(request: RunRequest, project: Project) -> None:
+def refuse_hydra(request: RunRequest, project: Project) -> None:
+    """Makes sure that the parameters need not be composed.
+
+    Raises:
+        UsageError: They do.
+    """
     if request.use_hydra and project.config.get_bool("hydra", "enabled"):
         raise UsageError(
             "this project composes its parameters with Hydra (hydra.enabled), which this version cannot do yet",
@@ -253,10 +271,13 @@ def _refuse_hydra(request: RunRequest, project: Project) -> None:
         )
 
 
-def _make_spec(request: RunRequest, repo: GitRepo, rng: Chooser) -> ExperimentSpec:
+def _make_spec(request: RunRequest, project: Project, repo: GitRepo, rng: Chooser) -> ExperimentSpec:
     baseline = head_commit(repo)
+    reserved: frozenset[str] = frozenset()
+    if request.name is None and may_have_refs(repo, TASKS):
+        reserved = load("offbranch.queue.store:queued_names")(repo, project.root, baseline)
     return ExperimentSpec(
-        name=choose_name(request.name, repo, baseline, rng, force=request.force),
+        name=choose_name(request.name, repo, baseline, rng, force=request.force, reserved=reserved),
         baseline=baseline,
         overrides=request.overrides,
         targets=request.targets,

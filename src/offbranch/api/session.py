@@ -5,14 +5,15 @@ Two locks, each dying with its holder: ours (`.dvc/tmp/ob/lock`), held for the w
 that a stage command starts shares our lock with the `ob` outside.
 """
 
+import math
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from offbranch.base.environ import Environment, read_environment
-from offbranch.base.errors import NoProjectError, OffbranchError, UsageError
+from offbranch.base.errors import LockedError, NoProjectError, OffbranchError, UsageError
 from offbranch.base.events import NullReporter, Reporter, Warned
-from offbranch.base.locks import hold_lock, holder_as_pid
+from offbranch.base.locks import LockFile, hold_lock, holder_as_pid
 from offbranch.base.paths import OB_DIR, ROOT, AbsPath, RepoPath, join, relative_to
 from offbranch.base.plugins import load
 from offbranch.base.processes import ProcessInfo
@@ -21,6 +22,7 @@ from offbranch.git.repository import GitRepo, operation_in_progress
 from offbranch.project import Project, open_project
 
 LOCK = f"{OB_DIR}/lock"
+_MOMENT_S = 2.0
 
 
 @record
@@ -64,12 +66,15 @@ def opened(session: Session) -> Iterator[Project]:
 
 
 @contextmanager
-def held(session: Session, *, runs_commands: bool = False) -> Iterator[tuple[Project, tuple[int, ...]]]:
+def held(
+    session: Session, *, runs_commands: bool = False, patient: bool = False
+) -> Iterator[tuple[Project, tuple[int, ...]]]:
     """Opens the project of a session and holds it against every other writer.
 
     Args:
         session: Where.
         runs_commands: Leaves DVC's lock to the pipeline, which takes it between its commands.
+        patient: Waits as long as it takes, and says so only if that is more than a moment.
 
     Yields:
         The project, and the descriptors that a command must inherit so that the lock lives as long as it does.
@@ -78,16 +83,12 @@ def held(session: Session, *, runs_commands: bool = False) -> Iterator[tuple[Pro
         LockedError: Another process holds it, and did not let go in time.
     """
     with opened(session) as project, ExitStack() as stack:
-        wait_s = session.environment.lock_wait_s
+        wait_s = math.inf if patient else session.environment.lock_wait_s
         descriptors: tuple[int, ...] = ()
         if not _is_inside_run(session, project):
-            lock = hold_lock(
-                join(project.root, LOCK),
-                wait_s=wait_s,
-                on_wait=lambda who: _tell(session, who),
-                on_abandoned=lambda who: load("offbranch.base.litter:sweep_litter")(project.root, who.pid),
-            )
-            descriptors = (stack.enter_context(lock).descriptor,)
+            lock = _hold_in_a_moment(stack, project) if patient else None
+            lock = lock or stack.enter_context(_own_lock(session, project, wait_s))
+            descriptors = (lock.descriptor,)
         elif runs_commands:
             raise UsageError(
                 "a command of a running experiment or pipeline cannot start another one in the same project",
@@ -99,6 +100,28 @@ def held(session: Session, *, runs_commands: bool = False) -> Iterator[tuple[Pro
         if descriptors and project.repo is not None:
             _recover(project, session)
         yield project, descriptors
+
+
+def _own_lock(session: Session, project: Project, wait_s: float) -> AbstractContextManager[LockFile]:
+    return hold_lock(
+        join(project.root, LOCK),
+        wait_s=wait_s,
+        on_wait=lambda who: _tell(session, who),
+        on_abandoned=lambda who: _sweep(project, who),
+    )
+
+
+def _hold_in_a_moment(stack: ExitStack, project: Project) -> LockFile | None:
+    """Takes our lock if that is possible soon; several workers of the queue want it all the time."""
+    lock = hold_lock(join(project.root, LOCK), wait_s=_MOMENT_S, on_abandoned=lambda who: _sweep(project, who))
+    try:
+        return stack.enter_context(lock)
+    except LockedError:
+        return None
+
+
+def _sweep(project: Project, who: ProcessInfo) -> None:
+    load("offbranch.base.litter:sweep_litter")(project.root, who.pid)
 
 
 def lock_files(project: Project) -> tuple[AbsPath, AbsPath]:

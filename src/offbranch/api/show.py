@@ -12,7 +12,10 @@ from offbranch.base.errors import NoProjectError
 from offbranch.base.events import NullReporter, Reporter
 from offbranch.base.paths import AbsPath
 from offbranch.base.plugins import load
+from offbranch.base.records import replace
 from offbranch.experiments.diff_record import CompareOptions, Comparison, DiffOptions, ExperimentDiff
+from offbranch.experiments.refs import TASKS
+from offbranch.git.refs import may_have_refs
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project, open_project
 from offbranch.views.listing import Listing, ListOptions, collect_listing
@@ -26,6 +29,7 @@ PARTS: Final = {
     "select": "offbranch.views.select:select",
     "diff": "offbranch.experiments.diff:diff_experiments",
     "compare": "offbranch.experiments.compare:compare_experiments",
+    "task": "offbranch.queue.store:revision_of",
 }
 
 
@@ -94,7 +98,7 @@ def exp_diff(
     """Compares two revisions: HEAD (`a`) and the workspace (`b`) unless given.
 
     Args:
-        a: Git revision, experiment or attempt; the old values.
+        a: Git revision, experiment, attempt or queued task; the old values.
         b: The same, or `workspace`; the new ones.
         options: What is compared; parameters and metrics unless given.
         start: A directory of the project.
@@ -104,8 +108,10 @@ def exp_diff(
         NotFoundError: A revision does not exist.
     """
     project = open_project(start, environment)
-    found: ExperimentDiff = load(PARTS["diff"])(project, _need_git(project), a, b, options or DiffOptions())
-    return found
+    repo = _need_git(project)
+    revisions = (rev and _revision(project, repo, rev) for rev in (a, b))
+    found: ExperimentDiff = load(PARTS["diff"])(project, repo, *revisions, options or DiffOptions())
+    return replace(found, old_name=a or found.old_name, new_name=b or found.new_name)
 
 
 def exp_compare(
@@ -118,7 +124,7 @@ def exp_compare(
     """Compares many revisions in one table, value by value.
 
     Args:
-        names: Git revisions, experiments, attempts or `workspace`. None: HEAD and its experiments; one: HEAD and that.
+        names: Git revisions, experiments, attempts, queued tasks or `workspace`. None: HEAD and its experiments; one: HEAD and that.
         options: What is compared; everything unless given.
         start: A directory of the project.
         environment: Variables of the process.
@@ -131,8 +137,10 @@ def exp_compare(
         UsageError: There is nothing to compare with each other.
     """
     project = open_project(start, environment)
-    found: Comparison = load(PARTS["compare"])(project, _need_git(project), names, options or CompareOptions())
-    return found
+    repo = _need_git(project)
+    written = {_revision(project, repo, name): name for name in names}
+    found: Comparison = load(PARTS["compare"])(project, repo, tuple(written), options or CompareOptions())
+    return replace(found, sides=tuple(replace(each, name=written.get(each.name, each.name)) for each in found.sides))
 
 
 def _need_git(project: Project) -> GitRepo:
@@ -142,3 +150,11 @@ def _need_git(project: Project) -> GitRepo:
             hint="git init && git add -A && git commit -m start",
         )
     return project.repo
+
+
+def _revision(project: Project, repo: GitRepo, name: str) -> str:
+    """Returns what experiments know by that name: a queued task is its commit."""
+    if not may_have_refs(repo, TASKS):
+        return name
+    revision: str = load(PARTS["task"])(repo, project.root, name)
+    return revision

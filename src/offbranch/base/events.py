@@ -37,7 +37,7 @@ class Progressed(Event):
         what: Names the piece of work, e.g. `hashing data`; the same text means the same bar.
         done: Amount done so far, in `unit`.
         total: Amount in all, None while unknown.
-        unit: `files` or `bytes`.
+        unit: `bytes`, or what is counted: `files`, `trials`.
     """
 
     what: str

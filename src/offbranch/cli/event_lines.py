@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from offbranch.base.events import Event
 from offbranch.cli.lines import Line, Style, warning
 from offbranch.experiments.events import AttemptRecovered, ExperimentStarted, WorkspaceRestored
+from offbranch.params.sweep import Grid
 from offbranch.pipeline.events import (
     CommandStarted,
     FileWritten,
@@ -18,6 +19,7 @@ from offbranch.pipeline.events import (
 )
 from offbranch.pipeline.plan import Action
 from offbranch.pipeline.status import Reason
+from offbranch.queue.events import SweepPlanned, TaskFailed, TaskPutBack
 
 _SHOWN_PATHS = 3
 
@@ -54,6 +56,16 @@ def lines_of(event: Event, level: int) -> Iterator[Line]:
                 f"an earlier run of '{event.name}' had been killed; it is recorded as interrupted{what}",
                 "ob exp show",
             )
+        case SweepPlanned():
+            yield Line(
+                f"{'1 trial' if event.grid.n_trials == 1 else f'{event.grid.n_trials} trials'}: {_made_of(event.grid)}"
+            )
+        case TaskFailed():
+            yield Line(f"error: '{event.name}' failed: {event.cause}", style=Style.BAD, is_warning=True)
+            if event.hint:
+                yield Line(f"hint: {event.hint}", is_warning=True)
+        case TaskPutBack():
+            yield Line(f"'{event.name}' was stopped and waits in the queue again", is_aside=True)
 
 
 def because(reasons: Sequence[Reason], level: int) -> Iterator[str]:
@@ -63,6 +75,12 @@ def because(reasons: Sequence[Reason], level: int) -> Iterator[str]:
     for i, reason in enumerate(shown):
         more = f" (and {rest} more: -v)" if rest else ""
         yield f"{'because' if i == 0 else '    and'} {reason.text}{more}"
+
+
+def _made_of(grid: Grid) -> str:
+    if len(grid.lengths) == 1:
+        return f"the values of {grid.keys[0]}"
+    return f"{' x '.join(map(str, grid.lengths))} values of {', '.join(grid.keys)}"
 
 
 def names(paths: Sequence[str], level: int) -> str:

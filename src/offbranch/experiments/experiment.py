@@ -19,6 +19,7 @@ class Where(Enum):
 
     WORKSPACE = "workspace"
     TEMPORARY = "tempdir"
+    QUEUE = "dvc-task"
 
 
 class AttemptState(Enum):
@@ -77,6 +78,7 @@ class Attempt:
         log: Path of the log, relative to the project root.
         root: Directory it runs in.
         started_utc, ended_utc: Seconds since the epoch.
+        task_id: The queued task that it carries out; None for a run that was not queued.
     """
 
     id: str
@@ -95,6 +97,7 @@ class Attempt:
     exit_code: int | None = None
     stage: str | None = None
     cause: str = ""
+    task_id: str | None = None
 
     @property
     def true_state(self) -> AttemptState:
@@ -130,6 +133,7 @@ def attempt_to_json(attempt: Attempt) -> dict[str, Any]:
         "exit_code": attempt.exit_code,
         "stage": attempt.stage,
         "cause": attempt.cause,
+        "task_id": attempt.task_id,
     }
 
 
@@ -159,6 +163,7 @@ def attempt_from_json(data: Mapping[str, Any]) -> Attempt:
             exit_code=data["exit_code"],
             stage=data["stage"],
             cause=str(data["cause"]),
+            task_id=None if data.get("task_id") is None else str(data["task_id"]),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not the record of an attempt: {error}") from error

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from offbranch.base.errors import GitError, NotFoundError, OffbranchError, UsageError
 from offbranch.base.paths import AbsPath
 from offbranch.base.records import record
-from offbranch.experiments.refs import APPLY_ORIG_HEAD, APPLY_STASH, LABELS, list_experiments, resolve_any
+from offbranch.experiments.refs import APPLY_ORIG_HEAD, APPLY_STASH, LABELS, TASKS, list_experiments, resolve_any
 from offbranch.git.ids import CommitId, TreeId
 from offbranch.git.index import private_index
 from offbranch.git.objects import ObjectReader
@@ -156,7 +156,8 @@ def experiment_commits(repo: GitRepo) -> Iterator[tuple[str, CommitId]]:
 def _protected_commits(repo: GitRepo) -> Iterator[tuple[str, CommitId]]:
     for ref, commit in list_refs(repo, _OURS):
         if not ref.startswith(LABELS):  # words, no files
-            yield f"attempt {ref.rpartition('/')[2]}", CommitId(commit)
+            kind = "queued task" if ref.startswith(TASKS) else "attempt"
+            yield f"{kind} {ref.rpartition('/')[2]}", CommitId(commit)
     for ref, commit in list_refs(repo, APPLY_ORIG_HEAD):
         yield ref, CommitId(commit)
     for ref, commit in (*list_refs(repo, *_STASHES), *list_refs(repo, _EXEC_MERGE)):

@@ -7,8 +7,19 @@ from offbranch.git.objects import CommitId
 from offbranch.git.repository import GitRepo
 
 
-def choose_name(wanted: str | None, repo: GitRepo, baseline: CommitId, rng: Chooser, *, force: bool) -> str:
+def choose_name(
+    wanted: str | None,
+    repo: GitRepo,
+    baseline: CommitId,
+    rng: Chooser,
+    *,
+    force: bool,
+    reserved: frozenset[str] = frozenset(),
+) -> str:
     """Returns the name for a new experiment of a baseline.
+
+    Args:
+        reserved: Names that are not to be made up: something else will need them.
 
     Raises:
         UsageError: The name asked for is not valid.
@@ -18,7 +29,7 @@ def choose_name(wanted: str | None, repo: GitRepo, baseline: CommitId, rng: Choo
         check_name(wanted)
     taken = {experiment.name for experiment in list_experiments(repo, baseline)}
     if wanted is None:
-        return generate_name(taken, rng)
+        return generate_name(taken | reserved, rng)
     if wanted in taken and not force:
         raise ConflictError(
             f"an experiment '{wanted}' exists already for this baseline",

@@ -25,6 +25,8 @@ class Removal:
         n_commits: With `revs` (default HEAD): of so many commits back from each; negative for all.
         keep: Removes all others instead.
         dry: Only tells what would be removed.
+        queue: What waits in the queue; whoever knows the queue sees to it.
+        names_elsewhere: Those of `names` that stand for something else too, so that they need not be known here.
     """
 
     names: tuple[str, ...] = ()
@@ -33,20 +35,23 @@ class Removal:
     n_commits: int | None = None
     keep: bool = False
     dry: bool = False
+    queue: bool = False
+    names_elsewhere: frozenset[str] = frozenset()
 
 
 @record
 class Removed:
-    """What was removed, or with `dry` would be."""
+    """What was removed, or with `dry` would be; of queued tasks the names."""
 
-    experiments: tuple[Experiment, ...]
-    attempts: tuple[Attempt, ...]
+    experiments: tuple[Experiment, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    tasks: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names, experiments first."""
         experiments, attempts = (e.name for e in self.experiments), (a.name for a in self.attempts)
-        return tuple(dict.fromkeys((*experiments, *attempts)))
+        return tuple(dict.fromkeys((*experiments, *attempts, *self.tasks)))
 
 
 def remove_experiments(project: Project, repo: GitRepo, removal: Removal) -> Removed:
@@ -81,7 +86,7 @@ def plan_removal(project: Project, repo: GitRepo, removal: Removal) -> Removed:
         chosen = tuple(e for e in experiments if baselines is None or e.baseline in baselines)
         attempts = tuple(a for a in ended if baselines is None or a.baseline in baselines)
     else:
-        chosen, attempts = _named(repo, removal.names, experiments, ended)
+        chosen, attempts = _named(repo, removal, experiments, ended)
     if not removal.keep:
         return Removed(experiments=chosen, attempts=attempts)
     kept, kept_attempts = {e.ref for e in chosen}, {a.id for a in attempts}
@@ -92,13 +97,13 @@ def plan_removal(project: Project, repo: GitRepo, removal: Removal) -> Removed:
 
 
 def _named(
-    repo: GitRepo, names: Sequence[str], experiments: Sequence[Experiment], ended: Sequence[Attempt]
+    repo: GitRepo, removal: Removal, experiments: Sequence[Experiment], ended: Sequence[Attempt]
 ) -> tuple[tuple[Experiment, ...], tuple[Attempt, ...]]:
     chosen: dict[str, Experiment] = {}
     attempts: dict[str, Attempt] = {}
     unknown = []
     head = head_commit(repo)
-    for name in names:
+    for name in removal.names:
         found = [e for e in experiments if name in (e.name, e.ref)]
         found = found or [e for e in experiments if is_abbreviation(name, e.commit)]
         at_head = [e for e in found if e.baseline == head]
@@ -110,7 +115,7 @@ def _named(
             )
         found = at_head if len(found) > 1 else found
         failed = [a for a in ended if name in (a.name, a.id) or (a.commit and is_abbreviation(name, a.commit))]
-        if not found and not failed:
+        if not found and not failed and name not in removal.names_elsewhere:
             unknown.append(name)
         chosen.update((e.ref, e) for e in found)
         attempts.update((a.id, a) for a in failed)

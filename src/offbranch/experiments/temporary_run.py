@@ -10,7 +10,16 @@ from collections.abc import Iterable, Mapping
 from offbranch.base.errors import NotFoundError, OffbranchError
 from offbranch.base.events import Warned
 from offbranch.base.files import atomic_write, read_if_there
-from offbranch.base.paths import DVC_DIR, LOCAL_CONFIG_FILE, OB_DIR, AbsPath, RepoPath, join, relative_to
+from offbranch.base.paths import (
+    DVC_DIR,
+    LOCAL_CONFIG_FILE,
+    OB_DIR,
+    AbsPath,
+    RepoPath,
+    is_same_or_inside,
+    join,
+    relative_to,
+)
 from offbranch.base.plugins import load as load_by_name
 from offbranch.base.records import record, replace
 from offbranch.experiments.attempts import begin_attempt, write_record
@@ -19,7 +28,7 @@ from offbranch.experiments.data_changes import with_changed_data
 from offbranch.experiments.events import ExperimentStarted
 from offbranch.experiments.experiment import ExperimentSpec, Where
 from offbranch.experiments.preview import look_ahead
-from offbranch.experiments.run import RunOptions, write_parameter_files
+from offbranch.experiments.run import Outcome, RunOptions, write_parameter_files
 from offbranch.experiments.run_environment import note_environment
 from offbranch.experiments.underway import (
     Launch,
@@ -31,8 +40,10 @@ from offbranch.experiments.underway import (
     new_attempt,
     raise_if_failed,
 )
+from offbranch.experiments.workbench import in_git
 from offbranch.git.ignore import untracked_files
-from offbranch.git.objects import TreeId
+from offbranch.git.objects import CommitId, TreeId
+from offbranch.git.refs import RefUpdate
 from offbranch.git.repository import GitRepo
 from offbranch.git.worktree import open_working_copy
 from offbranch.project import Project, open_project_at
@@ -74,7 +85,7 @@ def prepare_temporary(
         OffbranchError: Something is wrong with the input; nothing has been changed.
     """
     copy_paths = tuple(copy_paths)
-    _check_copies(project, copy_paths)
+    check_copies(project, copy_paths)
     ahead = look_ahead(project, spec, options)
     files = files_of_stages(ahead.pipelines, ahead.pipelines.stages)
     tree = with_changed_data(project, repo, ahead.pipelines, snapshot_of(project, repo, (*files, *ahead.written)))
@@ -82,6 +93,41 @@ def prepare_temporary(
     note_environment(project.root, attempt.id, project.environment.all)
     under = Underway(project=project, repo=repo, spec=spec, launch=launch, attempt=attempt)
     return Prepared(under=under, tree=tree, written=ahead.written, copy_paths=copy_paths)
+
+
+@record
+class QueuedFiles:
+    """A queued task, for its run: its files are all there, parameters included.
+
+    Attributes:
+        id: The task.
+        ref: Its ref.
+        commit: Its commit.
+        tree: Its files.
+        copy_paths: Paths of the workspace that the copy shall have too.
+    """
+
+    id: str
+    ref: str
+    commit: CommitId
+    tree: TreeId
+    copy_paths: tuple[AbsPath, ...] = ()
+
+
+def prepare_queued(
+    project: Project, repo: GitRepo, spec: ExperimentSpec, queued: QueuedFiles, launch: Launch
+) -> Prepared:
+    """Records the run of a queued task.
+
+    Raises:
+        ConflictError: The task is not there any more.
+    """
+    attempt = replace(new_attempt(project, spec, launch, Where.QUEUE), task_id=queued.id)
+    is_there = RefUpdate(ref=queued.ref, new=queued.commit, old=queued.commit)
+    attempt = begin_attempt(repo, project.root, attempt, queued.tree, is_there)
+    note_environment(project.root, attempt.id, project.environment.all)
+    under = Underway(project=project, repo=repo, spec=spec, launch=launch, attempt=attempt, task=queued.ref)
+    return Prepared(under=under, tree=queued.tree, written={}, copy_paths=queued.copy_paths)
 
 
 def run_prepared(prepared: Prepared, options: RunOptions) -> Ran:
@@ -103,11 +149,12 @@ def run_prepared(prepared: Prepared, options: RunOptions) -> Ran:
             try:
                 # Where its metrics appear, for whoever looks at it while it runs.
                 write_record(project.root, replace(under.attempt, root=place.root))
+                check_copies(project, prepared.copy_paths)
                 _copy_paths(project, place, prepared.copy_paths)
                 write_parameter_files(place, prepared.written)
                 outcome = carry_out_in(place, under, options, keep_open=(copy.lock.descriptor,))
                 raise_if_failed(outcome, options)
-                _warn_of_untracked(copy.repo, under.launch)
+                _warn_of_untracked(place, copy.repo, outcome, under.launch)
                 experiment = conclude(under, place, outcome)
             except BaseException as error:
                 give_up(under, place, outcome, error, restore=_nothing)
@@ -139,7 +186,12 @@ def _open_copy(project: Project, root: AbsPath) -> Project:
     return open_project_at(root, project.environment, cache_dir=project.cache.root)
 
 
-def _check_copies(project: Project, paths: Iterable[AbsPath]) -> None:
+def check_copies(project: Project, paths: Iterable[AbsPath]) -> None:
+    """Makes sure that paths which a copy shall have are there, and in the project.
+
+    Raises:
+        OffbranchError: One is not.
+    """
     for path in paths:
         if not os.path.lexists(path):
             raise NotFoundError(f"cannot copy '{path}': it does not exist", hint="give a path of the workspace to -C")
@@ -155,8 +207,11 @@ def _copy_paths(project: Project, place: Project, paths: Iterable[AbsPath]) -> N
         load_by_name("offbranch.storage.copying:copy_tree")(path, target)
 
 
-def _warn_of_untracked(repo: GitRepo, launch: Launch) -> None:
-    left = untracked_files(repo, ())
+def _warn_of_untracked(place: Project, repo: GitRepo, outcome: Outcome, launch: Launch) -> None:
+    results = outcome.result.stages
+    files = files_of_stages(outcome.pipelines, (result.stage for result in results))
+    taken = [in_git(place, path) for path in (*files, *(path for result in results for path in result.touched))]
+    left = [path for path in untracked_files(repo, ()) if not any(is_same_or_inside(path, each) for each in taken)]
     if left:
         names = ", ".join(f"'{path}'" for path in left[:5]) + (f" and {len(left) - 5} more" if len(left) > 5 else "")
         launch.reporter.emit(

@@ -60,6 +60,7 @@ class Underway:
         repo: Its repository, which gets the commit and the refs.
         attempt: The record as it is now.
         drop: Refs that go with the attempt.
+        task: Ref of the queued task that it carries out: goes when this ends, stays when it is stopped.
     """
 
     project: Project
@@ -68,6 +69,7 @@ class Underway:
     launch: Launch
     attempt: Attempt
     drop: tuple[str, ...] = ()
+    task: str | None = None
 
     @property
     def log(self) -> AbsPath:
@@ -171,7 +173,8 @@ def give_up(
         restore()
     with suppress(OffbranchError, OSError):
         ended = ended_attempt(under.attempt, error, under.launch)
-        end_attempt(under.repo, under.project.root, ended, as_found, *_drops(under))
+        stopped = ended.state is AttemptState.CANCELLED
+        end_attempt(under.repo, under.project.root, ended, as_found, *_drops(under, keep_task=stopped))
 
 
 def ended_attempt(attempt: Attempt, error: BaseException, launch: Launch) -> Attempt:
@@ -204,5 +207,6 @@ def tree_of_attempt(place: Project, repo: GitRepo, outcome: Outcome | None) -> T
     return snapshot_of(place, repo, files_of_stages(pipelines, pipelines.stages), exclude=stale)
 
 
-def _drops(under: Underway) -> list[RefUpdate]:
-    return [RefUpdate(ref=ref, new=None, old=ANY) for ref in under.drop]
+def _drops(under: Underway, *, keep_task: bool = False) -> list[RefUpdate]:
+    task = () if under.task is None or keep_task else (under.task,)
+    return [RefUpdate(ref=ref, new=None, old=ANY) for ref in (*under.drop, *task)]

@@ -4,6 +4,7 @@ The layout of our own refs is not known here. A change names what it expects to 
 follows a symbolic ref.
 """
 
+import os
 from collections.abc import Sequence
 from enum import Enum
 from typing import Final
@@ -60,6 +61,17 @@ def list_refs(repo: GitRepo, *prefixes: str) -> tuple[tuple[str, ObjectName], ..
     out = repo_git(repo, "for-each-ref", "--format=%(objectname) %(refname)", "--", *prefixes)
     pairs = (line.partition(" ") for line in _decode(out).split("\n") if line)
     return tuple((ref, ObjectName(name)) for name, _, ref in pairs)
+
+
+def may_have_refs(repo: GitRepo, prefix: str) -> bool:
+    """Tells without a process whether there may be refs below a prefix that ends with `/`; True where only Git knows."""
+    if not repo.plain_refs or os.path.isdir(os.path.join(repo.common_dir, *prefix.split("/"))):
+        return True
+    try:
+        with open(os.path.join(repo.common_dir, "packed-refs"), "rb") as file:
+            return b" " + os.fsencode(prefix) in file.read()
+    except FileNotFoundError:
+        return False
 
 
 def resolve_revision(repo: GitRepo, text: str) -> CommitId | None:

@@ -54,10 +54,10 @@ def plan_overrides(read: Callable[[str], bytes | None], overrides: Sequence[Over
 
 
 def _file_of(override: Override) -> str:
-    if override.sweep is not None:
+    if override.sweep is not None or override.glob is not None:
         raise UsageError(
-            f"'{override.text}' is a sweep over {len(override.sweep)} values, and a sweep can only be queued",
-            hint="run one value at a time",
+            f"'{override.text}' is a sweep over several values, and a sweep can only be queued",
+            hint="ob exp run --queue makes a trial of each value",
         )
     path = resolve_in(ROOT, override.file)
     if not path:

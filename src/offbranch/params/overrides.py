@@ -35,6 +35,7 @@ class Override:
         has_value: False only for a DELETE without value.
         sweep: The values of a sweep in order, None when it is no sweep.
         sweep_texts: How each value of the sweep is written, same order as `sweep`.
+        glob: Patterns of a `glob` over the options of a config group: those to take and those to leave out.
         text: What the user wrote, the file name included.
     """
 
@@ -45,6 +46,7 @@ class Override:
     has_value: bool = True
     sweep: tuple[Any, ...] | None = None
     sweep_texts: tuple[str, ...] = ()
+    glob: tuple[tuple[str, ...], tuple[str, ...]] | None = None
     text: str
 
 

@@ -50,15 +50,16 @@ def parse(change: str, text: str) -> Override:
         text: What the user wrote, for the record and for messages.
 
     Raises:
-        UsageError: It is not in the grammar, or is a `glob` or an `interval`.
+        UsageError: It is not in the grammar, or is an `interval`.
     """
     try:
         parsed = _parser().parse_override(change)
         value, values = parsed.value(), None
         if isinstance(value, IntervalSweep):
             raise _invalid(text, "an interval cannot be enumerated", "use range(START,STOP,STEP) or a list of values")
-        if isinstance(value, Glob):
-            raise _invalid(text, "glob is not supported", "list the values: 'KEY=a,b'")
+        glob = (tuple(value.include), tuple(value.exclude)) if isinstance(value, Glob) else None
+        if glob is not None:
+            value = None
         if isinstance(value, ChoiceSweep | RangeSweep):
             value, values = None, _sweep_values(parsed, text)
     except HydraException as error:
@@ -68,7 +69,7 @@ def parse(change: str, text: str) -> Override:
     if not parsed.key_or_group or parsed.package is not None:
         raise _invalid(text, "no key before '='" if not parsed.key_or_group else "no package may be named here", None)
     operation = _OPERATIONS[parsed.type]
-    if values is not None and operation is Operation.DELETE:
+    if (values is not None or glob is not None) and operation is Operation.DELETE:
         raise _invalid(text, "a deletion has no choice of values", f"write '~{parsed.key_or_group}'")
     return Override(
         operation=operation,
@@ -77,6 +78,7 @@ def parse(change: str, text: str) -> Override:
         has_value=parsed.value_type is not None,
         sweep=None if values is None else tuple(_plain(each) for each in values),
         sweep_texts=() if values is None else tuple(_written(each) for each in values),
+        glob=glob,
         text=text,
     )
 

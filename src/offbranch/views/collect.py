@@ -11,17 +11,19 @@ from offbranch.base.errors import OffbranchError
 from offbranch.base.events import Reporter
 from offbranch.base.files import DirectoryReader
 from offbranch.base.paths import AbsPath, join
+from offbranch.base.plugins import load
 from offbranch.base.records import replace
 from offbranch.experiments.attempts import list_attempts
 from offbranch.experiments.experiment import Attempt, AttemptState, Experiment
 from offbranch.experiments.label_records import Labels
 from offbranch.experiments.labels import read_labels
 from offbranch.experiments.lost_baselines import find_lost
-from offbranch.experiments.refs import by_baseline, list_experiments
+from offbranch.experiments.refs import TASKS, by_baseline, list_experiments
 from offbranch.experiments.revision import RevisionData, data_to_json, read_directory
 from offbranch.experiments.revision_files import error_to_json
 from offbranch.git.ids import CommitId
 from offbranch.git.objects import ObjectReader
+from offbranch.git.refs import may_have_refs
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.storage.ignore import load_ignore_rules
@@ -30,6 +32,8 @@ from offbranch.views.options import ShowOptions
 from offbranch.views.rows import Rows, local_time
 from offbranch.views.table import State
 
+# What waits in the queue; loaded only where something does.
+QUEUED = "offbranch.views.tasks"
 _ORDER = {"running": 0, "success": 1, "queued": 2, "failed": 3}
 
 
@@ -49,10 +53,12 @@ def collect_states(project: Project, repo: GitRepo, options: ShowOptions, report
         all_commits=options.all_commits,
     )
     experiments = by_baseline(list_experiments(repo, commits[0] if _is_single(commits, options) else None))
-    attempts = by_attempt_baseline(list_attempts(repo, project.root))
+    known = list_attempts(repo, project.root)
+    attempts = by_attempt_baseline(known)
+    tasks = load(f"{QUEUED}:queued_by_baseline")(repo, project.root, known) if may_have_refs(repo, TASKS) else {}
     with ObjectReader(repo) as objects:
         rows = Rows(project, objects, reporter, force=options.force, param_deps=options.param_deps)
-        others = {*experiments, *attempts} - set(commits)
+        others = {*experiments, *attempts, *tasks} - set(commits)
         lost = find_lost(repo, objects, others, root=project.root) if _wants_lost(options) else ()
         if options.all_commits:
             commits = (*commits, *rows.newest_first(others - {each.commit for each in lost}))
@@ -61,10 +67,15 @@ def collect_states(project: Project, repo: GitRepo, options: ShowOptions, report
         chains = {
             experiment.ref: rows.chain(experiment.commit, experiment.baseline) for experiment in _load(rows, shown)
         }
+        waiting = [task.commit for each in baselines for task in tasks.get(each.commit, ())]
         labels = read_labels(repo, shown, objects=objects)
         rows.load(
             dict.fromkeys(
-                (*(each.commit for each in baselines), *(each for chain in chains.values() for each in chain))
+                (
+                    *(each.commit for each in baselines),
+                    *(each for chain in chains.values() for each in chain),
+                    *waiting,
+                )
             )
         )
         states = [] if options.hide_workspace else [_workspace_state(project, options)]
@@ -73,6 +84,7 @@ def collect_states(project: Project, repo: GitRepo, options: ShowOptions, report
                 _experiment_range(rows, each, chains[each.ref], labels) for each in experiments.get(baseline.commit, ())
             ]
             ranges += [_attempt_range(project, rows, each) for each in attempts.get(baseline.commit, ())]
+            ranges += [load(f"{QUEUED}:task_range")(rows, each) for each in tasks.get(baseline.commit, ())]
             states.append(
                 _baseline_state(rows, _named(baseline, options), [each for each in ranges if _is_wanted(each, options)])
             )
@@ -138,12 +150,16 @@ def _named(baseline: Baseline, options: ShowOptions) -> Baseline:
 
 
 def _baseline_state(rows: Rows, baseline: Baseline, ranges: list[State]) -> State:
-    ordered = sorted(
-        ranges, key=lambda each: (rows.time_of(each["revs"][0]["rev"]), each["revs"][0]["rev"]), reverse=True
-    )
+    ordered = sorted(ranges, key=lambda each: (rows.time_of(each["revs"][0]["rev"]), _order_of(each)), reverse=True)
     ordered.sort(key=lambda each: _ORDER.get(_state_of(each), 1))
     about = {} if baseline.lost is None else lost_to_json(baseline.lost)
     return {**rows.state(baseline.commit, baseline.name), "experiments": ordered or None, **about}
+
+
+def _order_of(range_: State) -> str:
+    """Returns what sorts the rows of one moment: tasks that were queued together stay in their order."""
+    executor = range_["executor"] or {}
+    return str(executor.get("queue_id") or range_["revs"][0]["rev"])
 
 
 def _experiment_range(
@@ -175,6 +191,7 @@ def _attempt_range(project: Project, rows: Rows, attempt: Attempt) -> State:
             "task_id": None,
         },
         "attempt_id": attempt.id,
+        "queue_id": attempt.task_id,
     }
     return {"revs": [shown], "executor": executor, "name": attempt.name}
 

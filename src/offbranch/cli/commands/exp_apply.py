@@ -1,8 +1,8 @@
 """Brings the files of an experiment into the workspace, as ordinary changes: parameters, code, metrics and outputs.
 
 Your branch, index and HEAD stay as they are. What would be overwritten is kept first, and the message says how
-to get it back. A failed attempt can be applied too, by its name or the id that 'ob exp show' prints, and any revision of
-Git.
+to get it back. A failed attempt or a queued experiment can be applied too, by its name or the id that 'ob exp show'
+prints, and any revision of Git.
 """
 
 import json
@@ -26,7 +26,7 @@ EXAMPLES = (
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.add_argument("experiment", help="name, commit, or id of a failed attempt")
+    parser.add_argument("experiment", help="name, commit, or id of a failed or queued one")
     parser.add_flag("--strict-baseline", help="refuse an experiment that started from another commit than HEAD")
     add_dry_run(parser, "show what would be written, overwritten and deleted")
     parser.add_flag("--no-force", help="accepted for DVC's sake: what would be overwritten is always kept")

@@ -5,6 +5,10 @@ results are in your workspace as ordinary changes (with --temp only in the exper
 workspace is put back as it was, and the attempt is recorded with its log: 'ob exp show' lists it.
 
 Values of -S follow Hydra: key=value replaces, +key=value adds, ++key=value does either, ~key deletes.
+
+With --queue nothing runs: the experiment waits, with the workspace as it is now, until --run-all runs it. Then
+-S may name several values: 'lr=0.1,0.2', 'lr=choice(0.1,0.2)', 'epochs=range(1,5)'. Several of these make a grid;
+its trials are named NAME-1, NAME-2, ... in the order in which the last one varies fastest.
 """
 
 import json
@@ -14,9 +18,10 @@ from offbranch.api.exp import RunReport, RunRequest
 from offbranch.api.exp import run as run_experiment
 from offbranch.api.session import Session
 from offbranch.base.errors import ExitCode, UsageError
+from offbranch.base.plugins import load
 from offbranch.cli.console import Console
 from offbranch.cli.lines import Style
-from offbranch.cli.options import add_json, add_targets, refuse_later
+from offbranch.cli.options import add_json, add_targets, refuse_together
 from offbranch.cli.parser import Parser, whole_number
 from offbranch.cli.pipeline_options import (
     TARGETS_HELP,
@@ -32,8 +37,10 @@ EXAMPLES = (
     ("ob exp run -n wide -S 'model.layers=[64, 64]'", "with a name of your own"),
     ("ob exp run -S conf.json:seed=7 --temp", "another file; the workspace stays as it is"),
     ("ob exp run --dry -S train.lr=0.1", "what would be run, and why"),
+    ("ob exp run --queue -n lr -S 'train.lr=0.1,0.2' -S 'seed=range(3)'", "six experiments for later: lr-1 to lr-6"),
+    ("ob exp run --run-all", "run what is queued"),
 )
-_OF_QUEUE = (("queue", "--queue"), ("run_all", "--run-all"), ("jobs", "--jobs"))
+QUEUE = "offbranch.cli.exp_run_queue"
 
 
 def add_arguments(parser: Parser) -> None:
@@ -47,7 +54,7 @@ def add_arguments(parser: Parser) -> None:
         action="append",
         default=[],
         metavar="[FILE:]KEY=VALUE",
-        help="set a parameter (of params.yaml if no FILE is named); may be repeated",
+        help="set a parameter (of params.yaml if no FILE is named), with --queue also to several values; may be repeated",
     )
     parser.add_flag("--temp", help="run in a temporary copy: the workspace stays as it is")
     parser.add_argument(
@@ -56,7 +63,7 @@ def add_arguments(parser: Parser) -> None:
         action="append",
         default=[],
         metavar="PATH",
-        help="with --temp: an untracked or ignored path that the copy needs; may be repeated",
+        help="with --temp or --queue: an untracked or ignored path that the copy needs; may be repeated",
     )
     parser.add_argument("-m", "--message", metavar="TEXT", help="commit message of the experiment")
     add_pipeline_options(
@@ -65,18 +72,24 @@ def add_arguments(parser: Parser) -> None:
         jobs=("--stage-jobs",),
     )
     parser.add_flag("--no-hydra", help="do not compose params.yaml by Hydra, also if the project is set up for it")
-    parser.add_flag("--queue", help="keep it for later (comes in a later version)")
-    parser.add_flag("--run-all", help="run everything that is queued (comes in a later version)")
+    parser.add_flag("--queue", help="do not run it now: keep it, as the workspace is, for --run-all")
+    parser.add_flag("--run-all", help="run everything that is queued, each in a temporary copy")
+    parser.add_argument("-j", "--jobs", type=whole_number, metavar="N", help="with --run-all: run up to N at a time")
     parser.add_argument(
-        "-j", "--jobs", type=whole_number, metavar="N", help="run N at a time (comes in a later version)"
+        "--max-trials",
+        type=whole_number,
+        metavar="N",
+        help="with --queue: queue up to N trials at once (5000 if not given)",
     )
-    add_json(parser, "name, commit and baseline of the experiment")
+    add_json(parser, "name, commit and baseline of the experiment (of each that was queued or run)")
 
 
 def run(args: Namespace, console: Console) -> int:
-    refuse_later(args, _OF_QUEUE, hint="run them one after the other: ob exp run, once for each set of -S")
-    if args.copy_paths and not args.temp:
-        raise UsageError("-C copies paths into the temporary copy, and there is none", hint="add --temp")
+    refuse_together(args, "temp", "queue", "run_all")
+    if args.run_all:
+        code: int = load(f"{QUEUE}:run_queued")(args, console)
+        return code
+    _refuse_stray(args)
     session = Session(start=console.start, environment=console.environment, reporter=reporter_of(args, console))
     request = RunRequest(
         overrides=tuple(args.set_param),
@@ -91,12 +104,28 @@ def run(args: Namespace, console: Console) -> int:
         select=select_options(args),
         execute=execute_options(args),
     )
+    if args.queue:
+        queued: int = load(f"{QUEUE}:queue")(request, session, args, console)
+        return queued
     with console.stdout_for_data(args.json):
         report = run_experiment(request, session)
         _say_result(report, console, show_plan=not args.json)
     if args.json:
         console.data(json.dumps(_data(report)))
     return ExitCode.DONE
+
+
+def _refuse_stray(args: Namespace) -> None:
+    if args.copy_paths and not (args.temp or args.queue):
+        raise UsageError("-C copies paths into the temporary copy, and there is none", hint="add --temp or --queue")
+    if args.jobs is not None:
+        raise UsageError(
+            "-j says how many queued experiments run at a time", hint="add --run-all; for stages: --stage-jobs"
+        )
+    if args.max_trials is not None and not args.queue:
+        raise UsageError("--max-trials is about what is queued", hint="add --queue")
+    if args.queue and args.interactive:
+        raise UsageError("-i asks before each command, and nothing runs now", hint="leave -i out")
 
 
 def _say_result(report: RunReport, console: Console, *, show_plan: bool) -> None:

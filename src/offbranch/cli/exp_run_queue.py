@@ -1,0 +1,133 @@
+"""`ob exp run --queue` and `--run-all`: what they print. Loaded only for these."""
+
+import json
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from offbranch.api.exp import RunRequest
+from offbranch.api.queue import MAX_TRIALS, Queued, TaskEnd, run_all, submit
+from offbranch.api.session import Session
+from offbranch.base.errors import ExitCode, UsageError
+from offbranch.cli.console import Console
+from offbranch.cli.lines import Style
+from offbranch.cli.sessions import session_of
+
+_SHOWN_TASKS = 20
+_SHOWN_AT_EACH_END = 3
+# What --run-all says itself; everything else is about an experiment that is new.
+_OF_ALL = frozenset(
+    ("run_all", "jobs", "json", "quiet", "verbose", "help", "cd", "no_color", "stage_jobs", "func", "command")
+)
+
+
+def queue(request: RunRequest, session: Session, args: Namespace, console: Console) -> int:
+    """Queues what was asked for, and says so."""
+    max_trials = MAX_TRIALS if args.max_trials is None else args.max_trials
+    with console.stdout_for_data(args.json):
+        done = submit(request, session, max_trials=max_trials)
+        for text in _sentences(done, dry=request.dry):
+            console.message(text)
+        if request.dry:
+            console.hint("nothing was queued (--dry)")
+        else:
+            console.hint("run what is queued: ob exp run --run-all")
+    if args.json:
+        console.data(json.dumps(_queued_data(done)))
+    return ExitCode.DONE
+
+
+def run_queued(args: Namespace, console: Console) -> int:
+    """Runs what is queued; the exit code tells whether all of it succeeded."""
+    _refuse_others(args)
+    if args.jobs is not None and args.jobs < 1:
+        raise UsageError(f"there cannot be {args.jobs} experiments at a time", hint="1 runs one after the other")
+    ends: list[TaskEnd] = []
+    try:
+        with console.stdout_for_data(args.json):
+            for end in run_all(session_of(console), jobs=args.jobs or 1):
+                ends.append(end)
+    finally:  # what has ended has ended, also if the rest was stopped
+        if args.json:
+            console.data(json.dumps([_end_data(end) for end in ends]))
+        else:
+            _say_ends(ends, console)
+    if not (ends or args.json):
+        console.message("No experiments in the queue.")
+    return ExitCode.FAILED if any(end.experiment is None for end in ends) else ExitCode.DONE
+
+
+def _sentences(done: Queued, *, dry: bool) -> Iterator[str]:
+    verb = "Would queue" if dry else "Queued"
+    tasks = done.tasks
+    if done.replaced:
+        yield f"{'Would take' if dry else 'Took'} out of the queue what had the same name: {_quoted(done.replaced)}"
+    shown = range(len(tasks))
+    if len(tasks) > _SHOWN_TASKS:
+        shown = range(_SHOWN_AT_EACH_END)
+    for number in shown:
+        yield _sentence(done, number, verb)
+    if len(tasks) > _SHOWN_TASKS:
+        yield f"... and {len(tasks) - 2 * _SHOWN_AT_EACH_END} more ..."
+        for number in range(len(tasks) - _SHOWN_AT_EACH_END, len(tasks)):
+            yield _sentence(done, number, verb)
+        yield f"{verb} {len(tasks)} experiments."
+
+
+def _sentence(done: Queued, number: int, verb: str) -> str:
+    spec = done.tasks[number].spec
+    overrides = f"  {', '.join(spec.overrides)}" if spec.overrides else ""
+    return f"{verb} experiment '{spec.name}' for future execution.{overrides}"
+
+
+def _say_ends(ends: Sequence[TaskEnd], console: Console) -> None:
+    made = [end.experiment.name for end in ends if end.experiment is not None]
+    failed = [end.name for end in ends if end.experiment is None]
+    if made:
+        console.message(f"\nRan experiment(s): {console.paint(', '.join(made), Style.BOLD, console.messages)}")
+        console.message("To apply the results of an experiment to your workspace run:\n\n\tob exp apply <exp>\n")
+    if failed:
+        console.warn(
+            f"failed: {_quoted(failed)}", "ob exp show tells why; 'ob exp apply NAME' brings back what they left"
+        )
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
+def _queued_data(done: Queued) -> list[dict[str, Any]]:
+    commits = {each.task.id: each.commit for each in done.stored}
+    return [
+        {
+            "name": task.spec.name,
+            "id": task.id,
+            "rev": commits.get(task.id),
+            "baseline": task.spec.baseline,
+            "overrides": list(task.spec.overrides),
+        }
+        for task in done.tasks
+    ]
+
+
+def _end_data(end: TaskEnd) -> dict[str, Any]:
+    return {
+        "name": end.name,
+        "id": end.id,
+        "state": "failed" if end.experiment is None else "succeeded",
+        "rev": None if end.experiment is None else end.experiment.commit,
+        "baseline": end.baseline,
+        "attempt_id": end.attempt_id,
+        "exit_code": end.exit_code,
+        "cause": end.cause or None,
+    }
+
+
+def _refuse_others(args: Namespace) -> None:
+    given = [name for name, value in vars(args).items() if name not in _OF_ALL and value not in (None, False, [], ())]
+    if given:
+        shown = ", ".join("target" if name == "targets" else f"--{name.replace('_', '-')}" for name in sorted(given))
+        raise UsageError(
+            f"--run-all runs what is queued as it was queued; it goes with none of these: {shown}",
+            hint="give them where it is queued: ob exp run --queue",
+        )

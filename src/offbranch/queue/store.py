@@ -1,0 +1,169 @@
+"""The tasks that Git has: list them, find them by name, and take them out of the queue.
+
+A task is queued as long as its ref is there and no living process carries it out; which one does is told by the attempts.
+"""
+
+from collections.abc import Container, Iterable, Sequence
+
+from offbranch.base.errors import ConflictError, UsageError
+from offbranch.base.paths import AbsPath
+from offbranch.base.records import record, replace
+from offbranch.experiments.attempts import list_attempts
+from offbranch.experiments.experiment import Attempt, AttemptState
+from offbranch.experiments.refs import TASKS, find_experiment
+from offbranch.git.ids import CommitId, ObjectName
+from offbranch.git.objects import ObjectReader
+from offbranch.git.records import parse_commit
+from offbranch.git.refs import RefUpdate, list_refs, may_have_refs, resolve_revision, update_refs
+from offbranch.git.repository import GitRepo
+from offbranch.queue.task import StoredTask, TaskState, task_from_message
+
+
+@record
+class Unreadable:
+    """A ref among those of tasks that this version cannot read."""
+
+    ref: str
+    commit: ObjectName
+    reason: str
+
+
+@record
+class Tasks:
+    """What is in the queue.
+
+    Attributes:
+        all: In the order in which they are to be run, which is that of their ids; those that run now are among them.
+        unreadable: Refs that are no task of a version we know.
+    """
+
+    all: tuple[StoredTask, ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()
+
+    @property
+    def queued(self) -> tuple[StoredTask, ...]:
+        """Those that wait."""
+        return tuple(task for task in self.all if task.state is TaskState.QUEUED)
+
+
+def read_tasks(repo: GitRepo, root: AbsPath, *, attempts: Sequence[Attempt] | None = None) -> Tasks:
+    """Returns the tasks of a repository, in the order of their refs.
+
+    Args:
+        repo: Where.
+        root: Of the project, whose attempts tell which of them run.
+        attempts: Its attempts, if they are known already.
+    """
+    refs = list_refs(repo, TASKS)
+    if not refs:
+        return Tasks()
+    running = _running(list_attempts(repo, root) if attempts is None else attempts)
+    found: list[StoredTask] = []
+    unreadable: list[Unreadable] = []
+    with ObjectReader(repo) as objects:
+        contents = objects.read_many(commit for _, commit in refs)
+    for ref, commit in refs:
+        task = _parse(ref, commit, contents.get(commit), running)
+        if isinstance(task, Unreadable):
+            unreadable.append(task)
+        else:
+            found.append(task)
+    return Tasks(all=tuple(found), unreadable=tuple(unreadable))
+
+
+def next_waiting(repo: GitRepo, root: AbsPath, tried: Container[str]) -> StoredTask | Unreadable | None:
+    """Returns the first ref of a task that neither runs nor was tried, None if there is none; reads no other.
+
+    Args:
+        repo: Where.
+        root: Of the project.
+        tried: Refs that are not to be looked at again.
+    """
+    refs = list_refs(repo, TASKS)
+    if not refs:
+        return None
+    running = _running(list_attempts(repo, root))
+    with ObjectReader(repo) as objects:
+        for ref, commit in refs:
+            if ref in tried or ref.removeprefix(TASKS) in running:
+                continue
+            return _parse(ref, commit, objects.read_many((commit,)).get(commit), running)
+    return None
+
+
+def find_task(tasks: Iterable[StoredTask], text: str) -> StoredTask | None:
+    """Returns the task that a name, an id, a ref or the beginning of a commit id stands for.
+
+    Raises:
+        UsageError: Several tasks have it.
+    """
+    found = [
+        each
+        for each in tasks
+        if text in (each.name, each.task.id, each.ref) or (len(text) >= 4 and each.commit.startswith(text))
+    ]
+    if len(found) > 1:
+        ids = ", ".join(each.task.id for each in found)
+        raise UsageError(f"'{text}' stands for several queued tasks", hint=f"give the id of one: {ids}")
+    return found[0] if found else None
+
+
+def revision_of(repo: GitRepo, root: AbsPath, text: str) -> str:
+    """Returns the commit of a queued task where a text names one and nothing else, otherwise the text as it is.
+
+    Git revisions, experiments and attempts come first, as they do everywhere.
+
+    Raises:
+        UsageError: Several tasks have the name.
+    """
+    if not may_have_refs(repo, TASKS) or resolve_revision(repo, text) is not None or find_experiment(repo, text):
+        return text
+    attempts = list_attempts(repo, root)
+    if any(text in (attempt.name, attempt.id) for attempt in attempts):
+        return text
+    found = find_task(read_tasks(repo, root, attempts=attempts).all, text)
+    return text if found is None else found.commit
+
+
+def queued_names(repo: GitRepo, root: AbsPath, baseline: CommitId) -> frozenset[str]:
+    """Returns the names that experiments of a baseline will get when their tasks have run."""
+    return frozenset(each.name for each in read_tasks(repo, root).all if each.task.spec.baseline == baseline)
+
+
+def remove_tasks(repo: GitRepo, tasks: Sequence[StoredTask], unreadable: Sequence[Unreadable] = ()) -> None:
+    """Takes tasks out of the queue, all or none.
+
+    Raises:
+        ConflictError: One of them runs, or has been taken meanwhile.
+    """
+    for each in tasks:
+        if not each.can_be_cancelled:
+            raise ConflictError(f"'{each.name}' is running; nothing was removed", hint="stop it first, with Ctrl-C")
+    updates = [RefUpdate(ref=each.ref, new=None, old=each.commit) for each in tasks]
+    updates += [RefUpdate(ref=each.ref, new=None, old=each.commit) for each in unreadable]
+    update_refs(repo, updates)
+
+
+def _parse(
+    ref: str, commit: ObjectName, found: tuple[str, bytes] | None, running: Container[str]
+) -> StoredTask | Unreadable:
+    kind, content = found or ("nothing", b"")
+    try:
+        if kind != "commit":
+            raise ValueError(f"{kind} is there instead of a commit")
+        about = parse_commit(CommitId(commit), content)
+        task = replace(task_from_message(about.message), id=ref.removeprefix(TASKS))
+        if about.parents != (task.spec.baseline,):
+            raise ValueError("its commit does not start from its baseline")
+    except ValueError as error:
+        return Unreadable(ref=ref, commit=commit, reason=str(error))
+    state = TaskState.RUNNING if task.id in running else TaskState.QUEUED
+    return StoredTask(task=task, ref=ref, commit=about.id, tree=about.tree, state=state)
+
+
+def _running(attempts: Iterable[Attempt]) -> frozenset[str]:
+    return frozenset(
+        attempt.task_id
+        for attempt in attempts
+        if attempt.task_id is not None and attempt.true_state is AttemptState.RUNNING
+    )

@@ -1,0 +1,200 @@
+"""The record of a queued task and its JSON (docs/formats/tasks.md); nothing here touches the world.
+
+A task is a commit under `refs/ob/tasks/<id>`: its tree is what the trial shall run on, its message this record. As long as the
+ref is there the task is not done; whether it runs at this moment is told by the attempts.
+"""
+
+import json
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, Final
+
+from offbranch.base.errors import UsageError
+from offbranch.base.paths import ROOT, RepoPath, resolve_in
+from offbranch.base.records import as_dict, fields_of, record
+from offbranch.experiments.experiment import ExperimentSpec
+from offbranch.experiments.names import check_name
+from offbranch.experiments.run import RunOptions
+from offbranch.git.ids import CommitId, TreeId, is_hex
+from offbranch.pipeline.execute import ExecuteOptions, FailurePolicy
+from offbranch.pipeline.plan import PlanOptions
+from offbranch.pipeline.select import SelectOptions
+
+FORMAT_VERSION = 1
+SUBJECT = "ob: task "
+
+
+class TaskState(Enum):
+    """What has become of a task."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+# A running task that is stopped, or whose process dies, is queued again; what has ended stays as it is.
+TRANSITIONS: Final[Mapping[TaskState, frozenset[TaskState]]] = {
+    TaskState.QUEUED: frozenset((TaskState.RUNNING, TaskState.CANCELLED)),
+    TaskState.RUNNING: frozenset((TaskState.SUCCEEDED, TaskState.FAILED, TaskState.QUEUED)),
+    TaskState.SUCCEEDED: frozenset(),
+    TaskState.FAILED: frozenset(),
+    TaskState.CANCELLED: frozenset(),
+}
+
+
+@record
+class Task:
+    """One experiment that waits to be run.
+
+    Attributes:
+        id: Identity, also the last part of its ref; sorts like the queue.
+        spec: What was asked for, its overrides those of this one trial.
+        options: How its stages are chosen and carried out.
+        copy_paths: Untracked paths of the project that its copy shall have too.
+        created_utc: When it was queued, in seconds since the epoch.
+        order: Its place among those queued together, from 1.
+    """
+
+    id: str
+    spec: ExperimentSpec
+    options: RunOptions
+    copy_paths: tuple[RepoPath, ...] = ()
+    created_utc: float
+    order: int
+
+
+@record
+class StoredTask:
+    """A task as Git has it.
+
+    Attributes:
+        commit: Its commit; the parent is the baseline.
+        tree: Its files, parameters included.
+        state: QUEUED or RUNNING: what has ended has no ref any more.
+    """
+
+    task: Task
+    ref: str
+    commit: CommitId
+    tree: TreeId
+    state: TaskState = TaskState.QUEUED
+
+    @property
+    def name(self) -> str:
+        """The name of the experiment it will be."""
+        return self.task.spec.name
+
+    @property
+    def can_be_cancelled(self) -> bool:
+        """Whether it may be taken out of the queue, which is never done to one that runs."""
+        return TaskState.CANCELLED in TRANSITIONS[self.state]
+
+
+def task_to_json(task: Task) -> dict[str, Any]:
+    """Returns the stored form of a task."""
+    spec, options = task.spec, task.options
+    execute = options.execute
+    return {
+        "version": FORMAT_VERSION,
+        "id": task.id,
+        "name": spec.name,
+        "baseline": spec.baseline,
+        "overrides": list(spec.overrides),
+        "targets": list(spec.targets),
+        "message": spec.message,
+        "force": spec.force,
+        "copy_paths": list(task.copy_paths),
+        "created_utc": task.created_utc,
+        "order": task.order,
+        "select": as_dict(options.select),
+        "execute": {
+            **as_dict(execute.plan),
+            "on_failure": execute.on_failure.value,
+            "commit": execute.commit,
+            "pull": execute.pull,
+            "jobs": execute.jobs,
+        },
+    }
+
+
+def task_from_json(data: Mapping[str, Any]) -> Task:
+    """Reads the stored form.
+
+    Raises:
+        ValueError: It is not one, or of a later version.
+    """
+    if data.get("version") != FORMAT_VERSION:
+        raise ValueError(f"version {data.get('version')!r} of a task is not known")
+    try:
+        return Task(
+            id=str(data["id"]),
+            spec=ExperimentSpec(
+                name=_name(data["name"]),
+                baseline=_commit_id(data["baseline"]),
+                overrides=tuple(map(str, data["overrides"])),
+                targets=tuple(map(str, data["targets"])),
+                message=None if data["message"] is None else str(data["message"]),
+                force=bool(data["force"]),
+            ),
+            options=_options(data["select"], data["execute"]),
+            copy_paths=tuple(_inside(path) for path in data["copy_paths"]),
+            created_utc=float(data["created_utc"]),
+            order=int(data["order"]),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not the record of a task: {error}") from error
+
+
+def message_of(task: Task) -> str:
+    """Returns the message of the commit of a task."""
+    return f"{SUBJECT}{task.spec.name}\n\n{json.dumps(task_to_json(task), indent=1)}\n"
+
+
+def task_from_message(message: str) -> Task:
+    """Reads the message of the commit of a task.
+
+    Raises:
+        ValueError: It is not one, or of a later version.
+    """
+    data = json.loads(message.partition("\n\n")[2])
+    if not isinstance(data, dict):
+        raise ValueError("not the record of a task")
+    return task_from_json(data)
+
+
+def _name(value: Any) -> str:
+    try:
+        check_name(str(value))
+    except UsageError as error:
+        raise ValueError(error.message) from error
+    return str(value)
+
+
+def _commit_id(value: Any) -> CommitId:
+    if not isinstance(value, str) or len(value) not in (40, 64) or not is_hex(value):
+        raise ValueError(f"{value!r} is not the id of a commit")
+    return CommitId(value)
+
+
+def _inside(value: Any) -> RepoPath:
+    """Returns a path of the project; one that leads out of it is refused, for who wrote the record is not known."""
+    path = resolve_in(ROOT, str(value)) if value != "" else ROOT
+    if path is None:
+        raise ValueError(f"the path {value!r} leads out of the project")
+    return path
+
+
+def _options(select: Mapping[str, Any], execute: Mapping[str, Any]) -> RunOptions:
+    flags = {name: bool(select[name]) for name in fields_of(SelectOptions) if name != "cwd"}
+    return RunOptions(
+        select=SelectOptions(cwd=_inside(select["cwd"]), **flags),
+        execute=ExecuteOptions(
+            plan=PlanOptions(**{name: bool(execute[name]) for name in fields_of(PlanOptions)}),
+            on_failure=FailurePolicy(execute["on_failure"]),
+            commit=bool(execute["commit"]),
+            pull=bool(execute["pull"]),
+            jobs=int(execute["jobs"]),
+        ),
+    )
