@@ -12,6 +12,7 @@ from offbranch.base.paths import AbsPath, RepoPath, absolute, relative_to
 from offbranch.base.records import field, record, replace
 from offbranch.experiments.apply import Applied, apply_experiment
 from offbranch.experiments.branch import make_branch
+from offbranch.experiments.composition import hydra_source_of
 from offbranch.experiments.experiment import Experiment, ExperimentSpec
 from offbranch.experiments.names import Chooser
 from offbranch.experiments.naming import choose_name
@@ -108,7 +109,8 @@ def run(
     with held(session, runs_commands=True) as (project, descriptors):
         repo, spec, options = _ready(request, session, project, rng or random.Random())
         if request.dry:
-            return RunReport(experiment=None, plan=preview_run(project, spec, options), in_workspace=False)
+            plan = preview_run(project, spec, options, session.reporter)
+            return RunReport(experiment=None, plan=plan, in_workspace=False)
         launch = _launch(session, project, clock, descriptors)
         ran = run_workspace(project, repo, spec, options, launch)
         remember_outputs(project, outputs_of(ran.outcome.result))
@@ -132,8 +134,7 @@ def _ready(
     repo = need_git(project)
     refuse_during_operation(repo)
     _refuse_sweep(request)
-    _refuse_hydra(request, project)
-    spec = _make_spec(request, repo, rng)
+    spec = _make_spec(request, project, repo, rng)
     cwd = working_directory(project, session)
     return repo, spec, RunOptions(select=replace(request.select, cwd=cwd), execute=request.execute)
 
@@ -232,15 +233,7 @@ def _refuse_sweep(request: RunRequest) -> None:
         )
 
 
-def _refuse_hydra(request: RunRequest, project: Project) -> None:
-    if request.use_hydra and project.config.get_bool("hydra", "enabled"):
-        raise UsageError(
-            "this project composes its parameters with Hydra (hydra.enabled), which this version cannot do yet",
-            hint="--no-hydra runs with the parameter files as they are",
-        )
-
-
-def _make_spec(request: RunRequest, repo: GitRepo, rng: Chooser) -> ExperimentSpec:
+def _make_spec(request: RunRequest, project: Project, repo: GitRepo, rng: Chooser) -> ExperimentSpec:
     baseline = head_commit(repo)
     return ExperimentSpec(
         name=choose_name(request.name, repo, baseline, rng, force=request.force),
@@ -249,6 +242,7 @@ def _make_spec(request: RunRequest, repo: GitRepo, rng: Chooser) -> ExperimentSp
         targets=request.targets,
         message=request.message,
         force=request.force,
+        hydra=hydra_source_of(project) if request.use_hydra else None,
     )
 
 
