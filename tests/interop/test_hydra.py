@@ -41,7 +41,9 @@ FILES: Mapping[str, str] = {
     "conf/model/big.yaml": "# @package _global_\nmodel: {layers: 9}\nextra: true\n",
     "other.yaml": "a: 1 # one\n",
     "params.yaml": "# mine\nlr: 5\n",
-    "dvc.yaml": "stages:\n  s:\n    cmd: cp params.yaml out.txt\n    params: [lr]\n    outs:\n    - out.txt:\n        cache: false\n",
+    "dvc.yaml": (
+        "stages:\n  s:\n    cmd: cp params.yaml out.txt\n    params: [lr]\n    outs:\n    - out.txt:\n        cache: false\n"
+    ),
 }
 ENABLED = "[hydra]\n    enabled = true\n"
 
@@ -137,7 +139,12 @@ def test_a_composition_is_the_same(tmp_path: Path, dvc: str, overrides: list[str
     ],
 )
 def test_where_the_configuration_is(tmp_path: Path, dvc: str, config: str) -> None:
-    module = {"pkg/__init__.py": "", "pkg/conf/__init__.py": "", "pkg/conf/config.yaml": "lr: 2\nb: ${lr}\n", "conf/sub/deep.yaml": "lr: 6\n"}
+    module = {
+        "pkg/__init__.py": "",
+        "pkg/conf/__init__.py": "",
+        "pkg/conf/config.yaml": "lr: 2\nb: ${lr}\n",
+        "conf/sub/deep.yaml": "lr: 6\n",
+    }
     ours, theirs = twins(tmp_path, dvc, {**FILES, **module}, config=f"{ENABLED}    {config}\n")
     # DVC wants the module where Python finds it; ob looks into the project too.
     theirs.env["PYTHONPATH"] = str(theirs.root)

@@ -27,6 +27,14 @@ from offbranch.api.labels import tag as exp_tag
 from offbranch.api.looking import DataStatusOptions, data_status, diff
 from offbranch.api.migrate import migrate as cache_migrate
 from offbranch.api.outputs import checkout, commit
+from offbranch.api.params import (
+    ValuesDiffRequest,
+    ValuesRequest,
+    diff_metrics,
+    diff_params,
+    show_metrics,
+    show_params,
+)
 from offbranch.api.pipeline import ReproRequest, plan, repro
 from offbranch.api.project import init, root
 from offbranch.api.project_destroy import destroy
@@ -51,6 +59,7 @@ from offbranch.experiments.kept import GcScope
 from offbranch.experiments.remove import Removal
 from offbranch.experiments.save import SaveRequest
 from offbranch.experiments.source_repo import RepoSource
+from offbranch.experiments.values_revisions import Revisions
 from offbranch.views.listing import ListOptions
 from offbranch.views.options import ShowOptions
 
@@ -68,11 +77,14 @@ __all__ = [
     "Removal",
     "RepoSource",
     "ReproRequest",
+    "Revisions",
     "RunRequest",
     "SaveRequest",
     "Session",
     "ShowOptions",
     "UpdateRequest",
+    "ValuesDiffRequest",
+    "ValuesRequest",
     "add",
     "add_remote",
     "add_stage",
@@ -87,6 +99,8 @@ __all__ = [
     "default_remote",
     "destroy",
     "diff",
+    "diff_metrics",
+    "diff_params",
     "doctor",
     "exp_apply",
     "exp_branch",
@@ -126,6 +140,8 @@ __all__ = [
     "set_config",
     "set_default_remote",
     "set_frozen",
+    "show_metrics",
+    "show_params",
     "space_used",
     "status",
     "unprotect",

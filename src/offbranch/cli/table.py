@@ -80,6 +80,10 @@ COMMANDS: Mapping[str, Command] = {
         ("exp tag", "exp_tag", "give experiments tags, or list them"),
         ("exp note", "exp_note", "write a note on an experiment, or show it"),
         ("exp save", "exp_save", "save the workspace as an experiment without running"),
+        ("params show", "params_show", "show parameters"),
+        ("params diff", "params_diff", "compare the parameters of two commits or experiments"),
+        ("metrics show", "metrics_show", "show metrics"),
+        ("metrics diff", "metrics_diff", "compare the metrics of two commits or experiments"),
         ("remove", "remove", "stop tracking data, or remove stages"),
         ("move", "move", "rename data, with its .dvc file"),
         ("unprotect", "unprotect", "make linked data writable"),
@@ -103,6 +107,8 @@ COMMANDS: Mapping[str, Command] = {
 }
 GROUPS: Mapping[str, str] = {
     "exp": "run, compare and keep experiments",
+    "params": "show and compare parameters",
+    "metrics": "show and compare metrics",
     "remote": "places that data is pushed to and pulled from",
     "cache": "where data is kept on this machine",
     "stage": "add and list the stages of a pipeline",
@@ -118,7 +124,7 @@ ALIASES: Mapping[str, str] = {
     "mv": "move",
 }
 # Commands of DVC 3.67 that later versions bring; each gets one honest line instead of "unknown".
-LATER: frozenset[str] = frozenset("artifacts import-db install metrics params plots queue studio".split()) | {
+LATER: frozenset[str] = frozenset("artifacts import-db install plots queue studio".split()) | {
     "exp clean",
     "exp push",
     "exp pull",

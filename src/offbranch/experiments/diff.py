@@ -53,20 +53,31 @@ def diff_experiments(
     )
 
 
-def diff_entries(old: Mapping[str, Entry], new: Mapping[str, Entry], *, all_values: bool) -> Changes:
-    """Compares the files of two revisions; one that cannot be read counts as empty."""
+def diff_entries(
+    old: Mapping[str, Entry], new: Mapping[str, Entry], *, all_values: bool, keep_lists: bool = False
+) -> Changes:
+    """Compares the files of two revisions; one that cannot be read counts as empty.
+
+    Args:
+        all_values: Lists what is the same, too.
+        keep_lists: Lists stay lists; otherwise they are text, as DVC shows them.
+    """
+    shown_as = _kept if keep_lists else _shown
     found = {}
     for path in dict.fromkeys((*old, *new)):
         before, after = _data(old.get(path)), _data(new.get(path))
         changes = {
-            each.key: Change(old=_shown(each.old), new=_shown(each.new), difference=each.difference)
+            each.key: Change(old=shown_as(each.old), new=shown_as(each.new), difference=each.difference)
             for each in diff_values(before, after)
+            # Nothing, an empty map and, unless all is asked for, null are the same.
+            if not all(_is_nothing(value, null_counts=all_values) for value in (each.old, each.new))
         }
-        if all_values:
-            for name, value in flatten(after):
-                changes.setdefault(name, Change(old=_shown(value), new=_shown(value), difference=_no_difference(value)))
-        if shown := {name: changes[name] for name in sorted(changes) if name}:
-            found[path] = shown
+        for name, value in flatten(after) if all_values else ():
+            if value != {}:
+                same = Change(old=shown_as(value), new=shown_as(value), difference=_no_difference(value))
+                changes.setdefault(name, same)
+        if changes:
+            found[path] = {name: changes[name] for name in sorted(changes)}
     return found
 
 
@@ -82,15 +93,24 @@ def _read(project: Project, repo: GitRepo, reader: RevisionReader, name: str, pa
     return data
 
 
-def _data(entry: Entry | None) -> Mapping[str, Any]:
+def _data(entry: Entry | None) -> Any:
+    """Returns what a file holds: a map, or a single value that is the whole file; an empty map for nothing."""
     data = entry.get("data") if entry else None
-    return data if isinstance(data, Mapping) else {}
+    return {} if data is None else data
 
 
 def _shown(value: Any) -> Any:
     if value is MISSING or value == {}:
         return None
     return str(value) if isinstance(value, list) else value
+
+
+def _kept(value: Any) -> Any:
+    return None if value is MISSING or value == {} else value
+
+
+def _is_nothing(value: Any, *, null_counts: bool) -> bool:
+    return value is MISSING or value == {} or (value is None and not null_counts)
 
 
 def _no_difference(value: Any) -> float | None:

@@ -1,5 +1,6 @@
 """A table as CSV, for programs: full precision, ISO times, nothing where there is no value (RFC 4180)."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from offbranch.views.cells import value_text
@@ -13,9 +14,13 @@ def render_csv(table: Table, *, precision: int | None = None) -> str:
         table: What to show.
         precision: Significant digits of floats; None for all of them.
     """
-    lines = [",".join(_quoted(column.title) for column in table.columns)]
-    lines += [",".join(_quoted(_text(cell, precision)) for cell in row.cells) for row in table.rows]
-    return "".join(f"{line}\r\n" for line in lines)
+    rows = ([_text(cell, precision) for cell in row.cells] for row in table.rows)
+    return csv_lines([[column.title for column in table.columns], *rows])
+
+
+def csv_lines(rows: Iterable[Iterable[str]]) -> str:
+    """Returns rows of texts as CSV."""
+    return "".join(",".join(map(_quoted, row)) + "\r\n" for row in rows)
 
 
 def _text(value: Any, precision: int | None) -> str:
