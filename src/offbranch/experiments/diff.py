@@ -72,10 +72,12 @@ def diff_entries(
             # Nothing, an empty map and, unless all is asked for, null are the same.
             if not all(_is_nothing(value, null_counts=all_values) for value in (each.old, each.new))
         }
+        # Equal values may be written in two ways: 1 and 1.0.
+        earlier = dict(flatten(before)) if all_values else {}
         for name, value in flatten(after) if all_values else ():
             if value != {}:
-                same = Change(old=shown_as(value), new=shown_as(value), difference=_no_difference(value))
-                changes.setdefault(name, same)
+                same = shown_as(earlier.get(name, value)), shown_as(value)
+                changes.setdefault(name, Change(old=same[0], new=same[1], difference=_no_difference(value)))
         if changes:
             found[path] = {name: changes[name] for name in sorted(changes)}
     return found

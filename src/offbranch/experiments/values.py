@@ -128,7 +128,8 @@ def _values(
 
 def _read_params(files: RevisionFiles, wanted: Wanted, cache: LocalCache, choice: Choice) -> Mapping[str, Entry]:
     if choice.targets and not choice.stages:
-        return read_metrics(_of_targets(choice.targets, files, wanted, {}, cache), files, values_of=_whole)
+        sources = _of_targets(choice.targets, files, wanted, locks_of(wanted, files), cache)
+        return read_metrics(sources, files, values_of=_whole)
     found = read_params(wanted, files, param_deps=choice.deps)
     if choice.targets:
         return {path: entry for path, entry in found.items() if path in choice.targets}
