@@ -201,7 +201,7 @@ def test_plugins_and_paths_are_forgotten_afterwards(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "source", "message"),
     [
-        ({"src/hydra_plugins/bad.py": "raise ImportError('boom')\n"}, HydraSource(plugins_path="src"), "boom"),
+        ({"src/hydra_plugins/bad.py": "raise RuntimeError('boom')\n"}, HydraSource(plugins_path="src"), "boom"),
         ({}, HydraSource(plugins_path="nope"), "there is no directory 'nope'"),
         ({}, HydraSource(config_module="nope.conf"), "nope.conf"),
     ],

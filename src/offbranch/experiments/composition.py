@@ -87,7 +87,7 @@ def open_planner(project: Project, source: HydraSource | None, reporter: Reporte
 
 
 def source_files(project: Project, source: HydraSource | None) -> tuple[RepoPath, ...]:
-    """Returns what belongs into an experiment that was composed: params.yaml, and files and directories of its sources.
+    """Returns what belongs into an experiment that was composed: params.yaml first, then files and directories of its sources.
 
     What lies outside of the project is left out.
     """

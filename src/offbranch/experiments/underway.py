@@ -145,7 +145,8 @@ def conclude(under: Underway, place: Project, outcome: Outcome) -> Experiment:
     touched = [path for result in results for path in result.touched]
     overridden = [RepoPath(override.file) for override in parse_overrides(spec)]
     files = files_of_stages(outcome.pipelines, (result.stage for result in results))
-    sources = source_files(place, spec.hydra)
+    # A copy was filled with the sources; what is there beside them are files that Git ignores in the workspace.
+    sources = source_files(place, spec.hydra)[: None if place is under.project else 1]
     tree = snapshot_of(place, place.repo or under.repo, dict.fromkeys((*files, *touched, *overridden, *sources)))
     message = spec.message or standard_message(reproduced_entries(results))
     headers = composition_headers(spec)
