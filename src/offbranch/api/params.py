@@ -71,7 +71,8 @@ def show_params(request: ValuesRequest, session: Session) -> tuple[RevisionValue
         is. A file or revision that cannot be read has an error in its place and hides nothing else.
 
     Raises:
-        NotFoundError: A revision, or one of `stages`, does not exist.
+        NotFoundError: A revision does not exist. (One of `stages` may be in some revisions only: where it is not, that is the
+            error of the revision.)
         UsageError: A target lies outside of the project.
     """
     return _show(Kind.PARAMS, request, session)

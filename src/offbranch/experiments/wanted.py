@@ -102,10 +102,10 @@ def wanted_of_stages(names: Collection[str]) -> Callable[[Pipelines], Wanted]:
     """Returns a `wanted_of` whose parameters are those that some stages depend on, no others.
 
     Args:
-        names: Names of stages, with their file where it is not that of the project: `eval/dvc.yaml:score`.
-
-    Its Raises: NotFoundError too: There is no such stage.
+        names: Names of stages, with their file where it is not that of the project: `eval/dvc.yaml:score`. One that is not there
+            is a NotFoundError of the function.
     """
+    names = [name.removeprefix(f"{PIPELINE_FILE}:") for name in names]
 
     def wanted(pipelines: Pipelines) -> Wanted:
         known = {name for stage in pipelines.stages for name in (stage.address, stage.name) if name is not None}
