@@ -102,8 +102,8 @@ def wanted_of_stages(names: Collection[str]) -> Callable[[Pipelines], Wanted]:
     """Returns a `wanted_of` whose parameters are those that some stages depend on, no others.
 
     Args:
-        names: Names of stages, with their file where it is not that of the project: `eval/dvc.yaml:score`. One that is not there
-            is a NotFoundError of the function.
+        names: Names of stages, with their file where it is not that of the project: `eval/dvc.yaml:score`. One that is not
+            there is a NotFoundError of the function.
     """
     names = [name.removeprefix(f"{PIPELINE_FILE}:") for name in names]
 

@@ -31,6 +31,7 @@ EXAMPLES = (
     ("ob exp run -S train.lr=0.1", "one parameter changed"),
     ("ob exp run -n wide -S 'model.layers=[64, 64]'", "with a name of your own"),
     ("ob exp run -S conf.json:seed=7 --temp", "another file; the workspace stays as it is"),
+    ("ob exp run -S db=postgres -S +model@teacher=large", "groups of a configuration that Hydra composes"),
     ("ob exp run --dry -S train.lr=0.1", "what would be run, and why"),
 )
 _OF_QUEUE = (("queue", "--queue"), ("run_all", "--run-all"), ("jobs", "--jobs"))
