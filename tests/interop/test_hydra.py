@@ -143,7 +143,7 @@ def test_where_the_configuration_is(tmp_path: Path, dvc: str, config: str) -> No
         "pkg/__init__.py": "",
         "pkg/conf/__init__.py": "",
         "pkg/conf/config.yaml": "lr: 2\nb: ${lr}\n",
-        "conf/sub/deep.yaml": "lr: 6\n",
+        "conf/sub/deep.yaml": "# @package _global_\nlr: 6\n",
     }
     ours, theirs = twins(tmp_path, dvc, {**FILES, **module}, config=f"{ENABLED}    {config}\n")
     # DVC wants the module where Python finds it; ob looks into the project too.
