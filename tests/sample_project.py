@@ -30,6 +30,15 @@ RECORDED = {
     "diff.json": ["exp", "diff", "--json", "first", "second"],
     "diff.txt": ["exp", "diff", "first", "second"],
     "diff_all.json": ["exp", "diff", "--json", "--all", "first", "HEAD"],
+    "metrics_show.json": ["metrics", "show", "-T", "--json"],
+    "metrics_show.txt": ["metrics", "show", "-T"],
+    "metrics_show.md": ["metrics", "show", "-R", "eval", "more", "--md"],
+    "metrics_diff.json": ["metrics", "diff", "--json", "v1", "second"],
+    "metrics_diff.txt": ["metrics", "diff", "--precision", "3", "--targets", "metrics.json", "--", "first", "second"],
+    "metrics_diff_all.json": ["metrics", "diff", "--json", "--all", "v1"],
+    "params_diff.json": ["params", "diff", "--json", "v1", "second"],
+    "params_diff.md": ["params", "diff", "--md", "--targets", "params.yaml", "--all", "--", "first", "second"],
+    "params_diff_deps.json": ["params", "diff", "--json", "--deps", "--all", "first", "second"],
 }
 DVC_YAML = """\
 params:

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offbranch.base.errors import BadInputError, ConflictError, NotFoundError, OffbranchError, UsageError
-from offbranch.params.apply import find_path, plan_overrides
+from offbranch.params.apply import plan_overrides
 from offbranch.params.changes import value_at
 from offbranch.params.files import parse_params
+from offbranch.params.keys import find_path
 from offbranch.params.lookup import look_up
 from offbranch.params.overrides import parse_override
 from params_documents import paths_of, yaml_texts

@@ -34,8 +34,10 @@ def test_a_whole_side_may_be_missing() -> None:
     assert [(each.key, each.difference) for each in diff_values(0.5, 0.75)] == [("", 0.25)]
 
 
-def test_true_is_no_number_to_subtract() -> None:
-    assert diff_values({"a": True}, {"a": 3})[0].difference is None
+def test_true_and_false_count_as_one_and_zero_as_in_dvc() -> None:
+    assert diff_values({"a": True}, {"a": 3})[0].difference == 2
+    assert diff_values({"a": True}, {"a": False})[0].difference == -1
+    assert diff_values({"a": True}, {"a": "x"})[0].difference is None
 
 
 @given(old=values, new=values)

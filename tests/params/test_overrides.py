@@ -33,9 +33,10 @@ def by_hydra(change: str) -> tuple[Operation, str, Any, bool] | None:
         parsed = OverridesParser.create().parse_override(change)
     except (HydraException, ValueError):
         return None
-    if parsed.is_sweep_override() or parsed.package is not None or not parsed.key_or_group:
+    if parsed.is_sweep_override() or not parsed.key_or_group:
         return None
-    return OPERATIONS[parsed.type], parsed.key_or_group, parsed.value(), parsed.value_type is not None
+    key = parsed.key_or_group if parsed.package is None else f"{parsed.key_or_group}@{parsed.package}"
+    return OPERATIONS[parsed.type], key, parsed.value(), parsed.value_type is not None
 
 
 def by_us(change: str) -> tuple[Operation, str, Any, bool] | None:
@@ -43,7 +44,8 @@ def by_us(change: str) -> tuple[Operation, str, Any, bool] | None:
         parsed = parse_override(change)
     except UsageError:
         return None
-    return None if parsed.sweep is not None else (parsed.operation, parsed.key, parsed.value, parsed.has_value)
+    key = parsed.key if parsed.package is None else f"{parsed.key}@{parsed.package}"
+    return None if parsed.sweep is not None else (parsed.operation, key, parsed.value, parsed.has_value)
 
 
 keys = st.from_regex(r"[a-z_$][a-z0-9_$-]{0,3}(\.[a-z0-9_-]{1,3}){0,2}", fullmatch=True) | st.text(
@@ -145,7 +147,6 @@ def test_parts(text: str, expected: tuple[Any, ...]) -> None:
         ("", "missing '='", "write 'KEY=VALUE'"),
         (":a=1", "no file name before ':'", "leave the ':' out to change params.yaml"),
         ("=1", "no key before '='", None),
-        ("a@b=1", "no package may be named here", None),
         ("a=[1", "it ends too early", "close every bracket and quote"),
         ("a=b=c", "it cannot be read from '=c' on", "quotes"),
         ("a=é", "it cannot be read from 'é' on", "quotes"),

@@ -27,6 +27,14 @@ from offbranch.api.labels import tag as exp_tag
 from offbranch.api.looking import DataStatusOptions, data_status, diff
 from offbranch.api.migrate import migrate as cache_migrate
 from offbranch.api.outputs import checkout, commit
+from offbranch.api.params import (
+    ValuesDiffRequest,
+    ValuesRequest,
+    diff_metrics,
+    diff_params,
+    show_metrics,
+    show_params,
+)
 from offbranch.api.pipeline import ReproRequest, plan, repro
 from offbranch.api.project import init, root
 from offbranch.api.project_destroy import destroy
@@ -62,6 +70,7 @@ from offbranch.experiments.save import SaveRequest
 from offbranch.experiments.share_remove import RemoteRemoval
 from offbranch.experiments.sharing import ShareRequest
 from offbranch.experiments.source_repo import RepoSource
+from offbranch.experiments.values_revisions import Revisions
 from offbranch.views.listing import ListOptions
 from offbranch.views.options import ShowOptions
 
@@ -83,12 +92,15 @@ __all__ = [
     "Removal",
     "RepoSource",
     "ReproRequest",
+    "Revisions",
     "RunRequest",
     "SaveRequest",
     "Session",
     "ShareRequest",
     "ShowOptions",
     "UpdateRequest",
+    "ValuesDiffRequest",
+    "ValuesRequest",
     "add",
     "add_remote",
     "add_stage",
@@ -103,6 +115,8 @@ __all__ = [
     "default_remote",
     "destroy",
     "diff",
+    "diff_metrics",
+    "diff_params",
     "doctor",
     "exp_apply",
     "exp_branch",
@@ -150,6 +164,8 @@ __all__ = [
     "set_config",
     "set_default_remote",
     "set_frozen",
+    "show_metrics",
+    "show_params",
     "space_used",
     "status",
     "unprotect",

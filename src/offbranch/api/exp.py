@@ -14,6 +14,7 @@ from offbranch.base.plugins import load
 from offbranch.base.records import field, record, replace
 from offbranch.experiments.apply import Applied, apply_experiment
 from offbranch.experiments.branch import Branched, make_branch
+from offbranch.experiments.composition import hydra_source_of
 from offbranch.experiments.experiment import Experiment, ExperimentSpec
 from offbranch.experiments.names import Chooser
 from offbranch.experiments.naming import choose_name
@@ -113,7 +114,8 @@ def run(
     with held(session, runs_commands=True) as (project, descriptors):
         repo, spec, options = _ready(request, session, project, rng or random.Random())
         if request.dry:
-            return RunReport(experiment=None, plan=preview_run(project, spec, options), in_workspace=False)
+            plan = preview_run(project, spec, options, session.reporter)
+            return RunReport(experiment=None, plan=plan, in_workspace=False)
         launch = make_launch(session, project, clock, descriptors)
         ran = run_workspace(project, repo, spec, options, launch)
         remember_outputs(project, outputs_of(ran.outcome.result))
@@ -139,7 +141,6 @@ def _ready(
     repo = need_git(project)
     refuse_during_operation(repo)
     _refuse_sweep(request)
-    refuse_hydra(request, project)
     spec = _make_spec(request, project, repo, rng)
     cwd = working_directory(project, session)
     return repo, spec, RunOptions(select=replace(request.select, cwd=cwd), execute=request.execute)
@@ -258,19 +259,6 @@ def _refuse_sweep(request: RunRequest) -> None:
         raise load("offbranch.api.sweep_refusal:refusal")(request, parsed)
 
 
-def refuse_hydra(request: RunRequest, project: Project) -> None:
-    """Makes sure that the parameters need not be composed.
-
-    Raises:
-        UsageError: They do.
-    """
-    if request.use_hydra and project.config.get_bool("hydra", "enabled"):
-        raise UsageError(
-            "this project composes its parameters with Hydra (hydra.enabled), which this version cannot do yet",
-            hint="--no-hydra runs with the parameter files as they are",
-        )
-
-
 def _make_spec(request: RunRequest, project: Project, repo: GitRepo, rng: Chooser) -> ExperimentSpec:
     baseline = head_commit(repo)
     reserved: frozenset[str] = frozenset()
@@ -283,6 +271,7 @@ def _make_spec(request: RunRequest, project: Project, repo: GitRepo, rng: Choose
         targets=request.targets,
         message=request.message,
         force=request.force,
+        hydra=hydra_source_of(project) if request.use_hydra else None,
     )
 
 

@@ -5,18 +5,21 @@ import random
 import time
 from collections.abc import Callable, Iterator
 
-from offbranch.api.exp import RunRequest, make_launch, push_new, refuse_hydra
+from offbranch.api.exp import RunRequest, make_launch, push_new
 from offbranch.api.session import Session, held, need_git, refuse_during_operation, working_directory
 from offbranch.base.errors import ConflictError, Interrupted, OffbranchError, StageFailedError, UsageError
 from offbranch.base.events import Warned
-from offbranch.base.paths import RepoPath, absolute, relative_to
+from offbranch.base.paths import RepoPath, absolute, join, relative_to
 from offbranch.base.plugins import load
 from offbranch.base.records import record, replace
+from offbranch.experiments.composition import group_options, hydra_source_of, source_files
 from offbranch.experiments.experiment import Experiment, ExperimentSpec
 from offbranch.experiments.names import Chooser, check_name
 from offbranch.experiments.run import RunOptions
 from offbranch.experiments.temporary_run import check_copies
+from offbranch.experiments.workbench import in_git
 from offbranch.git.ids import CommitId
+from offbranch.git.ignore import ignored_files
 from offbranch.git.repository import head_commit
 from offbranch.params.overrides import parse_override
 from offbranch.params.sweep import Grid, expand_globs, grid_of, trials
@@ -95,16 +98,16 @@ def submit(
         UsageError: There are more trials than allowed, or a sweep cannot be enumerated.
         OffbranchError: Something is wrong with the input; nothing has been changed.
     """
-    swept = expand_globs([parse_override(text) for text in request.overrides], None)
-    grid = grid_of(swept)
-    _refuse_too_many(grid, max_trials)
+    parsed = [parse_override(text) for text in request.overrides]
     if request.name is not None:
         check_name(request.name)
     with held(session) as (project, _):
         repo = need_git(project)
         refuse_during_operation(repo)
-        refuse_hydra(request, project)
         wish = _wish(request, session, project, clock())
+        swept = expand_globs(parsed, group_options(project, wish.spec.hydra, session.reporter))
+        grid = grid_of(swept)
+        _refuse_too_many(grid, max_trials)
         names = choose_names(project, repo, wish.spec, grid.n_trials, rng or random.Random(), numbered=grid.is_sweep)
         if grid.is_sweep:
             session.reporter.emit(SweepPlanned(grid=grid))
@@ -178,6 +181,10 @@ def _wish(request: RunRequest, session: Session, project: Project, now_utc: floa
     repo = need_git(project)
     copies = tuple(absolute(path, base=session.start) for path in request.copy_paths)
     check_copies(project, copies)
+    hydra = hydra_source_of(project) if request.use_hydra else None
+    # What Git ignores of the configuration is no part of the experiment, but its commands may read it.
+    hidden = ignored_files(repo, [in_git(project, path) for path in source_files(project, hydra)])
+    copies += tuple(join(repo.root, path) for path in hidden)
     cwd = working_directory(project, session)
     return Wish(
         spec=ExperimentSpec(
@@ -186,6 +193,7 @@ def _wish(request: RunRequest, session: Session, project: Project, now_utc: floa
             targets=request.targets,
             message=request.message,
             force=request.force,
+            hydra=hydra,
         ),
         options=RunOptions(select=replace(request.select, cwd=cwd), execute=request.execute),
         copy_paths=tuple(RepoPath(relative_to(path, project.root) or "") for path in copies),

@@ -124,7 +124,8 @@ def exp_compare(
     """Compares many revisions in one table, value by value.
 
     Args:
-        names: Git revisions, experiments, attempts, queued tasks or `workspace`. None: HEAD and its experiments; one: HEAD and that.
+        names: Git revisions, experiments, attempts, queued tasks or `workspace`. None: HEAD and its experiments; one:
+            HEAD and that.
         options: What is compared; everything unless given.
         start: A directory of the project.
         environment: Variables of the process.

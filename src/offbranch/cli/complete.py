@@ -153,6 +153,8 @@ _ARGUMENTS: Mapping[str, Source] = {
     "exp diff": _experiments,
     "exp tag": _experiment_then_tags,
     "exp note": lambda place: () if place.n_before else _experiments(place),
+    "params diff": _experiments,
+    "metrics diff": _experiments,
     "exp run": _stages,
     "exp save": _stages,
     "repro": _stages,

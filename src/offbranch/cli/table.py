@@ -83,6 +83,10 @@ COMMANDS: Mapping[str, Command] = {
         ("exp push", "exp_push", "push experiments to a Git remote, with their outputs"),
         ("exp pull", "exp_pull", "pull experiments from a Git remote, with their outputs"),
         ("exp save", "exp_save", "save the workspace as an experiment without running"),
+        ("params show", "params_show", "show parameters"),
+        ("params diff", "params_diff", "compare the parameters of two commits or experiments"),
+        ("metrics show", "metrics_show", "show metrics"),
+        ("metrics diff", "metrics_diff", "compare the metrics of two commits or experiments"),
         ("remove", "remove", "stop tracking data, or remove stages"),
         ("move", "move", "rename data, with its .dvc file"),
         ("unprotect", "unprotect", "make linked data writable"),
@@ -106,6 +110,8 @@ COMMANDS: Mapping[str, Command] = {
 }
 GROUPS: Mapping[str, str] = {
     "exp": "run, compare and keep experiments",
+    "params": "show and compare parameters",
+    "metrics": "show and compare metrics",
     "remote": "places that data is pushed to and pulled from",
     "cache": "where data is kept on this machine",
     "stage": "add and list the stages of a pipeline",
@@ -121,7 +127,7 @@ ALIASES: Mapping[str, str] = {
     "mv": "move",
 }
 # Commands of DVC 3.67 that later versions bring; each gets one honest line instead of "unknown".
-LATER: frozenset[str] = frozenset("artifacts import-db install metrics params plots queue studio".split()) | {
+LATER: frozenset[str] = frozenset("artifacts import-db install plots queue studio".split()) | {
     "exp clean",
 }
 

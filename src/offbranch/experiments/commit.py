@@ -4,12 +4,12 @@ The tree is made through a private index; the ref is somebody else's last step (
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from offbranch.base.paths import REPRO_DAT, RepoPath, is_same_or_inside, overlap
 from offbranch.experiments.workbench import in_git
 from offbranch.git.ignore import untracked_files
-from offbranch.git.objects import CommitId, TreeId, write_commit
+from offbranch.git.objects import CommitId, TreeId, add_headers, write_commit
 from offbranch.git.repository import GitRepo
 from offbranch.git.snapshot import snapshot_tree
 from offbranch.pipeline.execute import StageResult
@@ -79,9 +79,11 @@ def snapshot_of(
     )
 
 
-def commit_experiment(repo: GitRepo, *, tree: TreeId, baseline: CommitId, message: str) -> CommitId:
+def commit_experiment(
+    repo: GitRepo, *, tree: TreeId, baseline: CommitId, message: str, headers: Sequence[tuple[str, str]] = ()
+) -> CommitId:
     """Writes the commit of an experiment; nothing refers to it yet."""
-    return write_commit(repo, tree=tree, parents=(baseline,), message=message)
+    return add_headers(repo, write_commit(repo, tree=tree, parents=(baseline,), message=message), headers)
 
 
 def standard_message(entries: Mapping[str, LockedStage]) -> str:

@@ -55,31 +55,45 @@ def diff_experiments(
         )
 
 
-def diff_entries(old: Mapping[str, Entry], new: Mapping[str, Entry], *, all_values: bool) -> Changes:
-    """Compares the files of two revisions; one that cannot be read counts as empty."""
+def diff_entries(
+    old: Mapping[str, Entry], new: Mapping[str, Entry], *, all_values: bool, keep_lists: bool = False
+) -> Changes:
+    """Compares the files of two revisions; one that cannot be read counts as empty.
+
+    Args:
+        all_values: Lists what is the same, too.
+        keep_lists: Lists stay lists; otherwise they are text, as DVC shows them.
+    """
     return diff_groups(
         {path: _data(entry) for path, entry in old.items()},
         {path: _data(entry) for path, entry in new.items()},
         all_values=all_values,
+        keep_lists=keep_lists,
     )
 
 
 def diff_groups(
-    old: Mapping[str, Mapping[str, Any]], new: Mapping[str, Mapping[str, Any]], *, all_values: bool
+    old: Mapping[str, Any], new: Mapping[str, Any], *, all_values: bool, keep_lists: bool = False
 ) -> Changes:
-    """Compares nested values group by group."""
+    """Compares nested values group by group; a group may be a single value."""
+    shown_as = _kept if keep_lists else _shown
     found = {}
     for path in dict.fromkeys((*old, *new)):
         before, after = old.get(path, {}), new.get(path, {})
         changes = {
-            each.key: Change(old=_shown(each.old), new=_shown(each.new), difference=each.difference)
+            each.key: Change(old=shown_as(each.old), new=shown_as(each.new), difference=each.difference)
             for each in diff_values(before, after)
+            # Nothing, an empty map and, unless all is asked for, null are the same.
+            if not all(_is_nothing(value, null_counts=all_values) for value in (each.old, each.new))
         }
-        if all_values:
-            for name, value in flatten(after):
-                changes.setdefault(name, Change(old=_shown(value), new=_shown(value), difference=_no_difference(value)))
-        if shown := {name: changes[name] for name in sorted(changes) if name}:
-            found[path] = shown
+        # Equal values may be written in two ways: 1 and 1.0.
+        earlier = dict(flatten(before)) if all_values else {}
+        for name, value in flatten(after) if all_values else ():
+            if value != {}:
+                same = shown_as(earlier.get(name, value)), shown_as(value)
+                changes.setdefault(name, Change(old=same[0], new=same[1], difference=_no_difference(value)))
+        if changes:
+            found[path] = {name: changes[name] for name in sorted(changes)}
     return found
 
 
@@ -114,15 +128,24 @@ def _diff_names(old: Mapping[str, Any], new: Mapping[str, Any], all_values: bool
     }
 
 
-def _data(entry: Entry | None) -> Mapping[str, Any]:
+def _data(entry: Entry | None) -> Any:
+    """Returns what a file holds: a map, or a single value that is the whole file; an empty map for nothing."""
     data = entry.get("data") if entry else None
-    return data if isinstance(data, Mapping) else {}
+    return {} if data is None else data
 
 
 def _shown(value: Any) -> Any:
     if value is MISSING or value == {}:
         return None
     return str(value) if isinstance(value, list) else value
+
+
+def _kept(value: Any) -> Any:
+    return None if value is MISSING or value == {} else value
+
+
+def _is_nothing(value: Any, *, null_counts: bool) -> bool:
+    return value is MISSING or value == {} or (value is None and not null_counts)
 
 
 def _no_difference(value: Any) -> float | None:

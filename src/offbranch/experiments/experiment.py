@@ -10,6 +10,7 @@ from typing import Any
 from offbranch.base.processes import ProcessInfo, is_alive
 from offbranch.base.records import field, record
 from offbranch.git.objects import CommitId
+from offbranch.params.hydra_source import HydraSource
 
 FORMAT_VERSION = 1
 
@@ -43,6 +44,7 @@ class ExperimentSpec:
         targets: Stages to reproduce; empty means the whole pipeline file.
         message: Commit message instead of the standard one.
         force: Replaces an experiment of the same name.
+        hydra: How Hydra composes params.yaml; None where it does not.
     """
 
     name: str
@@ -51,6 +53,7 @@ class ExperimentSpec:
     targets: tuple[str, ...] = ()
     message: str | None = None
     force: bool = False
+    hydra: HydraSource | None = None
 
 
 @record

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 
-from offbranch.base.events import NullReporter
+from offbranch.base.events import NullReporter, Reporter
 from offbranch.base.files import FileReader
 from offbranch.base.paths import AbsPath, RepoPath
 from offbranch.base.records import record
+from offbranch.experiments.composition import open_planner
 from offbranch.experiments.experiment import ExperimentSpec
 from offbranch.experiments.loading import keep_listings, parsing_options
-from offbranch.experiments.run import RunOptions, parse_overrides, plan_parameter_files
+from offbranch.experiments.run import RunOptions, parse_overrides
 from offbranch.experiments.workbench import make_workbench
 from offbranch.pipeline.deciding import facts_of, run_look_up
 from offbranch.pipeline.load import load_pipelines
@@ -70,13 +71,26 @@ class Ahead:
     selection: Selection
 
 
-def look_ahead(project: Project, spec: ExperimentSpec, options: RunOptions) -> Ahead:
+def look_ahead(project: Project, spec: ExperimentSpec, options: RunOptions, reporter: Reporter) -> Ahead:
     """Reads what a run would read and chooses its stages, so that anything wrong is known before anything is done.
 
     Raises:
-        OffbranchError: A file is malformed, an override impossible or a target unknown.
+        OffbranchError: A file is malformed, an override impossible, the parameters cannot be composed, or a target is
+            unknown.
     """
-    written = plan_parameter_files(project.reader, parse_overrides(spec))
+    with open_planner(project, spec.hydra, reporter) as plan_files:
+        written = plan_files(parse_overrides(spec))
+    return look_ahead_with(project, spec, options, written)
+
+
+def look_ahead_with(
+    project: Project, spec: ExperimentSpec, options: RunOptions, written: dict[RepoPath, bytes]
+) -> Ahead:
+    """Does the same for parameter files whose new content is known.
+
+    Raises:
+        OffbranchError: A file is malformed or a target unknown.
+    """
     reader: FileReader = OverlaidReader(project.reader, written) if written else project.reader
     pipelines = load_pipelines(
         reader, ignores=project.ignore.ignores, options=parsing_options(project), root=project.root
@@ -86,13 +100,13 @@ def look_ahead(project: Project, spec: ExperimentSpec, options: RunOptions) -> A
     return Ahead(written=written, reader=reader, pipelines=pipelines, selection=selection)
 
 
-def preview_run(project: Project, spec: ExperimentSpec, options: RunOptions) -> Plan:
+def preview_run(project: Project, spec: ExperimentSpec, options: RunOptions, reporter: Reporter) -> Plan:
     """Returns the plan of an experiment.
 
     Raises:
         OffbranchError: A file is malformed, an override impossible or a target unknown.
     """
-    ahead = look_ahead(project, spec, options)
+    ahead = look_ahead(project, spec, options, reporter)
     reader, pipelines, selection = ahead.reader, ahead.pipelines, ahead.selection
     runner: CommandRunner = RefusingRunner()
     bench = make_workbench(project, runner=runner, reporter=NullReporter(), reader=reader)

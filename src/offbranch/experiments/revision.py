@@ -61,14 +61,23 @@ def read_revision(wanted: Wanted, files: RevisionFiles, cache: LocalCache, *, pa
     """
     locks = locks_of(wanted, files)
     return RevisionData(
-        params={
-            **dict(_params(wanted.param_deps if param_deps else wanted.params, files)),
-            **dict(_template_params(wanted.template_params, files)),
-        },
+        params=read_params(wanted, files, param_deps=param_deps),
         metrics=read_metrics(metric_sources(wanted, files, locks, cache), files),
         deps={item.shown: _dep_entry(find_locked(locks, item, is_out=False)) for item in wanted.deps},
         outs={item.shown: _out_entry(find_locked(locks, item, is_out=True), item) for item in wanted.outs},
     )
+
+
+def read_params(wanted: Wanted, files: RevisionFiles, *, param_deps: bool) -> dict[str, Entry]:
+    """Returns the entries of parameter files.
+
+    Args:
+        param_deps: Only parameters that a stage depends on.
+    """
+    return {
+        **dict(_params(wanted.param_deps if param_deps else wanted.params, files)),
+        **dict(_template_params(wanted.template_params, files)),
+    }
 
 
 def data_to_json(data: RevisionData, *, rev: str, timestamp: str | None) -> dict[str, Any]:

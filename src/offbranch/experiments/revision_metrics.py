@@ -1,6 +1,6 @@
 """The metric files of one revision: which there are, where the content of each is, and what of it is shown."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from offbranch.base.errors import OffbranchError
@@ -47,26 +47,34 @@ def metric_sources(wanted: Wanted, files: RevisionFiles, locks: Locks, cache: Lo
     """Returns every metric file, directories expanded; one that is neither a file nor recorded is among them too."""
     found: dict[RepoPath, MetricSource] = {}
     for path in wanted.metrics:
-        for source in _expanded(path, wanted, files, locks, cache):
+        for source in expand_metric(path, wanted, files, locks, cache):
             found.setdefault(source.path, source)
     return tuple(found.values())
 
 
-def read_metrics(sources: Sequence[MetricSource], files: RevisionFiles) -> dict[str, Entry]:
-    """Returns the entries of metric files."""
+def read_metrics(
+    sources: Sequence[MetricSource], files: RevisionFiles, *, values_of: Callable[[Any], Any] | None = None
+) -> dict[str, Entry]:
+    """Returns the entries of metric files.
+
+    Args:
+        values_of: What of the data is shown: numbers and texts at any depth if not given.
+    """
+    shown = values_of or metric_values
     entries: dict[str, Entry] = {}
     for source in sources:
         try:
             data = files.metrics(source.path) if source.id is None else files.object(source.id, source.path)
-            entries[source.path] = {"data": _metric_values(data)}
+            entries[source.path] = {"data": shown(data)}
         except (OffbranchError, OSError) as error:
             entries[source.path] = error_entry(error)
     return entries
 
 
-def _expanded(
+def expand_metric(
     path: RepoPath, wanted: Wanted, files: RevisionFiles, locks: Locks, cache: LocalCache
 ) -> Iterator[MetricSource]:
+    """Yields the metric files that a path stands for: itself, or all files of a directory."""
     if files.is_file(path):
         yield MetricSource(path=path)
         return
@@ -101,14 +109,14 @@ def _recorded(path: RepoPath, wanted: Wanted, locks: Locks, cache: LocalCache) -
         yield MetricSource(path=path)
 
 
-def _metric_values(data: Any) -> Any:
+def metric_values(data: Any) -> Any:
     """Returns numbers and texts at any depth; lists, nulls and what is empty are no metrics."""
     if not isinstance(data, Mapping):
         return data if isinstance(data, (int, float, str)) else {}
     kept = {}
     for key, value in data.items():
         if isinstance(value, Mapping):
-            if inner := _metric_values(value):
+            if inner := metric_values(value):
                 kept[key] = inner
         elif isinstance(value, (int, float, str)):
             kept[key] = value

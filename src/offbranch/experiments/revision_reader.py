@@ -4,8 +4,8 @@ Pipelines are remembered by the ids of every file that took part in resolving th
 directories by tree id. Nothing is checked out, and no process runs where all objects are loose.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from offbranch.base.errors import OffbranchError
 from offbranch.base.files import decode
@@ -20,10 +20,11 @@ from offbranch.git.objects import MODE_LINK, MODE_SUBMODULE, MODE_TREE, ObjectRe
 from offbranch.git.tree_reader import TreeReader
 from offbranch.params.files import parse_params
 from offbranch.pipeline.lockfile import parse_lock
-from offbranch.pipeline.stage import LockedStage
+from offbranch.pipeline.stage import LockedStage, Pipelines
 from offbranch.storage.local import LocalCache
 from offbranch.storage.objects import ObjectId
 
+T = TypeVar("T")
 # So many commits are prefetched together: enough to make one conversation with Git, few enough for memory.
 _BATCH = 1000
 
@@ -31,11 +32,18 @@ _BATCH = 1000
 class RevisionReader:
     """Reads revisions of one project; `objects` must stay open as long as it is used. One thread at a time."""
 
-    def __init__(self, objects: ObjectReader, prefix: GitPath, cache: LocalCache) -> None:
+    def __init__(
+        self,
+        objects: ObjectReader,
+        prefix: GitPath,
+        cache: LocalCache,
+        *,
+        understand: Callable[[Pipelines], Wanted] = wanted_of,
+    ) -> None:
         self._objects = objects
         self._prefix = prefix
         self._cache = cache
-        self._pipelines = PipelineMemory(objects, prefix, understand=wanted_of)
+        self._pipelines = PipelineMemory(objects, prefix, understand=understand)
         self._blobs: dict[str, bytes] = {}
         self._parsed: dict[tuple[str, str], Any] = {}
 
@@ -43,14 +51,20 @@ class RevisionReader:
         self, commits: Sequence[CommitId], *, param_deps: bool = False
     ) -> dict[CommitId, RevisionData | OffbranchError]:
         """Returns what each commit holds, or why its pipelines cannot be understood."""
-        found: dict[CommitId, RevisionData | OffbranchError] = {}
+        return self.each(commits, lambda files, wanted: self._read(files, wanted, param_deps))
+
+    def each(
+        self, commits: Sequence[CommitId], use: "Callable[[CommitFiles, Wanted | OffbranchError], T]"
+    ) -> dict[CommitId, T]:
+        """Returns what a function makes of each commit: of its files, and of what is wanted of them or why that is unknown."""
+        found: dict[CommitId, T] = {}
         for start in range(0, len(commits), _BATCH):
             part = commits[start : start + _BATCH]
             trees = {commit.id: commit.tree for commit in self._objects.commits(part)}
             wanted = {commit: self.wanted(tree) for commit, tree in trees.items()}
             self._prefetch((trees[commit], each) for commit, each in wanted.items() if isinstance(each, Wanted))
             for commit, each in wanted.items():
-                found[commit] = self._read(trees[commit], each, param_deps)
+                found[commit] = use(self._files(trees[commit]), each)
             self._blobs.clear()
         return found
 
@@ -62,7 +76,7 @@ class RevisionReader:
         """
         own, old = self._objects.commits((commit, baseline))
         wanted = self.wanted(own.tree)
-        data = self._read(own.tree, wanted, False)
+        data = self._read(self._files(own.tree), wanted, False)
         if not isinstance(wanted, Wanted) or not isinstance(data, RevisionData):
             return data
         before = self.wanted(old.tree)
@@ -71,11 +85,13 @@ class RevisionReader:
         kept = {path: entry for path, entry in data.metrics.items() if now.get(path) not in (None, stale.get(path))}
         return RevisionData(params=data.params, metrics=kept, deps=data.deps, outs=data.outs)
 
-    def _read(self, tree: TreeId, wanted: Wanted | OffbranchError, param_deps: bool) -> RevisionData | OffbranchError:
+    def _read(
+        self, files: "CommitFiles", wanted: Wanted | OffbranchError, param_deps: bool
+    ) -> RevisionData | OffbranchError:
         if isinstance(wanted, OffbranchError):
             return wanted
         try:
-            return read_revision(wanted, self._files(tree), self._cache, param_deps=param_deps)
+            return read_revision(wanted, files, self._cache, param_deps=param_deps)
         except OffbranchError as error:
             return error
 

@@ -24,6 +24,7 @@ from offbranch.base.plugins import load as load_by_name
 from offbranch.base.records import record, replace
 from offbranch.experiments.attempts import begin_attempt, write_record
 from offbranch.experiments.commit import files_of_stages, snapshot_of
+from offbranch.experiments.composition import source_files
 from offbranch.experiments.data_changes import with_changed_data
 from offbranch.experiments.events import ExperimentStarted
 from offbranch.experiments.experiment import ExperimentSpec, Where
@@ -41,7 +42,7 @@ from offbranch.experiments.underway import (
     raise_if_failed,
 )
 from offbranch.experiments.workbench import in_git
-from offbranch.git.ignore import untracked_files
+from offbranch.git.ignore import ignored_files, untracked_files
 from offbranch.git.objects import CommitId, TreeId
 from offbranch.git.refs import RefUpdate
 from offbranch.git.repository import GitRepo
@@ -86,12 +87,16 @@ def prepare_temporary(
     """
     copy_paths = tuple(copy_paths)
     check_copies(project, copy_paths)
-    ahead = look_ahead(project, spec, options)
-    files = files_of_stages(ahead.pipelines, ahead.pipelines.stages)
-    tree = with_changed_data(project, repo, ahead.pipelines, snapshot_of(project, repo, (*files, *ahead.written)))
+    ahead = look_ahead(project, spec, options, launch.reporter)
+    sources = source_files(project, spec.hydra)
+    files = (*files_of_stages(ahead.pipelines, ahead.pipelines.stages), *ahead.written, *sources)
+    tree = with_changed_data(project, repo, ahead.pipelines, snapshot_of(project, repo, files))
     attempt = begin_attempt(repo, project.root, new_attempt(project, spec, launch, Where.TEMPORARY), tree)
     note_environment(project.root, attempt.id, project.environment.all)
     under = Underway(project=project, repo=repo, spec=spec, launch=launch, attempt=attempt)
+    # What Git ignores of the configuration is no part of the experiment, but its commands may read it.
+    hidden = ignored_files(repo, [in_git(project, path) for path in sources])
+    copy_paths += tuple(join(repo.root, path) for path in hidden)
     return Prepared(under=under, tree=tree, written=ahead.written, copy_paths=copy_paths)
 
 

@@ -21,6 +21,7 @@ from offbranch.experiments.commit import (
     snapshot_of,
     standard_message,
 )
+from offbranch.experiments.composition import composition_headers, source_files
 from offbranch.experiments.experiment import Attempt, AttemptState, Experiment, ExperimentSpec, Where
 from offbranch.experiments.loading import load
 from offbranch.experiments.run import Outcome, RunOptions, parse_overrides, run_in
@@ -146,9 +147,12 @@ def conclude(under: Underway, place: Project, outcome: Outcome) -> Experiment:
     touched = [path for result in results for path in result.touched]
     overridden = [RepoPath(override.file) for override in parse_overrides(spec)]
     files = files_of_stages(outcome.pipelines, (result.stage for result in results))
-    tree = snapshot_of(place, place.repo or under.repo, dict.fromkeys((*files, *touched, *overridden)))
+    # A copy was filled with the sources; what is there beside them are files that Git ignores in the workspace.
+    sources = source_files(place, spec.hydra)[: None if place is under.project else 1]
+    tree = snapshot_of(place, place.repo or under.repo, dict.fromkeys((*files, *touched, *overridden, *sources)))
     message = spec.message or standard_message(reproduced_entries(results))
-    commit = commit_experiment(under.repo, tree=tree, baseline=spec.baseline, message=message)
+    headers = composition_headers(spec)
+    commit = commit_experiment(under.repo, tree=tree, baseline=spec.baseline, message=message, headers=headers)
     ended = replace(under.attempt, state=AttemptState.SUCCEEDED, ended_utc=under.launch.clock())
     experiment = publish(under.repo, under.project.root, ended, spec, commit, *_drops(under))
     with suppress(OSError):  # published is published, whatever becomes of old logs

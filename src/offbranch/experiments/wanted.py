@@ -4,12 +4,12 @@ Made from resolved pipelines alone, so one answer holds for every revision whose
 come from `revision.py`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Final
 
-from offbranch.base.errors import OffbranchError
+from offbranch.base.errors import NotFoundError, OffbranchError, did_you_mean
 from offbranch.base.paths import LOCK_FILE, PARAMS_FILE, PIPELINE_FILE, RepoPath
-from offbranch.base.records import record
+from offbranch.base.records import record, replace
 from offbranch.pipeline.stage import DATASET_PREFIX, Dependency, LockedStage, Output, OutputKind, Pipelines, Stage
 
 _DEFAULT_PARAMS: Final = RepoPath(PARAMS_FILE)
@@ -73,7 +73,7 @@ def wanted_of(pipelines: Pipelines) -> Wanted:
     """
     for error in pipelines.broken.values():
         raise error if isinstance(error, OffbranchError) else OffbranchError(str(error))
-    used = _stage_params(pipelines)
+    used = _stage_params(pipelines.stages)
     by_templates = pipelines.template_params
     whole = [path for path in pipelines.top_params if path not in by_templates]
     stage_metrics = _outputs_of(pipelines, OutputKind.METRIC)
@@ -98,9 +98,30 @@ def wanted_of(pipelines: Pipelines) -> Wanted:
     )
 
 
-def _stage_params(pipelines: Pipelines) -> dict[RepoPath, tuple[str, ...] | None]:
+def wanted_of_stages(names: Collection[str]) -> Callable[[Pipelines], Wanted]:
+    """Returns a `wanted_of` whose parameters are those that some stages depend on, no others.
+
+    Args:
+        names: Names of stages, with their file where it is not that of the project: `eval/dvc.yaml:score`. One that is not
+            there is a NotFoundError of the function.
+    """
+    names = [name.removeprefix(f"{PIPELINE_FILE}:") for name in names]
+
+    def wanted(pipelines: Pipelines) -> Wanted:
+        known = {name for stage in pipelines.stages for name in (stage.address, stage.name) if name is not None}
+        for name in names:
+            if name not in known:
+                raise NotFoundError(f"there is no stage '{name}'", hint=did_you_mean(name, known))
+        chosen = [stage for stage in pipelines.stages if stage.address in names or stage.name in names]
+        params = _stage_params(chosen)
+        return replace(wanted_of(pipelines), params=params, param_deps=params, template_params={})
+
+    return wanted
+
+
+def _stage_params(stages: Iterable[Stage]) -> dict[RepoPath, tuple[str, ...] | None]:
     keys: dict[RepoPath, dict[str, None] | None] = {}
-    for stage in pipelines.stages:
+    for stage in stages:
         for dep in stage.params:
             path = dep.path if dep.path is not None else RepoPath(dep.written)
             if not dep.keys:

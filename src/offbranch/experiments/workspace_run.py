@@ -10,6 +10,7 @@ from offbranch.base.paths import RepoPath
 from offbranch.base.records import record, replace
 from offbranch.experiments.attempts import begin_attempt, write_record
 from offbranch.experiments.commit import files_of_stages, files_written_by, snapshot_of
+from offbranch.experiments.composition import source_files
 from offbranch.experiments.events import ExperimentStarted, WorkspaceRestored
 from offbranch.experiments.experiment import ExperimentSpec, Where
 from offbranch.experiments.peer_signals import clear_running, show_running
@@ -55,7 +56,7 @@ def run_workspace(project: Project, repo: GitRepo, spec: ExperimentSpec, options
         Interrupted: The user stopped it; likewise.
         OffbranchError: Something is wrong with the input; nothing has been changed.
     """
-    ahead = look_ahead(project, spec, options)
+    ahead = look_ahead(project, spec, options, launch.reporter)
     written, stages = ahead.written, ahead.pipelines.stages
     before = _Before(originals=read_files(project.root, (*written, *files_written_by(stages))), written=written)
     attempt = replace(
@@ -69,7 +70,8 @@ def run_workspace(project: Project, repo: GitRepo, spec: ExperimentSpec, options
     outcome: Outcome | None = None
     try:
         write_parameter_files(project, written)
-        tree = snapshot_of(project, repo, (*files_of_stages(ahead.pipelines, stages), *written))
+        files = (*files_of_stages(ahead.pipelines, stages), *written, *source_files(project, spec.hydra))
+        tree = snapshot_of(project, repo, files)
         exec_head = RefUpdate(ref=EXEC_HEAD, new=spec.baseline, old=ANY)
         under = replace(under, attempt=begin_attempt(repo, project.root, attempt, tree, exec_head))
         launch.reporter.emit(ExperimentStarted(name=spec.name, log=attempt.log))

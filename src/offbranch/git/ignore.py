@@ -149,6 +149,14 @@ def untracked_files(repo: GitRepo, paths: Sequence[GitPath]) -> tuple[GitPath, .
     return tuple(path for path in found if path in wanted or any(above in wanted for above in _ancestors(path)))
 
 
+def ignored_files(repo: GitRepo, paths: Sequence[GitPath]) -> tuple[GitPath, ...]:
+    """Returns the files on disk at or below `paths` that Git ignores and does not track."""
+    if not paths:
+        return ()
+    out = repo_git(repo, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--", *paths)
+    return tuple(GitPath(os.fsdecode(path)) for path in out.split(b"\0") if path and not path.endswith(b"/"))
+
+
 def stage_files(repo: GitRepo, paths: Sequence[GitPath]) -> None:
     """Adds files to the user's index, as `git add` does; only for commands that promise it."""
     repo_git(repo, "add", "--", *paths)

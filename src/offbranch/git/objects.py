@@ -241,6 +241,22 @@ def write_commit(
     return CommitId(done.out.decode().strip())
 
 
+def add_headers(repo: GitRepo, commit: CommitId, headers: Sequence[tuple[str, str]]) -> CommitId:
+    """Stores a commit again with more headers behind the standard ones; Git keeps headers that it does not know.
+
+    Args:
+        headers: Name and value of each, in one line.
+
+    Source: Git 2.39, builtin/commit-tree and commit.c, "extra headers".
+    """
+    if not headers:
+        return commit
+    head, _, message = repo_git(repo, "cat-file", "commit", commit).partition(b"\n\n")
+    lines = "".join(f"\n{name} {value}" for name, value in headers).encode()
+    content = head + lines + b"\n\n" + message
+    return CommitId(repo_git(repo, "hash-object", "-t", "commit", "-w", "--stdin", input=content).decode().strip())
+
+
 def diff_trees(repo: GitRepo, a: TreeId, b: TreeId) -> tuple[TreeChange, ...]:
     """Returns how the files of tree `b` differ from those of tree `a`, in path order; renames are not guessed."""
     if a == b:

@@ -4,15 +4,16 @@ Decides what an override means for the data of a file, as a list of elementary c
 change the text and nothing around it. The invariant: parsing the new content gives exactly the changed data.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from offbranch.base.errors import ConflictError, NotFoundError, UsageError, near_names
+from offbranch.base.errors import ConflictError, NotFoundError, UsageError
 from offbranch.base.files import decode
 from offbranch.base.paths import ROOT, resolve_in
 from offbranch.base.plugins import load
 from offbranch.params.changes import Change, Path, Put, Remove, apply_change, copy_of, same_data, value_at
 from offbranch.params.files import Format, format_of, parse_text
+from offbranch.params.keys import find_path, near_keys, step_into
 from offbranch.params.overrides import Operation, Override
 
 _EDITORS = {
@@ -37,7 +38,7 @@ def plan_overrides(read: Callable[[str], bytes | None], overrides: Sequence[Over
     Raises:
         NotFoundError: A key to replace or delete is not there.
         ConflictError: A key to add is there, or one to delete has another value.
-        UsageError: An override is a sweep, or names a file outside the project.
+        UsageError: An override is a sweep, names a package of Hydra, or a file outside the project.
         BadInputError: A file is malformed.
         OffbranchError: A file cannot hold the value, or a `${}` leads nowhere.
     """
@@ -59,6 +60,20 @@ def _file_of(override: Override) -> str:
             f"'{override.text}' is a sweep over several values, and a sweep can only be queued",
             hint="ob exp run --queue makes a trial of each value",
         )
+    if override.package is not None:
+        raise UsageError(
+            f"invalid value for --set-param '{override.text}': no package may be named here",
+            hint="packages are for groups of a configuration that Hydra composes (hydra.enabled)",
+        )
+    return file_of(override)
+
+
+def file_of(override: Override) -> str:
+    """Returns the parameter file of an override, normalised.
+
+    Raises:
+        UsageError: It is outside of the project.
+    """
     path = resolve_in(ROOT, override.file)
     if not path:
         raise UsageError(f"cannot override parameters in '{override.file}': it is outside the project")
@@ -130,30 +145,6 @@ def _changes(data: Any, override: Override, value: Any, file: str) -> Iterable[C
     return _merging(data, path, value)
 
 
-def find_path(data: Any, key: str) -> Path | None:
-    """Returns the keys and indices that a dotted key leads along, as `look_up` goes, or None."""
-    if isinstance(data, Mapping) and key in data:
-        return (key,)
-    head, dot, rest = key.partition(".")
-    step = _step(data, head)
-    if step is None or not dot:
-        return step
-    below = find_path(data[step[0]], rest)
-    return None if below is None else step + below
-
-
-def _step(data: Any, name: str) -> Path | None:
-    if isinstance(data, Mapping) and name in data:
-        return (name,)
-    if not (name.isascii() and name.isdigit()):
-        return None
-    index = int(name)
-    if isinstance(data, Mapping):
-        # `True` is a key equal to 1, but nobody means it by `1`.
-        return next(((key,) for key in data if key == index and not isinstance(key, bool)), None)
-    return (index,) if isinstance(data, list) and index < len(data) else None
-
-
 def _replacing(data: Any, path: Path, value: Any, override: Override, file: str) -> Iterator[Change]:
     """A map is merged into a map, as Hydra does; every key of it must exist."""
     old = value_at(data, path)
@@ -184,7 +175,7 @@ def _addition(data: Any, override: Override, value: Any, file: str) -> Change:
     node: Any = data
     path: Path = ()
     while len(parts) > 1 and isinstance(node, dict | list):
-        step = _step(node, parts[0])
+        step = step_into(node, parts[0])
         if step is None:
             break
         node, path, parts = node[step[0]], path + step, parts[1:]
@@ -220,31 +211,12 @@ def _deletion(data: Any, path: Path | None, override: Override, file: str) -> Ch
 
 
 def _unknown(verb: str, override: Override, key: str, data: Any, file: str) -> NotFoundError:
-    near = " or ".join(f"'{name}'" for name in _near_keys(data, key))
+    near = " or ".join(f"'{name}'" for name in near_keys(data, key))
     hint = f"did you mean {near}?" if near else None
     if verb == "override":
         add = f"add it: --set-param '{_prefixed(override, '+')}'"
         hint = f"{hint} otherwise {add}" if hint else f"to {add}"
     return NotFoundError(f"could not {verb} '{key}': it is not in '{file}'", hint=hint)
-
-
-def _near_keys(data: Any, key: str) -> tuple[str, ...]:
-    """Returns what may have been meant: a near name at the same place, else the same name at another place."""
-    above, dot, last = key.rpartition(".")
-    path = find_path(data, above) if dot else ()
-    parent = None if path is None else value_at(data, path)
-    if isinstance(parent, dict) and (near := near_names(last, map(str, parent))):
-        return tuple(f"{above}{dot}{name}" for name in near)
-    return tuple(name for name in _all_keys(data) if name.rpartition(".")[2] == last)[:3] or near_names(
-        key, _all_keys(data)
-    )
-
-
-def _all_keys(data: Any, prefix: str = "") -> Iterator[str]:
-    if isinstance(data, dict):
-        for key, value in data.items():
-            yield f"{prefix}{key}"
-            yield from _all_keys(value, f"{prefix}{key}.")
 
 
 def _without_sign(override: Override) -> str:

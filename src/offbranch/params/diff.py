@@ -14,7 +14,7 @@ class ValueChange:
         key: Dotted path; empty when the whole is a single value.
         old: The value before, MISSING when there was none.
         new: The value after, MISSING when there is none.
-        difference: New minus old where both are numbers, None otherwise.
+        difference: New minus old where both are numbers (true and false are 1 and 0), None otherwise.
     """
 
     key: str
@@ -44,6 +44,4 @@ def diff_values(old: Any, new: Any) -> tuple[ValueChange, ...]:
 
 
 def _difference(a: Any, b: Any) -> int | float | None:
-    if isinstance(a, bool) or isinstance(b, bool):
-        return None
     return b - a if isinstance(a, int | float) and isinstance(b, int | float) else None

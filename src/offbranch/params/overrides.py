@@ -37,11 +37,13 @@ class Override:
         sweep_texts: How each value of the sweep is written, same order as `sweep`.
         glob: Patterns of a `glob` over the options of a config group: those to take and those to leave out.
         text: What the user wrote, the file name included.
+        package: Where a group of Hydra is put, from `group@package=name`; None where none is named.
     """
 
     file: str = PARAMS_FILE
     operation: Operation = Operation.SET
     key: str
+    package: str | None = None
     value: Any = None
     has_value: bool = True
     sweep: tuple[Any, ...] | None = None
@@ -93,6 +95,11 @@ def parse_override(text: str) -> Override:
         )
     parsed: Override = load("offbranch.params.overrides_hydra:parse")(change, text)
     return replace(parsed, file=file)
+
+
+def text_for_hydra(override: Override) -> str:
+    """Returns an override as Hydra writes it: without the file name."""
+    return _split_file(override.text)[1]
 
 
 def _split_file(text: str) -> tuple[str, str]:

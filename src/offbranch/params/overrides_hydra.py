@@ -53,7 +53,7 @@ def parse(change: str, text: str) -> Override:
         UsageError: It is not in the grammar, or is an `interval`.
     """
     try:
-        parsed = _parser().parse_override(change)
+        parsed = override_parser().parse_override(change)
         value, values = parsed.value(), None
         if isinstance(value, IntervalSweep):
             raise _invalid(text, "an interval cannot be enumerated", "use range(START,STOP,STEP) or a list of values")
@@ -66,14 +66,15 @@ def parse(change: str, text: str) -> Override:
         raise _explained(error, change, text) from error
     except (ValueError, TypeError, AssertionError, ArithmeticError, RecursionError) as error:
         raise _invalid(text, str(error) or "it cannot be read", _QUOTE_HINT) from error
-    if not parsed.key_or_group or parsed.package is not None:
-        raise _invalid(text, "no key before '='" if not parsed.key_or_group else "no package may be named here", None)
+    if not parsed.key_or_group:
+        raise _invalid(text, "no key before '='", None)
     operation = _OPERATIONS[parsed.type]
     if (values is not None or glob is not None) and operation is Operation.DELETE:
         raise _invalid(text, "a deletion has no choice of values", f"write '~{parsed.key_or_group}'")
     return Override(
         operation=operation,
         key=parsed.key_or_group,
+        package=parsed.package,
         value=value,
         has_value=parsed.value_type is not None,
         sweep=None if values is None else tuple(_plain(each) for each in values),
@@ -110,7 +111,8 @@ def resolve_interpolations(data: Any, value: Any, text: str) -> Any:
         ) from error
 
 
-def _parser() -> OverridesParser:
+def override_parser() -> OverridesParser:
+    """Returns a parser that knows every function which values may call."""
     functions = create_functions()
     if "json_str" not in functions.functions:
         functions.register(name="json_str", func=_json_str)

@@ -9,15 +9,16 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from offbranch.base.errors import ConflictError, OffbranchError
 from offbranch.base.events import Progressed, Reporter
-from offbranch.base.paths import ROOT, GitPath, RepoPath, resolve_in
+from offbranch.base.paths import PARAMS_FILE, ROOT, GitPath, RepoPath, resolve_in
 from offbranch.base.records import record, replace
 from offbranch.experiments.commit import files_of_stages, snapshot_of
+from offbranch.experiments.composition import open_planner, source_files
 from offbranch.experiments.data_changes import with_changed_data
 from offbranch.experiments.experiment import ExperimentSpec
 from offbranch.experiments.names import Chooser, generate_name
-from offbranch.experiments.preview import Ahead, look_ahead
+from offbranch.experiments.preview import Ahead, look_ahead_with
 from offbranch.experiments.refs import list_experiments, task_ref
-from offbranch.experiments.run import RunOptions, plan_parameter_files
+from offbranch.experiments.run import RunOptions
 from offbranch.experiments.workbench import in_git
 from offbranch.git.ids import BlobId, CommitId, TreeId
 from offbranch.git.many_commits import CommitDraft, clean_blobs, write_commits
@@ -130,17 +131,17 @@ def plan_submission(
     overridden: tuple[RepoPath, ...] = ()
     ahead: Ahead | None = None
     n = len(names.names)
-    for order, (name, trial) in enumerate(zip(names.names, trials, strict=True), 1):
-        task = _task(wish, name, trial, order, len(str(n)) if n > 1 else 0)
-        if ahead is None or _decides_about_stages(ahead, overridden):
-            ahead = look_ahead(project, task.spec, wish.options)
-            overridden = _files_of(trial)
-            pipelines.append(ahead.pipelines)
-            contents.append(ahead.written)
-        else:
-            contents.append(plan_parameter_files(project.reader, trial))
-        tasks.append(task)
-        reporter.emit(Progressed(what="preparing trials", done=order, total=n, unit="trials"))
+    with open_planner(project, wish.spec.hydra, reporter) as plan_files:
+        for order, (name, trial) in enumerate(zip(names.names, trials, strict=True), 1):
+            task = _task(wish, name, trial, order, len(str(n)) if n > 1 else 0)
+            written = plan_files(trial)
+            if ahead is None or _decides_about_stages(ahead, overridden):
+                ahead = look_ahead_with(project, task.spec, wish.options, written)
+                overridden = _files_of(wish.spec, trial)
+                pipelines.append(ahead.pipelines)
+            contents.append(written)
+            tasks.append(task)
+            reporter.emit(Progressed(what="preparing trials", done=order, total=n, unit="trials"))
     return Submission(
         tasks=tuple(tasks),
         contents=tuple(contents),
@@ -157,7 +158,8 @@ def write_submission(project: Project, repo: GitRepo, submission: Submission) ->
         ConflictError: A task that was to be replaced has been taken meanwhile; nothing has been queued.
     """
     files = [path for each in submission.pipelines for path in files_of_stages(each, each.stages)]
-    base = snapshot_of(project, repo, dict.fromkeys((*files, *submission.overridden)))
+    sources = source_files(project, submission.tasks[0].spec.hydra)
+    base = snapshot_of(project, repo, dict.fromkeys((*files, *submission.overridden, *sources)))
     base = with_changed_data(project, repo, submission.pipelines[0], base)
     drafts = [
         CommitDraft(tree=base, files=files, parent=task.spec.baseline, message=message_of(task))
@@ -182,8 +184,9 @@ def _task(wish: Wish, name: str, trial: Sequence[Override], order: int, width: i
     )
 
 
-def _files_of(trial: Sequence[Override]) -> tuple[RepoPath, ...]:
-    paths = (resolve_in(ROOT, override.file) for override in trial)
+def _files_of(spec: ExperimentSpec, trial: Sequence[Override]) -> tuple[RepoPath, ...]:
+    composed = (PARAMS_FILE,) if spec.hydra is not None else ()
+    paths = (resolve_in(ROOT, file) for file in (*composed, *(override.file for override in trial)))
     return tuple(dict.fromkeys(path for path in paths if path))
 
 

@@ -16,6 +16,7 @@ from offbranch.experiments.experiment import ExperimentSpec
 from offbranch.experiments.names import check_name
 from offbranch.experiments.run import RunOptions
 from offbranch.git.ids import CommitId, TreeId, is_hex
+from offbranch.params.hydra_source import HydraSource
 from offbranch.pipeline.execute import ExecuteOptions, FailurePolicy
 from offbranch.pipeline.plan import PlanOptions
 from offbranch.pipeline.select import SelectOptions
@@ -108,6 +109,7 @@ def task_to_json(task: Task) -> dict[str, Any]:
         "copy_paths": list(task.copy_paths),
         "created_utc": task.created_utc,
         "order": task.order,
+        "hydra": None if spec.hydra is None else as_dict(spec.hydra),
         "select": as_dict(options.select),
         "execute": {
             **as_dict(execute.plan),
@@ -137,6 +139,7 @@ def task_from_json(data: Mapping[str, Any]) -> Task:
                 targets=tuple(map(str, data["targets"])),
                 message=None if data["message"] is None else str(data["message"]),
                 force=bool(data["force"]),
+                hydra=_hydra(data["hydra"]),
             ),
             options=_options(data["select"], data["execute"]),
             copy_paths=tuple(_inside(path) for path in data["copy_paths"]),
@@ -184,6 +187,18 @@ def _inside(value: Any) -> RepoPath:
     if path is None:
         raise ValueError(f"the path {value!r} leads out of the project")
     return path
+
+
+def _hydra(value: Any) -> HydraSource | None:
+    if value is None:
+        return None
+    module, plugins = value["config_module"], value["plugins_path"]
+    return HydraSource(
+        config_dir=str(value["config_dir"]),
+        config_module=None if module is None else str(module),
+        config_name=str(value["config_name"]),
+        plugins_path=None if plugins is None else str(plugins),
+    )
 
 
 def _options(select: Mapping[str, Any], execute: Mapping[str, Any]) -> RunOptions:

@@ -17,7 +17,7 @@ _STATUS: Mapping[str, str] = {"A": "added", "M": "modified", "D": "deleted", "T"
 
 def render_diff_text(diff: ExperimentDiff, *, no_path: bool = False, precision: int | None = None) -> str:
     """Returns aligned tables of what differs, then the code; empty when nothing does."""
-    tables = ["\n".join(_aligned(rows)) + "\n" for rows in _tables(diff, no_path, precision)]
+    tables = ["\n".join(aligned_table(rows)) + "\n" for rows in _tables(diff, no_path, precision)]
     return "\n".join([*tables, *_code_parts(diff.code)])
 
 
@@ -77,10 +77,11 @@ def _fence(parts: list[str]) -> str:
 
 
 def _changes_to_json(changes: Changes) -> dict[str, Any]:
-    return {path: {name: _change_to_json(each) for name, each in names.items()} for path, names in changes.items()}
+    return {path: {name: change_to_json(each) for name, each in names.items()} for path, names in changes.items()}
 
 
-def _change_to_json(change: Change) -> dict[str, Any]:
+def change_to_json(change: Change) -> dict[str, Any]:
+    """Returns old, new and, for numbers, diff."""
     both = {"old": change.old, "new": change.new}
     return both if change.difference is None else {**both, "diff": change.difference}
 
@@ -119,7 +120,8 @@ def _text(value: Any, precision: int | None) -> str:
     return str(value) if precision is None else value_text(value, precision)
 
 
-def _aligned(rows: list[list[str]]) -> list[str]:
+def aligned_table(rows: list[list[str]]) -> list[str]:
+    """Returns lines whose columns stand below each other, as in DVC's tables of differences."""
     cells = [[" ".join(text.splitlines()) for text in row] for row in rows]
     head, *body = cells
     # Two blanks after a head beside the two between columns, as DVC's tables have them.

@@ -36,6 +36,7 @@ EXAMPLES = (
     ("ob exp run -S train.lr=0.1", "one parameter changed"),
     ("ob exp run -n wide -S 'model.layers=[64, 64]'", "with a name of your own"),
     ("ob exp run -S conf.json:seed=7 --temp", "another file; the workspace stays as it is"),
+    ("ob exp run -S db=postgres -S +model@teacher=large", "groups of a configuration that Hydra composes"),
     ("ob exp run --dry -S train.lr=0.1", "what would be run, and why"),
     ("ob exp run --queue -n lr -S 'train.lr=0.1,0.2' -S 'seed=range(3)'", "six experiments for later: lr-1 to lr-6"),
     ("ob exp run --run-all", "run what is queued"),
