@@ -15,10 +15,11 @@ from offbranch.api.exp import branch as exp_branch
 from offbranch.api.exp import remove as exp_remove
 from offbranch.api.exp import rename as exp_rename
 from offbranch.api.exp import run as exp_run
-from offbranch.api.exp import save as exp_save
+from offbranch.api.exp import save as save_experiment
 from offbranch.api.files import ListRequest, list_files, space_used
 from offbranch.api.freezing import Frozen, set_frozen
-from offbranch.api.getting import get, get_url, list_url, url_of
+from offbranch.api.getting import get, list_url, url_of
+from offbranch.api.getting import get_url as get_from_url
 from offbranch.api.ignored import check_ignore
 from offbranch.api.imports import ImportRequest, UpdateRequest, import_path, import_url, update
 from offbranch.api.labels import labels as exp_labels
@@ -30,6 +31,11 @@ from offbranch.api.outputs import checkout, commit
 from offbranch.api.pipeline import ReproRequest, plan, repro
 from offbranch.api.project import init, root
 from offbranch.api.project_destroy import destroy
+from offbranch.api.python_experiments import exp_save, exp_show
+from offbranch.api.python_files import get_url, read
+from offbranch.api.python_files import open_file as open  # noqa: A004
+from offbranch.api.python_refs import all_branches, all_commits, all_tags
+from offbranch.api.python_values import metrics_show, params_show
 from offbranch.api.remotes import (
     add_remote,
     default_remote,
@@ -46,7 +52,8 @@ from offbranch.api.share import pull as exp_pull
 from offbranch.api.share import push as exp_push
 from offbranch.api.share_there import remove as exp_remove_remote
 from offbranch.api.share_there import rename as exp_rename_remote
-from offbranch.api.show import exp_diff, exp_list, exp_show, exp_table
+from offbranch.api.show import exp_diff, exp_list, exp_table
+from offbranch.api.show import exp_show as exp_states
 from offbranch.api.stage_edit import NewStage, add_stage
 from offbranch.api.stage_remove import remove
 from offbranch.api.stages import dag, status
@@ -59,6 +66,7 @@ from offbranch.experiments.save import SaveRequest
 from offbranch.experiments.share_remove import RemoteRemoval
 from offbranch.experiments.sharing import ShareRequest
 from offbranch.experiments.source_repo import RepoSource
+from offbranch.views.experiment_rows import ExperimentRows
 from offbranch.views.listing import ListOptions
 from offbranch.views.options import ShowOptions
 
@@ -67,6 +75,7 @@ __all__ = [
     "Choice",
     "ConfigLevel",
     "DataStatusOptions",
+    "ExperimentRows",
     "Frozen",
     "FsckOptions",
     "GcScope",
@@ -87,6 +96,9 @@ __all__ = [
     "add",
     "add_remote",
     "add_stage",
+    "all_branches",
+    "all_commits",
+    "all_tags",
     "cache_dir",
     "cache_migrate",
     "check_ignore",
@@ -115,12 +127,14 @@ __all__ = [
     "exp_run",
     "exp_save",
     "exp_show",
+    "exp_states",
     "exp_table",
     "exp_tag",
     "fsck",
     "gc",
     "get",
     "get_config",
+    "get_from_url",
     "get_url",
     "import_path",
     "import_url",
@@ -131,14 +145,19 @@ __all__ = [
     "list_stages",
     "list_url",
     "make_session",
+    "metrics_show",
     "modify_remote",
     "move",
+    "open",
+    "params_show",
     "plan",
+    "read",
     "remove",
     "remove_remote",
     "rename_remote",
     "repro",
     "root",
+    "save_experiment",
     "set_config",
     "set_default_remote",
     "set_frozen",

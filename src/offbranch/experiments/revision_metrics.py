@@ -58,7 +58,7 @@ def read_metrics(sources: Sequence[MetricSource], files: RevisionFiles) -> dict[
     for source in sources:
         try:
             data = files.metrics(source.path) if source.id is None else files.object(source.id, source.path)
-            entries[source.path] = {"data": _metric_values(data)}
+            entries[source.path] = {"data": metric_values(data)}
         except (OffbranchError, OSError) as error:
             entries[source.path] = error_entry(error)
     return entries
@@ -101,14 +101,14 @@ def _recorded(path: RepoPath, wanted: Wanted, locks: Locks, cache: LocalCache) -
         yield MetricSource(path=path)
 
 
-def _metric_values(data: Any) -> Any:
+def metric_values(data: Any) -> Any:
     """Returns numbers and texts at any depth; lists, nulls and what is empty are no metrics."""
     if not isinstance(data, Mapping):
         return data if isinstance(data, (int, float, str)) else {}
     kept = {}
     for key, value in data.items():
         if isinstance(value, Mapping):
-            if inner := _metric_values(value):
+            if inner := metric_values(value):
                 kept[key] = inner
         elif isinstance(value, (int, float, str)):
             kept[key] = value
