@@ -25,7 +25,14 @@ from offbranch.experiments.import_repo import outputs_around
 from offbranch.experiments.imports import is_import, source_bases
 from offbranch.experiments.loading import load
 from offbranch.experiments.source_repo import OpenSource, RepoSource, open_source
-from offbranch.experiments.stored_file import DataPlace, find_stored, is_inside_data, stored_file, stored_url
+from offbranch.experiments.stored_file import (
+    DataPlace,
+    find_stored,
+    is_inside_data,
+    names_beside,
+    stored_file,
+    stored_url,
+)
 from offbranch.git.tree_reader import TreeReader
 from offbranch.pipeline.recorded import RecordedOutput, all_recorded
 from offbranch.project import Project
@@ -142,9 +149,10 @@ def _open(
             try:
                 return io.BytesIO(reader.read_bytes(source.inside))
             except FileNotFoundError as error:
-                names = [one.path for one in source.inventory.children(parent(source.inside))] if stored is None else []
+                above = parent(source.inside)
+                names = [f"{above}/{name}" if above else name for name, _ in reader.list_dir(above)]
                 is_dir = stored is not None or reader.is_dir(source.inside) or is_inside_data(place, source.inside)
-                raise _no_file(text, names, is_dir=is_dir, rev=rev) from error
+                raise _no_file(text, [*names_beside(place, source.inside), *names], is_dir=is_dir, rev=rev) from error
 
 
 def _open_in_workspace(
@@ -172,7 +180,7 @@ def _open_in_workspace(
             if stored is not None and not stored.id.endswith(".dir"):
                 return open(stored_file(place, stored), "rb")
         is_dir = any(os.path.isdir(join(top, path)) or is_inside_data(place, path) for path in paths)
-        raise _no_file(text, tuple(place.outs), is_dir=is_dir)
+        raise _no_file(text, names_beside(place, paths[0]), is_dir=is_dir)
     finally:
         project.state.close()
 

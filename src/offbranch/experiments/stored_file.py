@@ -4,7 +4,7 @@ The project is not changed: what a remote has is brought into a scratch cache, h
 damaged file is handed out.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from offbranch.base.config import Config
 from offbranch.base.errors import MissingDataError, NotFoundError, UsageError
@@ -96,6 +96,14 @@ def is_inside_data(place: DataPlace, path: RepoPath) -> bool:
         for out in place.outs.values()
         if is_directory(out.id) and path.startswith(f"{out.path}/")
     )
+
+
+def names_beside(place: DataPlace, path: RepoPath) -> Iterator[str]:
+    """Yields what a mistyped path of data may have meant: outputs, and the files of the one that it would lie in."""
+    yield from place.outs
+    for out in place.outs.values():
+        if is_directory(out.id) and path.startswith(f"{out.path}/"):
+            yield from (f"{out.path}/{name}" for name in _listing(place, out).entries)
 
 
 def stored_file(place: DataPlace, stored: Stored) -> AbsPath:

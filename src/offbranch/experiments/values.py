@@ -95,7 +95,7 @@ def value_of(path: str, entry: Entry) -> Any:
     if error["type"] == FileNotFoundError.__name__:
         raise NotFoundError(f"there is no '{path}'", hint="'ob ls' lists the files, 'ob repro' makes metrics")
     if error["type"] == MissingDataError.__name__:
-        raise MissingDataError(error["msg"], hint="ob pull brings the data")
+        raise MissingDataError(f"the content of '{path}' is not here: {error['msg']}", hint="ob pull brings the data")
     raise OffbranchError(error["msg"], hint=f"mend '{path}', or leave it out by naming the other files")
 
 
