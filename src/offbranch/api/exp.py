@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Callable
 
+from offbranch.api.identity import tell_of_unknown_identity
 from offbranch.api.running import open_runner
 from offbranch.api.session import Session, held, need_git, refuse_during_operation, working_directory
 from offbranch.base.errors import UsageError
@@ -137,6 +138,8 @@ def _ready(
     _refuse_sweep(request)
     _refuse_hydra(request, project)
     spec = _make_spec(request, repo, rng)
+    if not request.dry:
+        tell_of_unknown_identity(repo, session)
     cwd = working_directory(project, session)
     return repo, spec, RunOptions(select=replace(request.select, cwd=cwd), execute=request.execute)
 
@@ -160,6 +163,7 @@ def save(request: SaveRequest, session: Session, *, rng: Chooser | None = None) 
     with held(session) as (project, _):
         repo = need_git(project)
         refuse_during_operation(repo)
+        tell_of_unknown_identity(repo, session)
         cwd = working_directory(project, session)
         include = tuple(_inside(project, absolute(path, base=session.start)) for path in request.include)
         request = replace(request, cwd=cwd, include=include)
