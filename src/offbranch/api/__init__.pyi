@@ -45,6 +45,7 @@ from offbranch.api.remotes import (
     rename_remote,
     set_default_remote,
 )
+from offbranch.api.report import report
 from offbranch.api.self_check import doctor
 from offbranch.api.session import Session, make_session
 from offbranch.api.share import list_there as exp_list_remote
@@ -69,6 +70,8 @@ from offbranch.experiments.source_repo import RepoSource
 from offbranch.views.experiment_rows import ExperimentRows
 from offbranch.views.listing import ListOptions
 from offbranch.views.options import ShowOptions
+from offbranch.views.report_collect import ReportOptions
+from offbranch.views.report_markdown import render_report
 
 __all__ = [
     "PUBLIC",
@@ -86,6 +89,7 @@ __all__ = [
     "RemoteRemoval",
     "Removal",
     "RepoSource",
+    "ReportOptions",
     "ReproRequest",
     "RunRequest",
     "SaveRequest",
@@ -155,6 +159,8 @@ __all__ = [
     "remove",
     "remove_remote",
     "rename_remote",
+    "render_report",
+    "report",
     "repro",
     "root",
     "save_experiment",

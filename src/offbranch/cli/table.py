@@ -82,6 +82,7 @@ COMMANDS: Mapping[str, Command] = {
         ("exp push", "exp_push", "push experiments to a Git remote, with their outputs"),
         ("exp pull", "exp_pull", "pull experiments from a Git remote, with their outputs"),
         ("exp save", "exp_save", "save the workspace as an experiment without running"),
+        ("report", "report", "write a page about metrics and parameters, for the comment of a pull request"),
         ("remove", "remove", "stop tracking data, or remove stages"),
         ("move", "move", "rename data, with its .dvc file"),
         ("unprotect", "unprotect", "make linked data writable"),
