@@ -40,7 +40,7 @@ class ReportRow:
     @property
     def is_changed(self) -> bool:
         """Any revision has another value than the baseline."""
-        return any(cell.value != self.old or type(cell.value) is not type(self.old) for cell in self.cells)
+        return any(differs(cell.value, self.old) for cell in self.cells)
 
 
 @record
@@ -73,6 +73,11 @@ class Report:
     metrics: tuple[ReportRow, ...]
     params: tuple[ReportRow, ...]
     notes: tuple[str, ...] = ()
+
+
+def differs(a: Any, b: Any) -> bool:
+    """Tells whether two values differ as the pipeline sees it: 1 and 1.0 do not, nor do two that are not a number."""
+    return bool(a != b and not (a != a and b != b))
 
 
 def report_to_json(report: Report) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from offbranch.base.records import replace
 from offbranch.views.cells import DEFAULT_PRECISION, value_text
-from offbranch.views.report import Report, ReportCell, ReportRow
+from offbranch.views.report import Report, ReportCell, ReportRow, differs
 from offbranch.views.report_collect import shown_revision
 
 GITHUB_LIMIT: Final = 65_536
@@ -156,7 +156,7 @@ def _with_change(cell: ReportCell, row: ReportRow, digits: int) -> str:
 def _words(new: Any, old: Any) -> str:
     if old is None or new is None:
         return "" if old is new else "new" if old is None else "gone"
-    return "" if new == old and type(new) is type(old) else "changed"
+    return "changed" if differs(new, old) else ""
 
 
 def _signed(number: float, digits: int) -> str:
@@ -165,4 +165,5 @@ def _signed(number: float, digits: int) -> str:
 
 def _plain(text: str) -> str:
     """Returns text in which nothing is markup."""
-    return re.sub(r"([\\`*_\[\]<>#|~&@])", lambda found: f"&#{ord(found[0])};", " ".join(text.split()))
+    escaped = re.sub(r"[\\`*_\[\]<>#|~&]", lambda found: f"&#{ord(found[0])};", " ".join(text.split()))
+    return escaped.replace("@", "@&#8203;")  # a blank without width: nobody is mentioned
