@@ -1,8 +1,10 @@
 """The functions of `offbranch.api` that have the names and signatures of `dvc.api`."""
 
 import html
+import inspect
 import io
 import json
+import re
 import shutil
 import sys
 import types
@@ -429,3 +431,16 @@ def test_a_malformed_file_is_named(project: TestProject) -> None:
     project.write("dvc.yaml", "stages: [\n")
     with pytest.raises(BadInputError, match=r"dvc\.yaml"):
         params_show()
+
+
+def test_the_page_about_them_names_their_arguments() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "python.md").read_text()
+    shown = dict(re.findall(r"`(\w+)\(([^)`]*)\)`", page))
+    named = {"exp_show", "exp_save", "params_show", "metrics_show", "open", "read", "get_url", "all_tags"}
+    assert named <= shown.keys()
+    for name in named - {"read"}:
+        parameters = inspect.signature(getattr(dvc_like, name)).parameters.values()
+        assert shown[name] == ", ".join(
+            f"*{one.name}" if one.kind is one.VAR_POSITIONAL else one.name for one in parameters
+        )
+    assert inspect.signature(dvc_like.read).parameters.keys() == inspect.signature(dvc_like.open).parameters.keys()

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from golden_files import check_golden
-from offbranch.api.report import report, write_report
+from offbranch.api.report import make_report as report
+from offbranch.api.report import write_report
 from offbranch.api.session import make_session
 from offbranch.base.environ import read_environment
 from offbranch.base.errors import NotFoundError, OffbranchError, UsageError
@@ -76,6 +77,7 @@ def test_values_are_compared_as_the_pipeline_compares_them() -> None:
     text = render_report(page((), rows))
     assert "No metric changed, 1 parameter changed." in text
     assert "| `text` | `1` | 1 | changed |" in text and "| `whole` | 1 | 1 |  |" in text
+    assert "| `none` | nan | nan |  |" in text
 
 
 @given(st.text(max_size=200))

@@ -80,7 +80,7 @@ PUBLIC: Mapping[str, str] = {
     "exp_note": "offbranch.api.labels:note",
     "exp_labels": "offbranch.api.labels:labels",
     "ReportOptions": "offbranch.views.report_collect:ReportOptions",
-    "report": "offbranch.api.report:report",
+    "make_report": "offbranch.api.report:make_report",
     "render_report": "offbranch.views.report_markdown:render_report",
     "remove": "offbranch.api.stage_remove:remove",
     "move": "offbranch.api.data_move:move",

@@ -45,7 +45,7 @@ from offbranch.api.remotes import (
     rename_remote,
     set_default_remote,
 )
-from offbranch.api.report import report
+from offbranch.api.report import make_report
 from offbranch.api.self_check import doctor
 from offbranch.api.session import Session, make_session
 from offbranch.api.share import list_there as exp_list_remote
@@ -148,6 +148,7 @@ __all__ = [
     "list_remotes",
     "list_stages",
     "list_url",
+    "make_report",
     "make_session",
     "metrics_show",
     "modify_remote",
@@ -160,7 +161,6 @@ __all__ = [
     "remove_remote",
     "rename_remote",
     "render_report",
-    "report",
     "repro",
     "root",
     "save_experiment",

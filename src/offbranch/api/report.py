@@ -14,7 +14,7 @@ from offbranch.views.report import Report
 from offbranch.views.report_collect import ReportOptions, collect_report
 
 
-def report(options: ReportOptions, session: Session, *, against: str | None = None) -> Report:
+def make_report(options: ReportOptions, session: Session, *, against: str | None = None) -> Report:
     """Compares the workspace, or experiments, with a baseline.
 
     Args:

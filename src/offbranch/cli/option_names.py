@@ -48,6 +48,7 @@ OPTIONS: Mapping[str, str] = {
     "exp push": "--all-commits --all --rev= -n= --num= --force --no-cache -r= --remote= -j= --jobs= --run-cache --no-run-cache --dry-run --dry --json --quiet --verbose --help",
     "exp pull": "--all-commits --all --rev= -n= --num= --force --no-cache -r= --remote= -j= --jobs= --run-cache --no-run-cache --dry-run --dry --json --quiet --verbose --help",
     "exp save": "--recursive --force -n= --name= -I= --include-untracked= -m= --message= --json --quiet --verbose --help",
+    "report": "--against= --title= --higher-is-better= --lower-is-better= --all --out= --max-size= --precision= --json --quiet --verbose --help",
     "remove": "--outs --force --json --quiet --verbose --help",
     "move": "--json --quiet --verbose --help",
     "unprotect": "--json --quiet --verbose --help",

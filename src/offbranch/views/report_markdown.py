@@ -143,7 +143,7 @@ def _value(value: Any, digits: int) -> str:
 def _change(cell: ReportCell, row: ReportRow, digits: int) -> str:
     if cell.difference is None:
         return _words(cell.value, row.old)
-    if not cell.difference:
+    if not cell.difference or cell.difference != cell.difference:
         return ""
     return f"{_signed(cell.difference, digits)}{_MARKS[cell.is_better]}"
 

@@ -7,7 +7,7 @@ name it, or else with HEAD. A change is called better or worse only if you say w
 import json
 from argparse import Namespace
 
-from offbranch.api.report import report, write_report
+from offbranch.api.report import make_report, write_report
 from offbranch.api.session import Session
 from offbranch.base.errors import ExitCode, UsageError
 from offbranch.cli.console import Console
@@ -61,7 +61,7 @@ def run(args: Namespace, console: Console) -> int:
         higher=_names(args.higher_is_better),
         lower=_names(args.lower_is_better),
     )
-    found = report(options, session, against=args.against)
+    found = make_report(options, session, against=args.against)
     if args.json:
         text = json.dumps(report_to_json(found), default=str) + "\n"
     else:
