@@ -254,6 +254,32 @@ def test_a_plain_git_repository_can_be_read(tmp_path: Path, monkeypatch: pytest.
         read("b", repo="plain")
 
 
+def test_a_project_further_down_in_its_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    top = TestProject(tmp_path / "top")
+    git(tmp_path, "init", "-q", "-b", "main", str(top.root))
+    below = TestProject(top.root / "team" / "project")
+    below.root.mkdir(parents=True)
+    assert below.ob("init", "--subdir").code == 0
+    for path in ("params.yaml", "other.yaml", "deep.json", "dvc.yaml"):
+        below.write(path, FILES[path])
+    below.write("data.txt", "hello\n")
+    assert below.ob("add", "data.txt").code == 0 and below.ob("repro").code == 0
+    top.commit("all")
+    (below.root / "data.txt").unlink()
+    for rev in (None, "main"):
+        assert read("team/project/data.txt", repo=top.root, rev=rev) == "hello\n"
+        assert read("data.txt", repo=below.root, rev=rev) == "hello\n"
+        assert params_show("other.yaml", repo=below.root, rev=rev)["only"] == "x"
+        assert metrics_show("m2.json", repo=below.root, rev=rev)["f"] == 1.5
+    assert [row["rev"] for row in exp_show(repo=below.root)] == ["workspace", "main"]
+    for path in ("team/project/nosuch", "nosuch/x"):
+        with pytest.raises(NotFoundError, match="nosuch"):
+            read(path, repo=top.root)
+    monkeypatch.chdir(below.root / "..")
+    with pytest.raises(NoProjectError):
+        read("project/data.txt")
+
+
 # Urls
 
 

@@ -35,7 +35,7 @@ from offbranch.experiments.stored_file import (
 )
 from offbranch.git.tree_reader import TreeReader
 from offbranch.pipeline.recorded import RecordedOutput, all_recorded
-from offbranch.project import Project
+from offbranch.project import Project, find_root
 from offbranch.storage.local import LocalCache
 from offbranch.storage.remote_setting import default_remote
 
@@ -171,7 +171,13 @@ def _open_in_workspace(
         if os.path.isfile(join(top, path)):
             return open(join(top, path), "rb")
     if where.root is None:
-        raise _no_file(text, (), is_dir=any(os.path.isdir(join(top, path)) for path in paths))
+        nested = find_root(AbsPath(os.path.dirname(join(top, paths[0]))))
+        inside = None if nested is None else relative_to(join(top, paths[0]), nested)
+        if nested is None or not inside or relative_to(nested, top) is None:
+            raise _no_file(text, (), is_dir=any(os.path.isdir(join(top, path)) for path in paths))
+        # A repository that holds the project further down.
+        below = replace(where, path=nested, root=nested, url=nested)
+        return _open_in_workspace(inside, below, False, scratch, remote, config, remote_config)
     project = project_of(where, config)
     try:
         place = _of_workspace(project, where, scratch, remote, remote_config)
