@@ -280,6 +280,23 @@ def test_a_project_further_down_in_its_repository(tmp_path: Path, monkeypatch: p
         read("project/data.txt")
 
 
+def test_imported_data_comes_from_its_source(
+    project: TestProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = make_project(tmp_path / "other", {"x": "1\n"})
+    assert other.ob("import", str(project.root), "parts", "--rev", "v1").code == 0
+    other.commit("import")
+    shutil.rmtree(other.root / "parts")
+    without_cache(other)
+    monkeypatch.chdir(other.root)
+    assert read("parts/deep/y") == "y\n" and not other.exists(".dvc/cache")
+    with pytest.raises(NotFoundError, match="parts/nosuch"):
+        read("parts/nosuch")
+    shutil.rmtree(project.root)
+    with pytest.raises(OffbranchError):
+        read("parts/deep/y")
+
+
 # Urls
 
 

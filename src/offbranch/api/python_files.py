@@ -6,25 +6,22 @@ is only at a data remote comes into a temporary file, and is hashed before the f
 
 import io
 import os
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable
 from itertools import islice
 from typing import IO, Any, Final
 
-from offbranch.api.python_place import Where, project_of, where_is
-from offbranch.base.config import Config, merge_configs, settings_of
+from offbranch.api.python_data import (
+    FileRequest,
+    Settings,
+    data_of_revision,
+    data_of_workspace,
+    paths_meant,
+    scratch_cache,
+)
+from offbranch.api.python_place import where_is
 from offbranch.base.errors import NotFoundError, OffbranchError, UsageError, did_you_mean
-from offbranch.base.events import NullReporter
-from offbranch.base.files import TEMPORARY_PREFIX
-from offbranch.base.paths import AbsPath, RepoPath, join, parent, relative_to, resolve_in
+from offbranch.base.paths import AbsPath, RepoPath, join, parent, relative_to
 from offbranch.base.records import replace
-from offbranch.experiments.bring_imports import bring_import
-from offbranch.experiments.data_index import sound
-from offbranch.experiments.import_repo import outputs_around
-from offbranch.experiments.imports import is_import, source_bases
-from offbranch.experiments.loading import load
-from offbranch.experiments.source_repo import OpenSource, RepoSource, open_source
 from offbranch.experiments.stored_file import (
     DataPlace,
     find_stored,
@@ -34,19 +31,19 @@ from offbranch.experiments.stored_file import (
     stored_url,
 )
 from offbranch.git.tree_reader import TreeReader
-from offbranch.pipeline.recorded import RecordedOutput, all_recorded
-from offbranch.project import Project, find_root
+from offbranch.project import find_root
+from offbranch.storage.hashing import read_error
 from offbranch.storage.local import LocalCache
-from offbranch.storage.remote_setting import default_remote
+from offbranch.storage.objects import is_directory
 
 _MODES: Final = ("r", "rt", "rb")
 _MAX_NAMES: Final = 1000
-Settings = Mapping[str, Any]
+Text = str | os.PathLike[str]
 
 
 def open_file(
-    path: str | os.PathLike[str],
-    repo: str | os.PathLike[str] | None = None,
+    path: Text,
+    repo: Text | None = None,
     rev: str | None = None,
     remote: str | None = None,
     mode: str = "r",
@@ -79,13 +76,13 @@ def open_file(
         raise UsageError(f"a file cannot be opened with the mode '{mode}'", hint="only for reading: 'r' or 'rb'")
     if encoding is not None and mode == "rb":
         raise UsageError("bytes have no encoding", hint="leave out 'encoding', or open the file with the mode 'r'")
-    raw = _open(os.fspath(path), where_is(repo), repo is None, rev, remote, config, remote_config)
+    raw = _open(_request(path, repo, rev, remote, config, remote_config))
     return raw if mode == "rb" else io.TextIOWrapper(raw, encoding=encoding or "utf-8")
 
 
 def read(
-    path: str | os.PathLike[str],
-    repo: str | os.PathLike[str] | None = None,
+    path: Text,
+    repo: Text | None = None,
     rev: str | None = None,
     remote: str | None = None,
     mode: str = "r",
@@ -99,8 +96,8 @@ def read(
 
 
 def get_url(
-    path: str | os.PathLike[str],
-    repo: str | os.PathLike[str] | None = None,
+    path: Text,
+    repo: Text | None = None,
     rev: str | None = None,
     remote: str | None = None,
     config: Settings | None = None,
@@ -114,161 +111,89 @@ def get_url(
         NotFoundError: It is no data, but a file of Git.
         UsageError: There is no data remote.
     """
-    where, text = where_is(repo), os.fspath(path)
-    with _scratch() as scratch:
-        if rev is None and where.path is not None:
-            project = project_of(where, config)
-            place = _of_workspace(project, where, scratch, remote, remote_config)
-            paths = _seen(where, text, is_here=repo is None)
-            try:
-                return _url(place, paths, text)
-            finally:
-                project.state.close()
-        with _opened(where, text, rev, config, scratch) as source:
-            return _url(_of_source(source, scratch, remote, remote_config), (source.inside,), text)
+    request = _request(path, repo, rev, remote, config, remote_config)
+    with scratch_cache() as scratch:
+        if request.is_of_workspace:
+            with data_of_workspace(request, scratch) as place:
+                return _url(place, paths_meant(request), request.path)
+        with data_of_revision(request, scratch) as (source, place):
+            return _url(place, (source.inside,), request.path)
 
 
-def _open(
-    text: str,
-    where: Where,
-    is_here: bool,
+def _request(
+    path: Text,
+    repo: Text | None,
     rev: str | None,
     remote: str | None,
     config: Settings | None,
     remote_config: Settings | None,
-) -> IO[bytes]:
-    with _scratch() as scratch:
-        if rev is None and where.path is not None:
-            return _open_in_workspace(text, where, is_here, scratch, remote, config, remote_config)
-        with _opened(where, text, rev, config, scratch) as source:
-            place = _of_source(source, scratch, remote, remote_config)
-            stored = find_stored(place, source.inside)
-            if stored is not None and not stored.id.endswith(".dir"):
-                return open(stored_file(place, stored), "rb")
-            reader = TreeReader(source.objects, source.objects.commit(source.commit).tree, source.prefix)
-            try:
-                return io.BytesIO(reader.read_bytes(source.inside))
-            except FileNotFoundError as error:
-                above = parent(source.inside)
-                names = [f"{above}/{name}" if above else name for name, _ in reader.list_dir(above)]
-                is_dir = stored is not None or reader.is_dir(source.inside) or is_inside_data(place, source.inside)
-                raise _no_file(text, [*names_beside(place, source.inside), *names], is_dir=is_dir, rev=rev) from error
+) -> FileRequest:
+    return FileRequest(
+        path=os.fspath(path),
+        where=where_is(repo),
+        is_here=repo is None,
+        rev=rev,
+        remote=remote,
+        config=config,
+        remote_config=remote_config,
+    )
 
 
-def _open_in_workspace(
-    text: str,
-    where: Where,
-    is_here: bool,
-    scratch: LocalCache,
-    remote: str | None,
-    config: Settings | None,
-    remote_config: Settings | None,
-) -> IO[bytes]:
-    paths = _seen(where, text, is_here=is_here)
-    top = where.root or where.path
-    assert top is not None
+def _open(request: FileRequest) -> IO[bytes]:
+    with scratch_cache() as scratch:
+        return _open_now(request, scratch) if request.is_of_workspace else _open_then(request, scratch)
+
+
+def _open_then(request: FileRequest, scratch: LocalCache) -> IO[bytes]:
+    """Opens a file of a revision."""
+    with data_of_revision(request, scratch) as (source, place):
+        path = source.inside
+        stored = find_stored(place, path)
+        if stored is not None and not is_directory(stored.id):
+            return _open_on_disk(stored_file(place, stored))
+        reader = TreeReader(source.objects, source.objects.commit(source.commit).tree, source.prefix)
+        try:
+            return io.BytesIO(reader.read_bytes(path))
+        except FileNotFoundError as error:
+            above = parent(path)
+            beside = [f"{above}/{name}" if above else name for name, _ in reader.list_dir(above)]
+            is_dir = stored is not None or reader.is_dir(path) or is_inside_data(place, path)
+            raise _no_file(request, [*names_beside(place, path), *beside], is_dir=is_dir) from error
+
+
+def _open_now(request: FileRequest, scratch: LocalCache) -> IO[bytes]:
+    """Opens a file of a workspace."""
+    top, paths = request.top, paths_meant(request)
     for path in paths:
         if os.path.isfile(join(top, path)):
-            return open(join(top, path), "rb")
-    if where.root is None:
-        nested = find_root(AbsPath(os.path.dirname(join(top, paths[0]))))
-        inside = None if nested is None else relative_to(join(top, paths[0]), nested)
-        if nested is None or not inside or relative_to(nested, top) is None:
-            raise _no_file(text, (), is_dir=any(os.path.isdir(join(top, path)) for path in paths))
-        # A repository that holds the project further down.
-        below = replace(where, path=nested, root=nested, url=nested)
-        return _open_in_workspace(inside, below, False, scratch, remote, config, remote_config)
-    project = project_of(where, config)
-    try:
-        place = _of_workspace(project, where, scratch, remote, remote_config)
+            return _open_on_disk(join(top, path))
+    if request.where.root is None:
+        return _open_further_down(request, paths[0], scratch)
+    with data_of_workspace(request, scratch) as place:
         for path in paths:
             stored = find_stored(place, path)
-            if stored is not None and not stored.id.endswith(".dir"):
-                return open(stored_file(place, stored), "rb")
+            if stored is not None and not is_directory(stored.id):
+                return _open_on_disk(stored_file(place, stored))
         is_dir = any(os.path.isdir(join(top, path)) or is_inside_data(place, path) for path in paths)
-        raise _no_file(text, names_beside(place, paths[0]), is_dir=is_dir)
-    finally:
-        project.state.close()
+        raise _no_file(request, names_beside(place, paths[0]), is_dir=is_dir)
 
 
-def _of_workspace(
-    project: Project, where: Where, scratch: LocalCache, remote: str | None, remote_config: Settings | None
-) -> DataPlace:
-    pipelines = sound(load(project))
-
-    def bring(out: RecordedOutput, cache: LocalCache) -> bool:
-        if not is_import(out.stage):
-            return False
-        bases = source_bases(project, where.session.start, out.stage.wdir)
-        into = replace(project, cache=cache)
-        bring_import(into, out.stage, pipelines.locks.get(out.stage.address), bases=bases, reporter=NullReporter())
-        return True
-
-    return DataPlace(
-        outs=all_recorded(pipelines),
-        cache=project.cache,
-        scratch=scratch,
-        config=_overlaid(project.config, remote, remote_config, project.root),
-        root=project.root,
-        remote=remote,
-        state=project.state,
-        bring=bring,
-    )
+def _open_further_down(request: FileRequest, path: RepoPath, scratch: LocalCache) -> IO[bytes]:
+    """Opens a file of a project that is further down in its repository."""
+    top = request.top
+    root = find_root(AbsPath(os.path.dirname(join(top, path))))
+    inside = None if root is None else relative_to(join(top, path), root)
+    if root is None or not inside or relative_to(root, top) is None:
+        raise _no_file(request, (), is_dir=os.path.isdir(join(top, path)))
+    where = replace(request.where, path=root, root=root, url=root)
+    return _open_now(replace(request, path=inside, where=where, is_here=False), scratch)
 
 
-def _of_source(
-    source: OpenSource, scratch: LocalCache, remote: str | None, remote_config: Settings | None
-) -> DataPlace:
-    root = source.root or AbsPath("/nonexistent")
-    return DataPlace(
-        outs=outputs_around(source, source.inside, scratch),
-        cache=source.own_cache,
-        scratch=scratch,
-        config=_overlaid(source.config, remote, remote_config, root),
-        root=root,
-        remote=remote,
-        state=None,
-        bring=lambda out, cache: False,
-    )
-
-
-@contextmanager
-def _opened(
-    where: Where, text: str, rev: str | None, config: Settings | None, scratch: LocalCache
-) -> Iterator[OpenSource]:
-    place = RepoSource(url=where.url, rev=rev, config=config)
-    session = where.session
-    path = text
-    if where.root is not None and (os.path.isabs(text) or resolve_in(RepoPath(""), text) is None):
-        path = relative_to(AbsPath(os.path.realpath(os.path.join(session.start, text))), where.root) or text
-    with open_source(place, path, bases=(session.start,), environment=session.environment, cache=scratch) as source:
-        yield source
-
-
-def _overlaid(config: Config, remote: str | None, remote_config: Settings | None, root: AbsPath) -> Config:
-    if not remote_config:
-        return config
-    name = remote or default_remote(config)
-    if name is None:
-        raise UsageError("'remote_config' needs a data remote", hint="name one with 'remote'")
-    more = settings_of({"remote": {name: dict(remote_config)}}, origin=join(root, "remote_config"))
-    return merge_configs((config.settings, more))
-
-
-def _seen(where: Where, text: str, *, is_here: bool) -> tuple[RepoPath, ...]:
-    """Returns the paths of the project that a text may mean: seen from the current directory, then from the top."""
-    top = where.root or where.path
-    assert top is not None
-    if os.path.isabs(text):
-        absolute = AbsPath(os.path.normpath(text))
-        inside = relative_to(absolute, top) or relative_to(AbsPath(os.path.realpath(text)), top)
-        found = [RepoPath(inside)] if inside else []
-    else:
-        bases = (where.cwd, RepoPath("")) if is_here else (RepoPath(""),)
-        found = [path for base in dict.fromkeys(bases) if (path := resolve_in(base, text.strip("/") or "."))]
-    if not found:
-        raise NotFoundError(f"'{text}' is outside of the project", hint="give a path below its top")
-    return tuple(dict.fromkeys(found))
+def _open_on_disk(path: AbsPath) -> IO[bytes]:
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        raise read_error(path, error) from error
 
 
 def _url(place: DataPlace, paths: tuple[RepoPath, ...], text: str) -> str:
@@ -280,17 +205,10 @@ def _url(place: DataPlace, paths: tuple[RepoPath, ...], text: str) -> str:
     raise NotFoundError(f"'{text}' has no url: it is no data of the project", hint=hint)
 
 
-def _no_file(text: str, names: Iterable[str], *, is_dir: bool, rev: str | None = None) -> OffbranchError:
+def _no_file(request: FileRequest, names: Iterable[str], *, is_dir: bool) -> OffbranchError:
+    text, rev = request.path, request.rev
     if is_dir:
         return UsageError(f"'{text}' is a directory", hint="give the path of a file in it")
     where = f"in the revision '{rev}'" if rev is not None else "among the files of Git and the data of the project"
-    return NotFoundError(
-        f"there is no '{text}' {where}", hint=did_you_mean(text, islice(names, _MAX_NAMES)) or "ob ls lists the files"
-    )
-
-
-@contextmanager
-def _scratch() -> Iterator[LocalCache]:
-    """Makes a cache for the time of the context; a file of it that is open by then stays readable."""
-    with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, ignore_cleanup_errors=True) as directory:
-        yield LocalCache(AbsPath(os.path.join(directory, "cache")))
+    hint = did_you_mean(text, islice(names, _MAX_NAMES)) or "ob ls lists the files"
+    return NotFoundError(f"there is no '{text}' {where}", hint=hint)
