@@ -400,6 +400,19 @@ def test_rows_have_the_columns_of_the_csv_and_true_values(
     assert "list" not in exp_show(param_deps=True)[0]
 
 
+def test_tags_and_notes_are_columns_where_there_are_some(project: TestProject) -> None:
+    assert "Tags" not in exp_show()[0]
+    assert project.ob("exp", "tag", "wide", "good").code == 0
+    assert project.ob("exp", "note", "wide", "look").code == 0
+    rows = exp_show()
+    assert (
+        "good" in str(rows[2]["Tags"])
+        and "look" in rows[2]["Note"]
+        and rows[0]["Tags"] is None
+        and rows == json.loads(json.dumps(rows))
+    )
+
+
 def test_a_time_has_its_zone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert with_zone("2026-11-23T18:08:11") == "2026-11-23T18:08:11+00:00"
     assert with_zone("2026-11-23T18:08:11+02:00") == "2026-11-23T18:08:11+02:00"

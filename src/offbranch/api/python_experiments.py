@@ -10,6 +10,7 @@ from typing import Any
 from offbranch.api import exp
 from offbranch.api.python_place import project_or_clone, where_is
 from offbranch.api.session import make_session, need_git
+from offbranch.base.events import NullReporter
 from offbranch.base.paths import RepoPath
 from offbranch.experiments.save import SaveRequest
 from offbranch.views.collect import collect_states
@@ -48,7 +49,7 @@ def exp_show(
     chosen = (revs,) if isinstance(revs, str) else tuple(revs or ())
     options = ShowOptions(revs=chosen, num=num, param_deps=param_deps, force=force)
     with project_or_clone(where_is(repo), config) as project:
-        return rows_of_table(make_table(collect_states(project, need_git(project), options)))
+        return rows_of_table(make_table(collect_states(project, need_git(project), options, NullReporter())))
 
 
 def exp_save(name: str | None = None, force: bool = False, include_untracked: str | Iterable[str] | None = None) -> str:

@@ -78,7 +78,9 @@ def with_zone(timestamp: Any) -> Any:
 def _value(cell: Any) -> Any:
     if cell is Mark.MISSING:
         return None
-    return _ERROR if cell is Mark.ERROR else cell
+    if cell is Mark.ERROR:
+        return _ERROR
+    return list(cell) if isinstance(cell, tuple) else cell
 
 
 def _row(row: dict[str, Any], columns: Sequence[str]) -> str:
