@@ -76,7 +76,8 @@ def test_experiments_work_in_a_shallow_clone_without_a_branch(upstream: TestProj
 def test_what_a_shallow_clone_pushes_is_whole(upstream: TestProject, ref: str) -> None:
     here = shallow(upstream, ref)
     assert here.ob("exp", "run", "-n", "ci", "-S", "lr=0.3").code == 0
-    here.git("push", "-q", "origin", "refs/exps/*:refs/exps/*")
+    pushed = here.ob("exp", "push", "origin", "ci", "--no-cache")
+    assert pushed.code == 0, pushed.err
     assert upstream.exps() == here.exps()
     upstream.git("fsck", "--connectivity-only")
     shown = upstream.ob("exp", "show", "--csv", "--rev", upstream.git("rev-parse", ref))
