@@ -64,9 +64,24 @@ def open_project(start: AbsPath, environment: Environment) -> Project:
     return open_project_at(root, environment)
 
 
-def open_project_at(root: AbsPath, environment: Environment, *, cache_dir: AbsPath | None = None) -> Project:
-    """Opens the project whose `.dvc` lies in `root`; `cache_dir` replaces the configured cache."""
+def open_project_at(
+    root: AbsPath,
+    environment: Environment,
+    *,
+    cache_dir: AbsPath | None = None,
+    more_settings: Mapping[tuple[str, str], Setting] | None = None,
+) -> Project:
+    """Opens the project whose `.dvc` lies in `root`.
+
+    Args:
+        root: Where.
+        environment: Variables of the process.
+        cache_dir: Replaces the configured cache.
+        more_settings: Laid over the configuration.
+    """
     config = read_config(root, environment)
+    if more_settings:
+        config = merge_configs((config.settings, more_settings))
     repo = None if config.get_bool("core", "no_scm") else find_repo(root, environment.all)
     inside = relative_to(root, repo.root) if repo else None
     cache_root = cache_dir or cache_root_of(root, config)

@@ -59,6 +59,6 @@ def test_a_program_runs_and_compares_experiments(tmp_path: Path) -> None:
     for lr in ("0.3", "0.4"):
         report = offbranch.api.exp_run(offbranch.api.RunRequest(overrides=(f"lr={lr}",), name=f"lr-{lr}"), session)
         assert report.experiment is not None
-    states = offbranch.api.exp_show(offbranch.api.ShowOptions(), start=session.start, environment=session.environment)
+    states = offbranch.api.exp_states(offbranch.api.ShowOptions(), start=session.start, environment=session.environment)
     names = [chain["name"] for state in states for chain in state["experiments"] or ()]
     assert sorted(names) == ["lr-0.3", "lr-0.4"]

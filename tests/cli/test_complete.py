@@ -68,7 +68,7 @@ def test_commands() -> None:
     assert candidates((), "st", place) == ("stage", "status")
     assert candidates(("exp",), "r", place) == ("run", "remove", "rename")
     assert candidates(("experiments",), "ap", place) == ("apply",)
-    assert candidates(("-q", "--cd", "/x"), "rep", place) == ("repro",)
+    assert candidates(("-q", "--cd", "/x"), "rep", place) == ("repro", "report")
     assert candidates(("help", "exp"), "sh", place) == ("show",)
     assert candidates((), "--no", place) == ("--no-color",)
 

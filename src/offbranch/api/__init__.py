@@ -1,9 +1,13 @@
 """What a user can do, one function per action: open the project, take the lock, call, return a record.
 
-The command line calls exactly these. Locks are taken here and nowhere else, and held to the end (by a
-temporary run: until it has taken what it needs). Each function takes a
-`Session`: `make_session()` is one for the current directory. The names below are loaded when they are first used; their
-types and documentation are those of the modules (`__init__.pyi` tells type checkers).
+The command line calls exactly these. Each takes a `Session`: `make_session()` is one for the current directory. Locks are
+taken here and nowhere else, and held to the end (by a temporary run: until it has taken what it needs).
+
+A few others have the names and signatures of `dvc.api` (modules `python_*.py`), so that a program changes one import:
+`exp_show`, `exp_save`, `params_show`, `metrics_show`, `open`, `read`, `get_url`, `all_branches`, `all_tags`, `all_commits`.
+
+The names below are loaded when they are first used; their types and documentation are those of the modules
+(`__init__.pyi` tells type checkers).
 """
 
 from collections.abc import Mapping
@@ -24,7 +28,7 @@ PUBLIC: Mapping[str, str] = {
     "import_url": "offbranch.api.imports:import_url",
     "update": "offbranch.api.imports:update",
     "get": "offbranch.api.getting:get",
-    "get_url": "offbranch.api.getting:get_url",
+    "get_from_url": "offbranch.api.getting:get_url",
     "list_url": "offbranch.api.getting:list_url",
     "url_of": "offbranch.api.getting:url_of",
     "checkout": "offbranch.api.outputs:checkout",
@@ -54,7 +58,7 @@ PUBLIC: Mapping[str, str] = {
     "exp_queue": "offbranch.api.queue:submit",
     "run_queue": "offbranch.api.queue:run_all",
     "SaveRequest": "offbranch.experiments.save:SaveRequest",
-    "exp_save": "offbranch.api.exp:save",
+    "save_experiment": "offbranch.api.exp:save",
     "exp_apply": "offbranch.api.exp:apply",
     "exp_branch": "offbranch.api.exp:branch",
     "exp_rename": "offbranch.api.exp:rename",
@@ -70,7 +74,7 @@ PUBLIC: Mapping[str, str] = {
     "exp_rename_remote": "offbranch.api.share_there:rename",
     "ShowOptions": "offbranch.views.options:ShowOptions",
     "ListOptions": "offbranch.views.listing:ListOptions",
-    "exp_show": "offbranch.api.show:exp_show",
+    "exp_states": "offbranch.api.show:exp_show",
     "exp_table": "offbranch.api.show:exp_table",
     "exp_list": "offbranch.api.show:exp_list",
     "DiffOptions": "offbranch.experiments.diff_record:DiffOptions",
@@ -87,6 +91,9 @@ PUBLIC: Mapping[str, str] = {
     "show_metrics": "offbranch.api.params:show_metrics",
     "diff_params": "offbranch.api.params:diff_params",
     "diff_metrics": "offbranch.api.params:diff_metrics",
+    "ReportOptions": "offbranch.views.report_collect:ReportOptions",
+    "make_report": "offbranch.api.report:make_report",
+    "render_report": "offbranch.views.report_markdown:render_report",
     "remove": "offbranch.api.stage_remove:remove",
     "move": "offbranch.api.data_move:move",
     "unprotect": "offbranch.api.data_unprotect:unprotect",
@@ -107,6 +114,17 @@ PUBLIC: Mapping[str, str] = {
     "default_remote": "offbranch.api.remotes:default_remote",
     "set_default_remote": "offbranch.api.remotes:set_default_remote",
     "doctor": "offbranch.api.self_check:doctor",
+    "open": "offbranch.api.python_files:open_file",
+    "read": "offbranch.api.python_files:read",
+    "get_url": "offbranch.api.python_files:get_url",
+    "params_show": "offbranch.api.python_values:params_show",
+    "metrics_show": "offbranch.api.python_values:metrics_show",
+    "ExperimentRows": "offbranch.views.experiment_rows:ExperimentRows",
+    "exp_show": "offbranch.api.python_experiments:exp_show",
+    "exp_save": "offbranch.api.python_experiments:exp_save",
+    "all_branches": "offbranch.api.python_refs:all_branches",
+    "all_tags": "offbranch.api.python_refs:all_tags",
+    "all_commits": "offbranch.api.python_refs:all_commits",
     "create_demo": "offbranch.api.demo:create_demo",
 }
 

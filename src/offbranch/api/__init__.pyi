@@ -15,10 +15,11 @@ from offbranch.api.exp import branch as exp_branch
 from offbranch.api.exp import remove as exp_remove
 from offbranch.api.exp import rename as exp_rename
 from offbranch.api.exp import run as exp_run
-from offbranch.api.exp import save as exp_save
+from offbranch.api.exp import save as save_experiment
 from offbranch.api.files import ListRequest, list_files, space_used
 from offbranch.api.freezing import Frozen, set_frozen
-from offbranch.api.getting import get, get_url, list_url, url_of
+from offbranch.api.getting import get, list_url, url_of
+from offbranch.api.getting import get_url as get_from_url
 from offbranch.api.ignored import check_ignore
 from offbranch.api.imports import ImportRequest, UpdateRequest, import_path, import_url, update
 from offbranch.api.labels import labels as exp_labels
@@ -38,6 +39,11 @@ from offbranch.api.params import (
 from offbranch.api.pipeline import ReproRequest, plan, repro
 from offbranch.api.project import init, root
 from offbranch.api.project_destroy import destroy
+from offbranch.api.python_experiments import exp_save, exp_show
+from offbranch.api.python_files import get_url, read
+from offbranch.api.python_files import open_file as open  # noqa: A004
+from offbranch.api.python_refs import all_branches, all_commits, all_tags
+from offbranch.api.python_values import metrics_show, params_show
 from offbranch.api.queue import run_all as run_queue
 from offbranch.api.queue import submit as exp_queue
 from offbranch.api.remotes import (
@@ -49,6 +55,7 @@ from offbranch.api.remotes import (
     rename_remote,
     set_default_remote,
 )
+from offbranch.api.report import make_report
 from offbranch.api.self_check import doctor
 from offbranch.api.session import Session, make_session
 from offbranch.api.share import list_there as exp_list_remote
@@ -56,7 +63,8 @@ from offbranch.api.share import pull as exp_pull
 from offbranch.api.share import push as exp_push
 from offbranch.api.share_there import remove as exp_remove_remote
 from offbranch.api.share_there import rename as exp_rename_remote
-from offbranch.api.show import exp_compare, exp_diff, exp_list, exp_show, exp_table
+from offbranch.api.show import exp_compare, exp_diff, exp_list, exp_table
+from offbranch.api.show import exp_show as exp_states
 from offbranch.api.stage_edit import NewStage, add_stage
 from offbranch.api.stage_remove import remove
 from offbranch.api.stages import dag, status
@@ -71,8 +79,11 @@ from offbranch.experiments.share_remove import RemoteRemoval
 from offbranch.experiments.sharing import ShareRequest
 from offbranch.experiments.source_repo import RepoSource
 from offbranch.experiments.values_revisions import Revisions
+from offbranch.views.experiment_rows import ExperimentRows
 from offbranch.views.listing import ListOptions
 from offbranch.views.options import ShowOptions
+from offbranch.views.report_collect import ReportOptions
+from offbranch.views.report_markdown import render_report
 
 __all__ = [
     "PUBLIC",
@@ -81,6 +92,7 @@ __all__ = [
     "ConfigLevel",
     "DataStatusOptions",
     "DiffOptions",
+    "ExperimentRows",
     "Frozen",
     "FsckOptions",
     "GcScope",
@@ -91,6 +103,7 @@ __all__ = [
     "RemoteRemoval",
     "Removal",
     "RepoSource",
+    "ReportOptions",
     "ReproRequest",
     "Revisions",
     "RunRequest",
@@ -104,6 +117,9 @@ __all__ = [
     "add",
     "add_remote",
     "add_stage",
+    "all_branches",
+    "all_commits",
+    "all_tags",
     "cache_dir",
     "cache_migrate",
     "check_ignore",
@@ -136,12 +152,14 @@ __all__ = [
     "exp_run",
     "exp_save",
     "exp_show",
+    "exp_states",
     "exp_table",
     "exp_tag",
     "fsck",
     "gc",
     "get",
     "get_config",
+    "get_from_url",
     "get_url",
     "import_path",
     "import_url",
@@ -151,16 +169,23 @@ __all__ = [
     "list_remotes",
     "list_stages",
     "list_url",
+    "make_report",
     "make_session",
+    "metrics_show",
     "modify_remote",
     "move",
+    "open",
+    "params_show",
     "plan",
+    "read",
     "remove",
     "remove_remote",
     "rename_remote",
+    "render_report",
     "repro",
     "root",
     "run_queue",
+    "save_experiment",
     "set_config",
     "set_default_remote",
     "set_frozen",

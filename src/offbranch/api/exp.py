@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from offbranch.api.identity import tell_of_unknown_identity
 from offbranch.api.running import open_runner
 from offbranch.api.session import Session, held, need_git, refuse_during_operation, working_directory
 from offbranch.base.errors import UsageError
@@ -142,6 +143,8 @@ def _ready(
     refuse_during_operation(repo)
     _refuse_sweep(request)
     spec = _make_spec(request, project, repo, rng)
+    if not request.dry:
+        tell_of_unknown_identity(repo, session)
     cwd = working_directory(project, session)
     return repo, spec, RunOptions(select=replace(request.select, cwd=cwd), execute=request.execute)
 
@@ -170,6 +173,7 @@ def save(request: SaveRequest, session: Session, *, rng: Chooser | None = None) 
     with held(session) as (project, _):
         repo = need_git(project)
         refuse_during_operation(repo)
+        tell_of_unknown_identity(repo, session)
         cwd = working_directory(project, session)
         include = tuple(_inside(project, absolute(path, base=session.start)) for path in request.include)
         request = replace(request, cwd=cwd, include=include)

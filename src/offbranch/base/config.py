@@ -123,6 +123,25 @@ def merge_configs(levels: Iterable[Mapping[tuple[str, str], Setting]]) -> Config
     return Config(settings=merged)
 
 
+def settings_of(config: Mapping[str, object], *, origin: str) -> dict[tuple[str, str], Setting]:
+    """Returns a configuration given as nested maps (`{"remote": {"store": {"url": ...}}, "core": {...}}`).
+
+    Args:
+        config: Section -> option -> value; in `remote` and the like: name -> option -> value. What is no map is left out.
+        origin: What relative paths in it are relative to, as the path of a file.
+    """
+    found: dict[tuple[str, str], Setting] = {}
+    for section, options in config.items():
+        if not isinstance(options, Mapping):
+            continue
+        for option, value in options.items():
+            inner = value.items() if isinstance(value, Mapping) else ((None, value),)
+            for name, text in inner:
+                key = (section, str(option)) if name is None else (f'{section} "{option}"', str(name))
+                found[key[0].lower(), key[1].lower()] = Setting(value=str(text), origin=origin, line=0)
+    return found
+
+
 def check_section(section: str, *, path: str, line: int | None = None) -> None:
     """Makes sure that there is such a section.
 

@@ -41,6 +41,8 @@ VARIABLES: Mapping[str, str] = {
     "AZURE_STORAGE_SAS_TOKEN": "or its shared access signature; Azure's other variables (AZURE_CLIENT_ID, …) work too",
     "STORAGE_EMULATOR_HOST": "url of an emulator of Google Cloud Storage, for data remotes of it without endpointurl; Google's"
     " other variables (GOOGLE_APPLICATION_CREDENTIALS, …) work too",
+    "GITHUB_BASE_REF": "set by GitHub Actions for a pull request: the branch it goes to, which `ob report` compares with",
+    "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "set by GitLab CI for a merge request: the same",
     "NO_COLOR": "any value: no colour",
     "PAGER": "program that long tables are shown with on a terminal",
     "SHELL": "shell that stage commands run in (default /bin/sh)",
@@ -66,6 +68,7 @@ class Environment:
         outer_root: Root of the project held by the ob that started this process, None outside of one.
         exp_auto_push: Whether new experiments are pushed at once; None where that is not said.
         exp_git_remote: Where to; None where that is not said.
+        target_branch: Branch that the pull or merge request goes to which a CI works on.
     """
 
     all: Mapping[str, str]
@@ -79,6 +82,7 @@ class Environment:
     pager: str | None
     exp_auto_push: bool | None = None
     exp_git_remote: str | None = None
+    target_branch: str | None = None
 
 
 def cloud_variable(name: str) -> str | None:
@@ -124,6 +128,7 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         pager=env.get("PAGER") or None,
         exp_auto_push=_flag(env.get("DVC_EXP_AUTO_PUSH")),
         exp_git_remote=env.get("DVC_EXP_GIT_REMOTE") or None,
+        target_branch=env.get("GITHUB_BASE_REF") or env.get("CI_MERGE_REQUEST_TARGET_BRANCH_NAME") or None,
     )
 
 

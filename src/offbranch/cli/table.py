@@ -87,6 +87,7 @@ COMMANDS: Mapping[str, Command] = {
         ("params diff", "params_diff", "compare the parameters of two commits or experiments"),
         ("metrics show", "metrics_show", "show metrics"),
         ("metrics diff", "metrics_diff", "compare the metrics of two commits or experiments"),
+        ("report", "report", "write a page about metrics and parameters, for the comment of a pull request"),
         ("remove", "remove", "stop tracking data, or remove stages"),
         ("move", "move", "rename data, with its .dvc file"),
         ("unprotect", "unprotect", "make linked data writable"),

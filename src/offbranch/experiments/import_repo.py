@@ -41,7 +41,7 @@ def take_from(
 
 def _take(source: OpenSource, cache: LocalCache, fetcher: "_Fetcher") -> Content:
     path = source.inside
-    outs = _outputs(source, path, cache)
+    outs = outputs_around(source, path, cache)
     exact = outs.get(path)
     if exact is not None:
         # As it is recorded, so that it has the same hash here.
@@ -82,7 +82,7 @@ def show_url(source: OpenSource, cache: LocalCache, *, reporter: Reporter) -> st
         NotFoundError: It is no data, or there is no data remote.
     """
     path = source.inside
-    outs = _outputs(source, path, cache)
+    outs = outputs_around(source, path, cache)
     with Connections() as connections:
         fetcher = _Fetcher(source, cache, None, None, reporter, connections)
         fetcher.get_lists(out for out in outs.values() if is_directory(out.id) and out.path != path)
@@ -95,7 +95,7 @@ def show_url(source: OpenSource, cache: LocalCache, *, reporter: Reporter) -> st
     return f"{setting.url}/files/md5/{id[:2]}/{id[2:]}"
 
 
-def _outputs(source: OpenSource, path: RepoPath, cache: LocalCache) -> dict[RepoPath, RecordedOutput]:
+def outputs_around(source: OpenSource, path: RepoPath, cache: LocalCache) -> dict[RepoPath, RecordedOutput]:
     """Returns the outputs that a path is, lies in, or has below it."""
     reader = RevisionOutputs(source.objects, source.prefix, cache)
     recorded = all_recorded(sound(reader.pipelines_of(source.objects.commit(source.commit).tree)))
@@ -145,7 +145,7 @@ class _Fetcher:
         absent = [out for out in outs if not self.cache.has(out.id)]
         for store in self._stores(legacy=False):
             for out in absent:
-                _add_list(store, out.id, self.cache)
+                add_list(store, out.id, self.cache)
             absent = [out for out in absent if not self.cache.has(out.id)]
             if not absent:
                 return
@@ -169,7 +169,8 @@ class _Fetcher:
         )
 
 
-def _add_list(store: Store, id: ObjectId, cache: LocalCache) -> None:
+def add_list(store: Store, id: ObjectId, cache: LocalCache) -> None:
+    """Brings the list of a directory into a cache, checked; nothing happens where a store has none."""
     try:
         data = store.read_bytes(id)
     except MissingDataError:
@@ -206,7 +207,7 @@ def _followed(source: OpenSource, entry: InventoryEntry, fetcher: _Fetcher) -> I
         path = None if target.startswith("/") else resolve_in(parent(entry.path), target)
         if not path:
             break
-        above = (out for out in _outputs(source, path, fetcher.cache).values() if is_directory(out.id))
+        above = (out for out in outputs_around(source, path, fetcher.cache).values() if is_directory(out.id))
         fetcher.get_lists(out for out in above if out.path != path)
         found = source.inventory.find(path)
         if found is None or found.is_dir:

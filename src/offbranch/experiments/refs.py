@@ -11,7 +11,7 @@ from offbranch.base.errors import NotFoundError, did_you_mean
 from offbranch.experiments.experiment import Experiment
 from offbranch.git.objects import CommitId
 from offbranch.git.refs import list_refs, resolve_revision
-from offbranch.git.repository import GitRepo, head_commit
+from offbranch.git.repository import GitRepo, head_commit, is_shallow
 
 EXPERIMENTS: Final = "refs/exps/"
 EXEC_HEAD: Final = "refs/exps/exec/EXEC_HEAD"
@@ -151,8 +151,11 @@ def resolve_any(repo: GitRepo, text: str) -> CommitId:
     found = find_experiment(repo, text)
     if found is None:
         names = [experiment.name for experiment in list_experiments(repo)]
+        near = did_you_mean(text, names)
+        if near is None and is_shallow(repo):
+            near = "this clone has only the newest commits: git fetch --unshallow brings the rest"
         raise NotFoundError(
             f"'{text}' is neither a Git revision nor an experiment",
-            hint=did_you_mean(text, names) or "ob exp list -A shows all experiments",
+            hint=near or "ob exp list -A shows all experiments",
         )
     return found.commit

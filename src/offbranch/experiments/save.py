@@ -59,7 +59,10 @@ def save_experiment(
     name = choose_name(request.name, repo, baseline, rng, force=request.force)
     for path in request.include:
         if not (project.reader.is_file(path) or project.reader.is_dir(path)):
-            raise NotFoundError(f"cannot include '{path}': it does not exist")
+            raise NotFoundError(
+                f"cannot include '{path}': it does not exist",
+                hint="give the path of a file or directory of the workspace",
+            )
     entries = _record(project, request, reporter)
     pipelines = load(project)
     tracked_too = files_of_stages(pipelines, pipelines.stages)

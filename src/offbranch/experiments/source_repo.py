@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from offbranch.base.config import Config, Setting, merge_configs, parse_config
+from offbranch.base.config import Config, Setting, merge_configs, parse_config, settings_of
 from offbranch.base.environ import Environment
 from offbranch.base.errors import BadInputError, GitError, NotFoundError, did_you_mean
 from offbranch.base.files import decode
@@ -238,20 +238,8 @@ def _config_of(
         except FileNotFoundError as error:
             raise NotFoundError(f"the config file '{place.config}' does not exist", hint="check --config") from error
     elif place.config is not None:
-        levels.append(dict(_settings(place.config, join(base, "--remote-config"))))
+        levels.append(settings_of(place.config, origin=join(base, "--remote-config")))
     return merge_configs(levels)
-
-
-def _settings(config: Mapping[str, object], origin: str) -> Iterator[tuple[tuple[str, str], Setting]]:
-    for section, options in config.items():
-        if not isinstance(options, Mapping):
-            continue
-        for option, value in options.items():
-            if isinstance(value, Mapping):
-                for name, inner in value.items():
-                    yield (f'{section} "{option}"', str(name)), Setting(value=str(inner), origin=origin, line=0)
-            else:
-                yield (section, str(option)), Setting(value=str(value), origin=origin, line=0)
 
 
 def _is_bare(repo: GitRepo) -> bool:

@@ -29,6 +29,23 @@ def fallback_identity(repo: GitRepo) -> dict[str, str]:
     return variables
 
 
+def unknown_identity(repo: GitRepo) -> tuple[str, ...]:
+    """Returns what Git is not told of the user: `user.name`, `user.email`, both, or nothing when it knows whom to name."""
+    variables = [
+        (key, f"GIT_{role}_{key.upper()}", role.lower())
+        for role in ("AUTHOR", "COMMITTER")
+        for key in ("name", "email")
+    ]
+    asked = [(key, role) for key, variable, role in variables if not repo.env.get(variable)]
+    if not asked:
+        return ()
+    known = _configured(repo)
+    missing = {key for key, role in asked if f"{role}.{key}" not in known and f"user.{key}" not in known}
+    if repo.env.get("EMAIL"):
+        missing.discard("email")
+    return tuple(f"user.{key}" for key in ("name", "email") if key in missing)
+
+
 def _configured(repo: GitRepo) -> dict[str, str]:
     out = repo_git(repo, "config", "-z", "--get-regexp", r"^(user|author|committer)\.(name|email)$", ok=(0, 1))
     pairs = (item.partition(b"\n") for item in out.split(b"\0") if item)
