@@ -28,6 +28,16 @@ from offbranch.api.looking import DataStatusOptions, data_status, diff
 from offbranch.api.migrate import migrate as cache_migrate
 from offbranch.api.outputs import checkout, commit
 from offbranch.api.pipeline import ReproRequest, plan, repro
+from offbranch.api.plots import (
+    PlotRequest,
+    plot_template,
+    plot_templates,
+    plots_diff,
+    plots_show,
+    write_images,
+    write_page,
+)
+from offbranch.api.plots_modify import modify_plot
 from offbranch.api.project import init, root
 from offbranch.api.project_destroy import destroy
 from offbranch.api.remotes import (
@@ -65,6 +75,7 @@ __all__ = [
     "ListOptions",
     "ListRequest",
     "NewStage",
+    "PlotRequest",
     "Removal",
     "RepoSource",
     "ReproRequest",
@@ -115,9 +126,14 @@ __all__ = [
     "list_stages",
     "list_url",
     "make_session",
+    "modify_plot",
     "modify_remote",
     "move",
     "plan",
+    "plot_template",
+    "plot_templates",
+    "plots_diff",
+    "plots_show",
     "remove",
     "remove_remote",
     "rename_remote",
@@ -132,6 +148,8 @@ __all__ = [
     "unset_config",
     "update",
     "url_of",
+    "write_images",
+    "write_page",
 ]
 
 PUBLIC: Mapping[str, str]

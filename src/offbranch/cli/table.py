@@ -80,6 +80,10 @@ COMMANDS: Mapping[str, Command] = {
         ("exp tag", "exp_tag", "give experiments tags, or list them"),
         ("exp note", "exp_note", "write a note on an experiment, or show it"),
         ("exp save", "exp_save", "save the workspace as an experiment without running"),
+        ("plots show", "plots_show", "draw plots of the workspace"),
+        ("plots diff", "plots_diff", "draw plots of several commits or experiments together"),
+        ("plots modify", "plots_modify", "change how a plot of a stage is drawn"),
+        ("plots templates", "plots_templates", "list the templates of plots, or print one"),
         ("remove", "remove", "stop tracking data, or remove stages"),
         ("move", "move", "rename data, with its .dvc file"),
         ("unprotect", "unprotect", "make linked data writable"),
@@ -106,6 +110,7 @@ GROUPS: Mapping[str, str] = {
     "remote": "places that data is pushed to and pulled from",
     "cache": "where data is kept on this machine",
     "stage": "add and list the stages of a pipeline",
+    "plots": "draw data and images, of one revision or several",
     "data": "look at data files and directories",
 }
 ALIASES: Mapping[str, str] = {
@@ -118,7 +123,7 @@ ALIASES: Mapping[str, str] = {
     "mv": "move",
 }
 # Commands of DVC 3.67 that later versions bring; each gets one honest line instead of "unknown".
-LATER: frozenset[str] = frozenset("artifacts import-db install metrics params plots queue studio".split()) | {
+LATER: frozenset[str] = frozenset("artifacts import-db install metrics params queue studio".split()) | {
     "exp clean",
     "exp push",
     "exp pull",

@@ -1,0 +1,301 @@
+"""Templates of plots: Vega-Lite specifications with anchors for what a plot brings along. Ours, and those of a project.
+
+The names, what each means, and the anchors are those of DVC 3, so that a template of one is good for the other
+(docs/formats/plots.md). Finding one of a project: below `.dvc/plots` by name, else as a path.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from offbranch.base.errors import BadInputError, NotFoundError, did_you_mean
+from offbranch.base.files import decode
+from offbranch.base.paths import DVC_DIR, AbsPath, join
+
+DATA: Final = "<DVC_METRIC_DATA>"
+TEMPLATES_DIR = f"{DVC_DIR}/plots"
+_X, _Y = "<DVC_METRIC_X>", "<DVC_METRIC_Y>"
+_SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
+_WITH_DATA: Mapping[str, Any] = {"content": "data"}
+
+
+def _axis(axis: str, kind: str, **more: Any) -> dict[str, Any]:
+    return {"field": f"<DVC_METRIC_{axis}>", "type": kind, "title": f"<DVC_METRIC_{axis}_LABEL>", **more}
+
+
+def _sheet(**parts: Any) -> dict[str, Any]:
+    head = {
+        "$schema": _SCHEMA,
+        "data": {"values": DATA},
+        "title": {"text": "<DVC_METRIC_TITLE>", "anchor": "middle"},
+    }
+    return {**head, **parts}
+
+
+def _sized(**parts: Any) -> dict[str, Any]:
+    return _sheet(width="<DVC_METRIC_PLOT_WIDTH>", height="<DVC_METRIC_PLOT_HEIGHT>", **parts)
+
+
+def _simple() -> dict[str, Any]:
+    return _sized(
+        params=["<DVC_METRIC_ZOOM_AND_PAN>"],
+        mark={"type": "line", "point": {"size": 8}, "tooltip": _WITH_DATA},
+        encoding={
+            "x": _axis("X", "quantitative"),
+            "y": _axis("Y", "quantitative", scale={"zero": False}),
+            "color": "<DVC_METRIC_COLOR>",
+            "strokeDash": "<DVC_METRIC_STROKE_DASH>",
+            "tooltip": "<DVC_METRIC_TOOLTIP>",
+        },
+    )
+
+
+def _smooth() -> dict[str, Any]:
+    y = {"y": _axis("Y", "quantitative", scale={"zero": False})}
+    raw = {"mark": {"type": "line", "opacity": 0.25}, "encoding": y}
+    smoothed = {
+        "params": ["<DVC_METRIC_ZOOM_AND_PAN>"],
+        "transform": [
+            {"loess": _Y, "on": _X, "groupby": "<DVC_METRIC_GROUP_BY>", "bandwidth": {"signal": "smooth"}},
+        ],
+        "mark": "line",
+        "encoding": y,
+    }
+    ends = {
+        "transform": [
+            {"joinaggregate": [{"op": "max", "field": _X, "as": "last_x"}], "groupby": "<DVC_METRIC_GROUP_BY>"},
+            {"filter": {"not": {"field": "last_x", "valid": False}}},
+            {"window": [{"op": "row_number", "as": "place"}], "sort": [{"field": _X, "order": "descending"}],
+             "groupby": "<DVC_METRIC_GROUP_BY>"},
+            {"filter": "datum.place === 1"},
+        ],
+        "mark": {"type": "point", "filled": True, "size": 24},
+        "encoding": y,
+    }  # fmt: skip
+    values = {
+        "params": [
+            {
+                "name": "hover",
+                "select": {
+                    "type": "point", "fields": [_X], "nearest": True, "on": "pointerover", "clear": "pointerout"
+                },
+            }
+        ],
+        "transform": [
+            {"calculate": "<DVC_METRIC_PIVOT_FIELD>", "as": "line"},
+            {"pivot": "line", "op": "mean", "value": _Y, "groupby": [_X]},
+        ],
+        "mark": {"type": "rule", "stroke": "grey", "tooltip": _WITH_DATA},
+        "encoding": {
+            "color": {"value": "grey"},
+            "strokeDash": {"value": [1, 0]},
+            "opacity": {"condition": {"param": "hover", "empty": False, "value": 0.4}, "value": 0},
+        },
+    }  # fmt: skip
+    return _sized(
+        params=[{"name": "smooth", "value": 0.001, "bind": {"input": "range", "min": 0.001, "max": 1, "step": 0.001}}],
+        encoding={
+            "x": _axis("X", "quantitative"),
+            "color": "<DVC_METRIC_COLOR>",
+            "strokeDash": "<DVC_METRIC_STROKE_DASH>",
+        },
+        layer=[raw, smoothed, ends, values],
+    )
+
+
+def _matrix(shade: Mapping[str, Any], scale: Mapping[str, Any], text: str, transform: list[Any]) -> dict[str, Any]:
+    """Returns a table of counts: how often each x goes with each y."""
+    counted = [
+        {"aggregate": [{"op": "count", "as": "xy_count"}], "groupby": ["rev", _Y, _X]},
+        {"impute": "xy_count", "groupby": "<DVC_METRIC_GROUP_BY_Y>", "key": _X, "value": 0},
+        {"impute": "xy_count", "groupby": "<DVC_METRIC_GROUP_BY_X>", "key": _Y, "value": 0},
+    ]
+    field = str(shade["field"])
+    cell = {
+        "mark": {"type": "rect"},
+        "encoding": {
+            "color": {**shade, "type": "quantitative", "title": "", "scale": dict(scale)},
+            "tooltip": [
+                {"field": _X, "type": "nominal"},
+                {"field": _Y, "type": "nominal"},
+                {"field": field, "type": "quantitative", "format": text},
+            ],
+        },
+    }
+    number = {
+        "transform": [{"filter": "showValues"}],
+        "mark": {"type": "text", "tooltip": False},
+        "encoding": {
+            "text": {"field": field, "type": "quantitative", "format": text},
+            "color": {"condition": {"test": "datum.shade > 0.5", "value": "white"}, "value": "black"},
+        },
+    }
+    return _sheet(
+        params=[{"name": "showValues", "value": True, "bind": {"input": "checkbox"}}],
+        facet={"column": {"field": "rev", "sort": []}, "row": "<DVC_METRIC_ROW>"},
+        spec={
+            "width": "<DVC_METRIC_PLOT_WIDTH>",
+            "height": "<DVC_METRIC_PLOT_HEIGHT>",
+            "transform": [*counted, *transform],
+            "encoding": {
+                "x": _axis("X", "nominal", sort="ascending"),
+                "y": _axis("Y", "nominal", sort="ascending"),
+            },
+            "layer": [cell, number],
+        },
+    )
+
+
+def _confusion() -> dict[str, Any]:
+    return _matrix(
+        {"field": "xy_count"},
+        {"domainMin": 0, "nice": True},
+        "d",
+        [
+            {"joinaggregate": [{"op": "max", "field": "xy_count", "as": "most"}], "groupby": []},
+            {"calculate": "datum.xy_count / datum.most", "as": "shade"},
+        ],
+    )
+
+
+def _confusion_normalized() -> dict[str, Any]:
+    return _matrix(
+        {"field": "share"},
+        {"domain": [0, 1]},
+        ".2f",
+        [
+            {"joinaggregate": [{"op": "sum", "field": "xy_count", "as": "in_row"}], "groupby": [_Y]},
+            {"calculate": "datum.in_row > 0 ? datum.xy_count / datum.in_row : 0", "as": "share"},
+            {"calculate": "datum.share", "as": "shade"},
+        ],
+    )
+
+
+def _scatter() -> dict[str, Any]:
+    return _sized(
+        params=["<DVC_METRIC_ZOOM_AND_PAN>"],
+        mark={"type": "point", "tooltip": _WITH_DATA},
+        encoding={
+            "x": _axis("X", "quantitative"),
+            "y": _axis("Y", "quantitative"),
+            "color": "<DVC_METRIC_COLOR>",
+            "shape": "<DVC_METRIC_SHAPE>",
+            "tooltip": "<DVC_METRIC_TOOLTIP>",
+        },
+    )
+
+
+def _scatter_jitter() -> dict[str, Any]:
+    return _sized(
+        transform=[{"calculate": "random()", "as": "jitter_x"}, {"calculate": "random()", "as": "jitter_y"}],
+        mark={"type": "point", "tooltip": _WITH_DATA},
+        encoding={
+            "x": _axis("X", "nominal"),
+            "y": _axis("Y", "nominal"),
+            "xOffset": {"field": "jitter_x", "type": "quantitative"},
+            "yOffset": {"field": "jitter_y", "type": "quantitative"},
+            "color": "<DVC_METRIC_COLOR>",
+            "shape": "<DVC_METRIC_SHAPE>",
+            "tooltip": "<DVC_METRIC_TOOLTIP>",
+        },
+    )
+
+
+def _bar_horizontal(**sort: Any) -> dict[str, Any]:
+    return _sized(
+        mark={"type": "bar", "tooltip": _WITH_DATA},
+        encoding={
+            "x": _axis("X", "quantitative"),
+            "y": _axis("Y", "nominal", **sort),
+            "yOffset": {"field": "rev", "type": "nominal", "sort": []},
+            "color": "<DVC_METRIC_COLOR>",
+            "column": "<DVC_METRIC_COLUMN>",
+            "tooltip": "<DVC_METRIC_TOOLTIP>",
+        },
+    )
+
+
+BUILT_IN: Mapping[str, Any] = {
+    "simple": _simple(),
+    "linear": _smooth(),
+    "confusion": _confusion(),
+    "confusion_normalized": _confusion_normalized(),
+    "scatter": _scatter(),
+    "scatter_jitter": _scatter_jitter(),
+    "smooth": _smooth(),
+    "bar_horizontal_sorted": _bar_horizontal(sort="-x"),
+    "bar_horizontal": _bar_horizontal(),
+}
+
+
+def find_template(name: str, *, root: AbsPath, cwd: AbsPath) -> Any:
+    """Returns the content of a template.
+
+    Args:
+        name: Its name, of the project or one of ours, or a path.
+        root: Top of the project.
+        cwd: Directory that a path is seen from; then the top of the project.
+
+    Raises:
+        NotFoundError: There is none; near names are offered.
+        BadInputError: It is no JSON object, or has no place for data.
+    """
+    for path in _candidates(name, root, cwd):
+        if os.path.isfile(path):
+            return _read(path, name)
+    if name in BUILT_IN:
+        return BUILT_IN[name]
+    known = template_names(root)
+    hint = did_you_mean(name, known) or f"templates: {', '.join(known)}"
+    raise NotFoundError(f"there is no template '{name}'", hint=hint)
+
+
+def template_names(root: AbsPath | None) -> tuple[str, ...]:
+    """Returns the names of our templates, then those of a project."""
+    own: list[str] = []
+    top = None if root is None else join(root, TEMPLATES_DIR)
+    for directory, names, files in os.walk(top) if top is not None else ():
+        names.sort()
+        inside = os.path.relpath(directory, top).replace(os.sep, "/")
+        own += [
+            (f"{inside}/" if inside != "." else "") + file.removesuffix(".json")
+            for file in sorted(files)
+            if file.endswith(".json")
+        ]
+    return (*BUILT_IN, *(name for name in own if name not in BUILT_IN))
+
+
+def _candidates(name: str, root: AbsPath, cwd: AbsPath) -> Iterator[str]:
+    below = join(root, TEMPLATES_DIR)
+    for directory in (below, cwd, root):
+        if directory != below and name in BUILT_IN:
+            return  # a file of the workspace that happens to be called 'simple' is none
+        yield os.path.join(directory, name)
+        if directory == below:
+            yield os.path.join(directory, f"{name}.json")
+
+
+def _read(path: str, name: str) -> Any:
+    with open(path, "rb") as file:
+        text = decode(file.read(), name)
+    try:
+        template = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        reason = str(getattr(error, "msg", "") or "it is nested too deeply")
+        line = getattr(error, "lineno", None)
+        raise BadInputError(
+            f"the template is not valid JSON: {reason[:1].lower()}{reason[1:]}", path=name, line=line
+        ) from error
+    if not isinstance(template, dict) or not _has(template, DATA):
+        raise BadInputError(
+            f"a template is a JSON object with the text \"{DATA}\" where the points belong", path=name,
+            hint="ob plots templates simple prints one to start from",
+        )  # fmt: skip
+    return template
+
+
+def _has(value: Any, text: str) -> bool:
+    if isinstance(value, dict):
+        return any(_has(each, text) for each in value.values())
+    return any(_has(each, text) for each in value) if isinstance(value, list) else value == text
