@@ -1,5 +1,6 @@
 """Changing how a plot of a stage is drawn: the options of one output in dvc.yaml; comments and layout of the rest stay."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ from offbranch.base.errors import NotFoundError, OffbranchError, did_you_mean
 from offbranch.base.yaml import load_yaml
 from offbranch.params.changes import Change, Put, Remove, apply_change, copy_of
 from offbranch.params.edit_yaml import edit
+from offbranch.pipeline.emit import render
 from offbranch.pipeline.schema import PLOT_OPTIONS
 
 
@@ -46,8 +48,24 @@ def modify_plot_text(
         apply_change(wanted, change)
         if wanted == document:
             continue
-        text, document = edit(text, change, wanted, path), wanted
+        text, document = _as_block(text, written, change, wanted, path) or edit(text, change, wanted, path), wanted
     return text
+
+
+def _as_block(text: str, written: str, change: Change, wanted: Any, path: str) -> str | None:
+    """Returns the text in which the line of a path alone has become one with options below it; None if that is not it."""
+    if not isinstance(change, Put) or not isinstance(change.value, dict):
+        return None
+    for line in re.finditer(rf"^( *)- ({re.escape(written)}|'{re.escape(written)}')([ ]*(?:#.*)?)$", text, re.MULTILINE):
+        margin = " " * (len(line[1]) + 4)
+        options = "".join(f"{margin}{row}\n" for row in render(change.value[written]).splitlines())
+        new = f"{text[: line.start()]}{line[1]}- {line[2]}:{line[3]}\n{options}{text[line.end() + 1 :]}"
+        try:
+            if load_yaml(new, path) == wanted:
+                return new
+        except OffbranchError:
+            continue
+    return None
 
 
 def _find(plots: Sequence[Any], written: str, stage: str, path: str) -> tuple[tuple[Any, ...], Any]:

@@ -41,7 +41,7 @@ def _values(spec: PlotSpec) -> dict[str, Any]:
     series = [] if spec.series is None else [spec.series]
     facet = {} if spec.series is None else {"field": spec.series, "sort": []}
     tooltip = [{"field": field} for field in (REVISION, x, y, *series)]
-    path = "".join(f" + '::' + datum['{field}']" for field in series)
+    path = "".join(f" + '::' + {_member(field)}" for field in series)
     values = {
         "DATA": list(spec.points),
         "TITLE": spec.title,
@@ -78,6 +78,10 @@ def _by_series(spec: PlotSpec, marks: Sequence[Any]) -> dict[str, Any]:
 
 def _cycle(values: Sequence[Any], count: int) -> list[Any]:
     return [values[n % len(values)] for n in range(count)]
+
+
+def _member(field: str) -> str:
+    return f"datum.{field}" if field.isidentifier() else f"datum['{field}']"
 
 
 def _escaped(field: str) -> str:

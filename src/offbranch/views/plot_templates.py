@@ -53,26 +53,31 @@ def _simple() -> dict[str, Any]:
 
 def _smooth() -> dict[str, Any]:
     y = {"y": _axis("Y", "quantitative", scale={"zero": False})}
-    raw = {"mark": {"type": "line", "opacity": 0.25}, "encoding": y}
+    # By `value`, an opacity is left out of the legend, which would be as pale otherwise.
+    raw = {"mark": "line", "encoding": {**y, "strokeOpacity": {"value": 0.25}}}
     smoothed = {
         "params": ["<DVC_METRIC_ZOOM_AND_PAN>"],
         "transform": [
-            {"loess": _Y, "on": _X, "groupby": "<DVC_METRIC_GROUP_BY>", "bandwidth": {"signal": "smooth"}},
+            # Names of its own: the transform takes a field for a path, and would give it back under its escaped name.
+            {
+                "loess": _Y,
+                "on": _X,
+                "groupby": "<DVC_METRIC_GROUP_BY>",
+                "bandwidth": {"signal": "smooth"},
+                "as": ["smooth_x", "smooth_y"],
+            },
         ],
         "mark": "line",
-        "encoding": y,
+        "encoding": {
+            "x": {**_axis("X", "quantitative"), "field": "smooth_x"},
+            "y": {**y["y"], "field": "smooth_y"},
+        },
     }
+    last_y = {**y["y"], "aggregate": {"argmax": _X}}
     ends = {
-        "transform": [
-            {"joinaggregate": [{"op": "max", "field": _X, "as": "last_x"}], "groupby": "<DVC_METRIC_GROUP_BY>"},
-            {"filter": {"not": {"field": "last_x", "valid": False}}},
-            {"window": [{"op": "row_number", "as": "place"}], "sort": [{"field": _X, "order": "descending"}],
-             "groupby": "<DVC_METRIC_GROUP_BY>"},
-            {"filter": "datum.place === 1"},
-        ],
         "mark": {"type": "point", "filled": True, "size": 24},
-        "encoding": y,
-    }  # fmt: skip
+        "encoding": {"x": _axis("X", "quantitative", aggregate="max"), "y": last_y},
+    }
     values = {
         "params": [
             {
