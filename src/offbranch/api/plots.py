@@ -5,13 +5,14 @@ something to look at, and `write_page`, `write_images` put that into a directory
 """
 
 import os
+import posixpath
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from offbranch.api.session import Session, need_git, opened, working_directory
 from offbranch.base.errors import NotFoundError, OffbranchError, UsageError
 from offbranch.base.files import atomic_write, decode, is_really_inside, remove_file
-from offbranch.base.paths import DVC_DIR, AbsPath, absolute, join
+from offbranch.base.paths import DVC_DIR, AbsPath, RepoPath, absolute, join, relative_to, resolve_in
 from offbranch.base.plugins import load
 from offbranch.base.records import field, record
 from offbranch.experiments.plot_files import WORKSPACE, open_revisions
@@ -179,9 +180,19 @@ def write_images(plots: Plots, out: AbsPath, kind: str) -> tuple[tuple[AbsPath, 
 
 def _collect(project: Project, names: Sequence[str], request: PlotRequest, session: Session) -> Plots:
     wish = Wish(x=request.x, y=request.y, header=request.header, options=request.options)
-    query = PlotQuery(targets=request.targets, wish=wish, cwd=working_directory(project, session))
+    cwd = working_directory(project, session)
+    targets = tuple(_seen_from(cwd, target, project, session) for target in request.targets)
+    query = PlotQuery(targets=targets, wish=wish, cwd=cwd)
     with open_revisions(project, project.repo, names) as revisions:
         return collect_plots(revisions, query, lambda name: find_template(name, root=project.root, cwd=session.start))
+
+
+def _seen_from(cwd: RepoPath, target: str, project: Project, session: Session) -> str:
+    """Returns a path that goes round, as `/home/me/project/log.csv` or `../project/log.csv`, as a short one."""
+    inside = relative_to(absolute(target, base=session.start), project.root)
+    if not inside or resolve_in(cwd, target) is not None:
+        return target
+    return posixpath.relpath(inside, cwd or ".")
 
 
 def _revisions(project: Project, given: Sequence[str], *, with_baseline: bool) -> tuple[str, ...]:

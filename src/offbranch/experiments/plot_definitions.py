@@ -99,9 +99,7 @@ def chosen(definitions: Sequence[Definition], target: str, *, cwd: RepoPath) -> 
     if not found and path is not None:
         found = [each for each in definitions if each.file == path]
     if not found and path is not None:
-        found = [
-            each for each in definitions if is_same_or_inside(each.id if each.is_path else _directory(each), path)
-        ]
+        found = [each for each in definitions if is_same_or_inside(each.id if each.is_path else _directory(each), path)]
     return tuple({(each.file, each.id): each for each in found}.values())
 
 

@@ -56,7 +56,9 @@ def _as_block(text: str, written: str, change: Change, wanted: Any, path: str) -
     """Returns the text in which the line of a path alone has become one with options below it; None if that is not it."""
     if not isinstance(change, Put) or not isinstance(change.value, dict):
         return None
-    for line in re.finditer(rf"^( *)- ({re.escape(written)}|'{re.escape(written)}')([ ]*(?:#.*)?)$", text, re.MULTILINE):
+    for line in re.finditer(
+        rf"^( *)- ({re.escape(written)}|'{re.escape(written)}')([ ]*(?:#.*)?)$", text, re.MULTILINE
+    ):
         margin = " " * (len(line[1]) + 4)
         options = "".join(f"{margin}{row}\n" for row in render(change.value[written]).splitlines())
         new = f"{text[: line.start()]}{line[1]}- {line[2]}:{line[3]}\n{options}{text[line.end() + 1 :]}"

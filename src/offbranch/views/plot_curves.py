@@ -53,6 +53,8 @@ def draw_curves(
     figure.set_y_limits(*_limits([y for curve in curves for y in curve.ys]))
     for n, curve in enumerate(curves):
         marker = None if color else _MARKERS[n % len(_MARKERS)] or None
+        if len(curve.xs) == 1 and marker is None:
+            marker = "•"  # one dot of the drawing is hardly seen
         draw = figure.scatter if is_cloud or len(curve.xs) == 1 else figure.plot
         draw(list(curve.xs), list(curve.ys), lc=_COLORS[n % len(_COLORS)] if color else None, marker=marker)
     return "\n".join(line.rstrip(" \u2800") for line in figure.show().splitlines())
