@@ -5,7 +5,7 @@ from typing import Any
 
 from offbranch.base.paths import RepoPath
 from offbranch.views.plot import Picture, PlotError, Plots, PlotSpec
-from offbranch.views.plot_templates import BUILT_IN
+from offbranch.views.plot_built_in import BUILT_IN
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

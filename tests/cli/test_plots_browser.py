@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from offbranch.views.plot_built_in import BUILT_IN
 from offbranch.views.plot_html import render_html
-from offbranch.views.plot_templates import BUILT_IN
 from plot_examples import bars, classes, picture, plots, spec
 from programs import need
 

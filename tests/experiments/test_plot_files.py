@@ -144,3 +144,14 @@ def test_nothing_is_written_by_looking(project: TestProject) -> None:
     plots_diff(PlotRequest(), ("HEAD~1",), project.session())
     assert sorted(str(path) for path in project.root.rglob("*") if ".dvc/tmp" not in str(path)) == before
     assert project.git("status", "--porcelain") == ""
+
+
+def test_an_experiment_keeps_the_files_of_plots(tmp_path: Path) -> None:
+    """Also those that only `x` or `y` name, as DVC does."""
+    yaml = "stages:\n  t:\n    cmd: for n in x y z; do echo a > $n.csv; done\n"
+    yaml += "plots:\n- x.csv\n- named: {x: {z.csv: a}, y: {y.csv: a}}\n- ../out_of_it.csv\n"
+    made = make_project(tmp_path / "p", {"dvc.yaml": yaml})
+    done = made.ob("exp", "run", "-n", "e")
+    assert done.code == 0, done.err
+    names = made.git("ls-tree", "-r", "--name-only", made.exps()["e"]).split()
+    assert {"x.csv", "y.csv", "z.csv"} <= set(names)

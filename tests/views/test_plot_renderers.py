@@ -14,10 +14,11 @@ from offbranch.base.paths import AbsPath
 from offbranch.base.plugins import load
 from offbranch.views.plot import PlotError, PlotSpec
 from offbranch.views.plot_anchors import fill, split
+from offbranch.views.plot_built_in import BUILT_IN
 from offbranch.views.plot_html import SCRIPTS, SCRIPTS_DIR, check_page, render_html
 from offbranch.views.plot_image import ImageKind, draw_image
 from offbranch.views.plot_json import file_names, plain_name, plots_to_json
-from offbranch.views.plot_templates import BUILT_IN, find_template, template_names
+from offbranch.views.plot_templates import find_template, template_names
 from offbranch.views.plot_text import render_plots_text
 from plot_examples import PNG, bars, classes, picture, plots, spec
 
