@@ -10,7 +10,7 @@ import pytest
 from cli_runs import Ob
 from golden_files import check_golden
 from plot_examples import PNG
-from projects import TestProject, make_project
+from projects import SOURCE, TestProject, make_project
 
 DVC_YAML = """\
 stages:
@@ -105,6 +105,16 @@ def test_images_are_drawn_without_a_browser(project: TestProject, ob: Ob, flag: 
     assert all(path.read_bytes().startswith(start) for path in paths[:2])
 
 
+def test_a_new_field_at_the_end_is_drawn_where_it_is(project: TestProject, ob: Ob) -> None:
+    project.write("new.csv", "loss\n1\n")
+    project.commit("file")
+    project.write("new.csv", "loss,f1\n1,5\n")
+    ran = ob("plots", "diff", "--targets", "new.csv", "--json", cwd=project.root)
+    entry = ran.json["data"]["new.csv"][0]
+    assert entry["revisions"] == ["workspace"] and entry["content"]["data"]["values"][0]["f1"] == 5
+    assert ran.code == 0 and "'new.csv' has no field 'f1'; it has: loss (in HEAD)" in ran.err
+
+
 # What is wrong
 
 
@@ -181,6 +191,27 @@ def test_a_pipeline_that_is_broken_hides_no_other(project: TestProject, ob: Ob) 
     project.write("sub/dvc.yaml", "plots:\n- ../../out_of_it.csv\n- x:\n    y: {/etc/passwd: a}\n")
     ran = ob("plots", "show", "--json", cwd=project.root)
     assert ran.code == 1 and len(ran.json["errors"]) == 2 and len(ran.json["data"]) == 4
+
+
+def test_images_without_their_library_name_the_extra(project: TestProject, tmp_path: Path) -> None:
+    (tmp_path / "shadow").mkdir()
+    (tmp_path / "shadow/vl_convert.py").write_text("raise ModuleNotFoundError('no', name='vl_convert')")
+    ran = project.ob("plots", "show", "--png", PYTHONPATH=f"{tmp_path / 'shadow'}{os.pathsep}{SOURCE}")
+    assert ran.code == 1 and "hint: pip install 'offbranch[plots]'" in ran.err and not project.exists("dvc_plots")
+    ran = project.ob("plots", "show", PYTHONPATH=f"{tmp_path / 'shadow'}{os.pathsep}{SOURCE}")
+    assert ran.code == 0
+
+
+@pytest.mark.parametrize("way", ["option", "configuration"])
+def test_the_page_is_opened_in_a_browser(project: TestProject, tmp_path: Path, way: str) -> None:
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > "{tmp_path}/opened"\n')
+    browser.chmod(0o755)
+    if way == "configuration":
+        project.write(".dvc/config", "[plots]\n    auto_open = true\n")
+    ran = project.ob("plots", "show", *(["--open"] if way == "option" else []), BROWSER=str(browser))
+    assert ran.code == 0, ran.err
+    assert (tmp_path / "opened").read_text() == ran.out
 
 
 # Where it is written

@@ -300,6 +300,7 @@ def test_templates_of_one_are_good_for_the_other(project: PeerProject) -> None:
         project.write(f".dvc/plots/our_{name}.json", project.did("plots", "templates", name).out)
         for whose in ("their", "our"):
             assert_same_json(project, "show", "two_files", "-t", f"{whose}_{name}")
+            assert project.did("plots", "show", "two_files", "-t", f"{whose}_{name}", "--svg").out.endswith(".svg\n")
 
 
 def test_pivot_of_several_lines_differs_by_a_mistake_of_dvc(project: PeerProject) -> None:
@@ -333,3 +334,13 @@ def test_modify_says_the_same(dvc: str, tmp_path: Path, args: tuple[str, ...]) -
     assert shown[0] == shown[1]
     assert ours.dvc("stage", "list").out == theirs.dvc("stage", "list").out
     assert_same(ours, theirs, but="dvc.yaml")
+
+
+def test_an_experiment_keeps_the_same_files(dvc: str, tmp_path: Path) -> None:
+    yaml = "stages:\n  t:\n    cmd: mkdir -p d && for n in x y z d/q; do echo a > $n.csv; done\n    deps: [p]\n"
+    yaml += "plots:\n- x.csv\n- named: {x: {z.csv: a}, y: {y.csv: a}}\n- d\n"
+    ours, theirs = twins(tmp_path, dvc, {"dvc.yaml": yaml, "p": "1"})
+    ours.did("exp", "run", "-n", "e")
+    theirs.dvc("exp", "run", "-n", "e")
+    kept = [each.git("ls-tree", "-r", "--name-only", each.exps()["e"]) for each in (ours, theirs)]
+    assert kept[0] == kept[1] and "z.csv" in kept[0]

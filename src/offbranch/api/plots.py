@@ -11,6 +11,7 @@ from typing import Any
 
 from offbranch.api.session import Session, need_git, opened, working_directory
 from offbranch.base.errors import NotFoundError, OffbranchError, UsageError
+from offbranch.base.events import Progressed
 from offbranch.base.files import atomic_write, decode, is_really_inside, remove_file
 from offbranch.base.paths import DVC_DIR, AbsPath, RepoPath, absolute, join, relative_to, resolve_in
 from offbranch.base.plugins import load
@@ -155,8 +156,16 @@ def write_pictures(plots: Plots, out: AbsPath) -> dict[tuple[str, str], str]:
     return {key: join(out, name) for key, name in names.items()}
 
 
-def write_images(plots: Plots, out: AbsPath, kind: str) -> tuple[tuple[AbsPath, ...], tuple[OffbranchError, ...]]:
+def write_images(
+    plots: Plots, out: AbsPath, kind: str, session: Session
+) -> tuple[tuple[AbsPath, ...], tuple[OffbranchError, ...]]:
     """Writes every plot as an image of its own, `svg` or `png`, and the images among them as they are.
+
+    Args:
+        plots: What to draw.
+        out: The directory.
+        kind: `svg` or `png`.
+        session: Where progress goes.
 
     Returns:
         The files, and why plots cannot be drawn.
@@ -168,7 +177,8 @@ def write_images(plots: Plots, out: AbsPath, kind: str) -> tuple[tuple[AbsPath, 
     errors: list[OffbranchError] = []
     if plots.specs:
         draw, kinds = load(_DRAW, extra=EXTRA), load("offbranch.views.plot_image:ImageKind")
-        for spec in plots.specs:
+        for n, spec in enumerate(plots.specs):
+            session.reporter.emit(Progressed(what="drawing plots", done=n, total=len(plots.specs), unit="files"))
             name = _free(f"{plain_name(spec.id)}.{kind}", files)
             try:
                 files[name] = draw(fill(plots.templates[spec.template], spec), kinds(kind), name=spec.id)
@@ -184,7 +194,12 @@ def _collect(project: Project, names: Sequence[str], request: PlotRequest, sessi
     targets = tuple(_seen_from(cwd, target, project, session) for target in request.targets)
     query = PlotQuery(targets=targets, wish=wish, cwd=cwd)
     with open_revisions(project, project.repo, names) as revisions:
-        return collect_plots(revisions, query, lambda name: find_template(name, root=project.root, cwd=session.start))
+        return collect_plots(
+            revisions,
+            query,
+            lambda name: find_template(name, root=project.root, cwd=session.start),
+            session.reporter,
+        )
 
 
 def _seen_from(cwd: RepoPath, target: str, project: Project, session: Session) -> str:

@@ -104,7 +104,7 @@ def show_plots(plots: Plots, args: Namespace, session: Session, console: Console
         console.data(_text(plots, args, console))
     elif args.svg or args.png:
         kind = "svg" if args.svg else "png"
-        paths, failures = write_images(plots, out_directory(args.out, session), kind)
+        paths, failures = write_images(plots, out_directory(args.out, session), kind, session)
         for path in paths:
             console.data(path)
         for failure in failures:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from offbranch.base.errors import BadInputError, NotFoundError, OffbranchError, did_you_mean
+from offbranch.base.events import Progressed, Reporter
 from offbranch.base.paths import RepoPath, resolve_in
 from offbranch.base.records import record, replace
 from offbranch.experiments.plot_definitions import (
@@ -38,7 +39,9 @@ class PlotQuery:
     cwd: RepoPath
 
 
-def collect_plots(revisions: Sequence[PlotRevision], query: PlotQuery, find_template: FindTemplate) -> Plots:
+def collect_plots(
+    revisions: Sequence[PlotRevision], query: PlotQuery, find_template: FindTemplate, reporter: Reporter
+) -> Plots:
     """Returns the plots of revisions, drawn together.
 
     Where revisions define a plot differently, the first of them says how it is drawn.
@@ -53,7 +56,8 @@ def collect_plots(revisions: Sequence[PlotRevision], query: PlotQuery, find_temp
     names: dict[str, None] = {}
     specs: list[PlotSpec] = []
     pictures: list[Picture] = []
-    for definition in definitions:
+    for n, definition in enumerate(definitions):
+        reporter.emit(Progressed(what="reading plots", done=n, total=len(definitions), unit="files"))
         for one in _expanded(definition, revisions, query, errors):
             name = shown_id(one, known if one is definition else (), cwd=query.cwd)
             names[name] = None
@@ -188,7 +192,7 @@ class _Drawing:
 
     def spec(self, revisions: Sequence[PlotRevision]) -> PlotSpec | None:
         """Returns the plot, or None if no revision has a point of it."""
-        data = {revision.name: self._data(revision) for revision in self._able(revisions)}
+        data = _with_same_defaults({revision.name: self._data(revision) for revision in self._able(revisions)})
         lines: dict[str, Lines] = {}
         for rev, files in data.items():
             try:
@@ -237,6 +241,15 @@ class _Drawing:
     def _note(self, error: Exception, rev: str, path: RepoPath) -> None:
         is_mistake = isinstance(error, BadInputError)
         self._errors.append(_error(error, rev, name=self._name, source=path, is_mistake=is_mistake))
+
+
+def _with_same_defaults(data: Mapping[str, Mapping[RepoPath, Points]]) -> dict[str, dict[RepoPath, Points]]:
+    """Returns the same with the fields that are drawn unasked being those of the first revision."""
+    first: dict[RepoPath, str | None] = {}
+    return {
+        rev: {path: replace(points, last=first.setdefault(path, points.last)) for path, points in files.items()}
+        for rev, files in data.items()
+    }
 
 
 def _error(

@@ -21,7 +21,11 @@ PICTURES: Mapping[str, str] = {
     ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif", ".png": "image/png", ".svg": "image/svg+xml",
 }  # fmt: skip
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
-_NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
+_ONE = r"[+-]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
+_NUMBER = re.compile(_ONE, re.ASCII)
+# Whole columns, a number on each line.
+_NUMBERS = re.compile(rf"(?:{_ONE}\n)++", re.ASCII)
+_INTEGERS = re.compile(r"(?:[+-]?(?:0|[1-9]\d{0,17})\n)++", re.ASCII)
 _NO_NUMBER = frozenset(("nan", "inf", "infinity"))
 _BIG_CELL = 1 << 24
 
@@ -92,33 +96,46 @@ def clean(value: Any) -> Any:
 def _table(text: str, path: str, delimiter: str, header: bool) -> Points:
     csv.field_size_limit(_BIG_CELL)
     reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
-    rows: list[list[str]] = []
     try:
-        for row in reader:
-            if not row:
-                continue
-            if rows and len(row) > len(rows[0]):
-                raise BadInputError(
-                    f"this row has {len(row)} cells, the first one has {len(rows[0])}", path=path, line=reader.line_num
-                )
-            rows.append(row)
+        rows = [row for row in reader if row]
     except csv.Error as error:
         raise BadInputError(f"not valid CSV: {error}", path=path, line=reader.line_num) from error
     if not rows:
         return Points(rows=(), last=None)
-    names = rows.pop(0) if header else [str(n) for n in range(len(rows[0]))]
-    if len(set(names)) < len(names):
+    width = len(rows[0])
+    if max(map(len, rows)) > width:
+        _refuse_long_row(text, path, delimiter, width)
+    names = rows.pop(0) if header else [str(n) for n in range(width)]
+    if len(set(names)) < width:
         twice = next(name for name in names if names.count(name) > 1)
         raise BadInputError(
             f"two columns are called '{twice}'", path=path, line=1, hint="without a header: --no-header"
         )
-    columns = [_typed([row[n] if n < len(row) else "" for row in rows]) for n in range(len(names))]
+    if min(map(len, rows), default=width) < width:
+        rows = [row + [""] * (width - len(row)) for row in rows]
+    columns = [_typed(cells) for cells in zip(*rows, strict=True)]
     points = tuple(dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True))
     return Points(rows=points, last=names[-1])
 
 
+def _refuse_long_row(text: str, path: str, delimiter: str, width: int) -> None:
+    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
+    for row in reader:
+        if len(row) > width:
+            raise BadInputError(
+                f"this row has {len(row)} cells, the first one has {width}", path=path, line=reader.line_num
+            )
+
+
 def _typed(cells: Sequence[str]) -> Sequence[Any]:
     """Returns a column as numbers if it is one of numbers, and otherwise as it is."""
+    text = "\n".join(cells) + "\n"
+    if text.count("\n") == len(cells):  # nearly all columns; the rest of this function is slow
+        if _INTEGERS.fullmatch(text):
+            return list(map(int, cells))
+        if _NUMBERS.fullmatch(text):
+            values = list(map(float, cells))
+            return values if all(map(math.isfinite, values)) else [x if math.isfinite(x) else None for x in values]
     filled = [cell.strip() for cell in cells if cell.strip()]
     if not filled or not all(_is_number(cell) for cell in filled) or all(not _NUMBER.fullmatch(c) for c in filled):
         return cells

@@ -6,7 +6,7 @@ from typing import Any
 
 from offbranch.base.errors import OffbranchError, did_you_mean
 from offbranch.base.paths import RepoPath
-from offbranch.base.records import record
+from offbranch.base.records import record, replace
 from offbranch.experiments.plot_definitions import Definition, shown_path
 from offbranch.views.plot import DEFAULT_TEMPLATE, INDEX, REVISION, X_JOINED, Y_JOINED, PlotError, PlotSpec
 from offbranch.views.plot_data import Point, Points
@@ -78,10 +78,7 @@ def points_of(
     for (x_path, x), (y_path, y) in lines.pairs:
         problem = _missing_field(data, x_path, x) or _missing_field(data, y_path, y)
         if problem is not None:
-            kind, message, hint, source = problem
-            errors.append(
-                PlotError(rev=rev, kind=kind, message=message, name=name, source=source, hint=hint, is_mistake=True)
-            )
+            errors.append(replace(problem, rev=rev, name=name))
             continue
         rows, others = data[y_path].rows, data[x_path].rows
         if len(rows) != len(others):
@@ -109,16 +106,21 @@ def points_of(
     return points, errors
 
 
-def _missing_field(
-    data: Mapping[RepoPath, Points], path: RepoPath, wanted: str | None
-) -> tuple[str, str, str | None, str] | None:
+def _missing_field(data: Mapping[RepoPath, Points], path: RepoPath, wanted: str | None) -> PlotError | None:
     if path not in data:
-        return "FileNotFoundError", f"'{path}' is not there", None, path
+        return PlotError(rev="", kind="FileNotFoundError", message=f"'{path}' is not there", source=path)
     known = data[path].fields
     if wanted is None or wanted in known:
         return None
-    message = f"'{path}' has no field '{wanted}'; it has: {', '.join(known)}"
-    return FIELD_NOT_FOUND, message, did_you_mean(wanted, known), path
+    return PlotError(
+        rev="",
+        kind=FIELD_NOT_FOUND,
+        message=f"'{path}' has no field '{wanted}'; it has: {', '.join(known)}",
+        source=path,
+        hint=did_you_mean(wanted, known),
+        # Nobody asked for the field that another revision happens to have at its end.
+        is_mistake=wanted != data[path].last,
+    )
 
 
 class Naming:
