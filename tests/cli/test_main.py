@@ -84,7 +84,7 @@ def test_global_options() -> None:
     ("words", "message", "hint"),
     [
         (["repr"], "unknown command 'repr'", "did you mean 'ob repro'?"),
-        (["show"], "unknown command 'show'", "did you mean 'ob exp show'?"),
+        (["show"], "unknown command 'show'", "did you mean 'ob exp show' or 'ob plots show'?"),
         (["exp", "sho"], "unknown command 'exp sho'", "did you mean 'ob exp show'?"),
         (["zzzzzz"], "unknown command 'zzzzzz'", "ob --help lists the commands"),
         (["exp", "zzzzzz"], "unknown command 'exp zzzzzz'", "ob exp --help lists the commands"),

@@ -8,7 +8,7 @@ from offbranch.base.records import record
 
 _COLORS = ("magenta", "cyan", "yellow", "green", "blue", "red", "white")
 _MARKERS = ("", "x", "o", "+", "*", "#", "@")
-_BESIDE_PX = 24  # what the axis and its numbers take
+_BESIDE = 24  # what the axis and its numbers take
 
 
 @record
@@ -26,27 +26,39 @@ class Curve:
     ys: Sequence[float]
 
 
-def draw_curves(
-    curves: Sequence[Curve], *, x_label: str, y_label: str, width: int, height: int, color: bool, is_cloud: bool
-) -> str:
-    """Returns the drawing, several lines of text.
+@record
+class Frame:
+    """What is around curves.
 
-    Args:
-        curves: What to draw; each has a point.
+    Attributes:
         x_label: Name of the horizontal axis.
         y_label: Name of the vertical axis.
         width: Characters in all.
         height: Lines of the drawing itself.
+    """
+
+    x_label: str
+    y_label: str
+    width: int
+    height: int
+
+
+def draw_curves(curves: Sequence[Curve], frame: Frame, *, color: bool, is_cloud: bool) -> str:
+    """Returns the drawing, several lines of text.
+
+    Args:
+        curves: What to draw; each has a point.
+        frame: What is around it.
         color: Tell curves apart by colours, otherwise by marks.
         is_cloud: Points that no line joins.
     """
     figure = Figure()
-    figure.width = max(20, (width - _BESIDE_PX) // 10 * 10)
-    figure.height = height
+    figure.width = max(20, (frame.width - _BESIDE) // 10 * 10)
+    figure.height = frame.height
     figure.color_mode = "names"
     figure.with_colors = color
     figure.origin = False
-    figure.x_label, figure.y_label = x_label, y_label
+    figure.x_label, figure.y_label = frame.x_label, frame.y_label
     figure.register_label_formatter(float, _number)
     figure.register_label_formatter(int, _number)
     figure.set_x_limits(*_limits([x for curve in curves for x in curve.xs]))

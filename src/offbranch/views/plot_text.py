@@ -12,7 +12,7 @@ _MIN_WIDTH = 50
 _MAX_WIDTH = 160
 _MOST_BARS = 40
 _CODES = {"magenta": 35, "cyan": 36, "yellow": 33, "green": 32, "blue": 34, "red": 31, "white": 37}
-_CURVES = "offbranch.views.plot_curves:draw_curves"
+_CURVES = "offbranch.views.plot_curves"
 
 
 def render_plots_text(plots: Plots, *, width: int = 80, color: bool = False, precision: int = 5) -> str:
@@ -58,11 +58,7 @@ def _lines(spec: PlotSpec) -> dict[str, list[Point]]:
 
 
 def _curves(spec: PlotSpec, width: int, color: bool) -> Iterator[str]:
-    make, draw, explain = (
-        load("offbranch.views.plot_curves:Curve"),
-        load(_CURVES),
-        load("offbranch.views.plot_curves:legend"),
-    )
+    make = load(f"{_CURVES}:Curve")
     curves = []
     for label, points in _lines(spec).items():
         pairs = [
@@ -75,17 +71,12 @@ def _curves(spec: PlotSpec, width: int, color: bool) -> Iterator[str]:
     if not curves:
         yield f"  '{_plain(spec.y)}' has no numbers"
         return
-    drawn = draw(
-        curves,
-        x_label=_plain(spec.x_label),
-        y_label=_plain(spec.y_label),
-        width=width,
-        height=_HEIGHT,
-        color=color,
-        is_cloud=spec.template.startswith("scatter"),
+    frame = load(f"{_CURVES}:Frame")(
+        x_label=_plain(spec.x_label), y_label=_plain(spec.y_label), width=width, height=_HEIGHT
     )
+    drawn = load(f"{_CURVES}:draw_curves")(curves, frame, color=color, is_cloud=spec.template.startswith("scatter"))
     yield from drawn.splitlines()
-    for mark, name, label in explain([curve.label for curve in curves], color=color):
+    for mark, name, label in load(f"{_CURVES}:legend")([curve.label for curve in curves], color=color):
         yield f"  \x1b[{_CODES[name]}m{mark}\x1b[0m {label}" if name else f"  {mark} {label}"
 
 
