@@ -14,10 +14,10 @@ _SYSTEM = "/usr/sbin:/sbin"
 IS_CI = os.environ.get("OFFBRANCH_CI") == "1"
 
 
-def need(program: str, *, is_ci: bool = IS_CI) -> str:
-    """Returns the path of a program; where it is missing the running test is skipped, in CI failed."""
-    found = shutil.which(program) or shutil.which(program, path=_SYSTEM)
-    if found is None:
-        refuse = pytest.fail if is_ci else pytest.skip
-        refuse(f"needs {program}")
-    return found
+def need(program: str, *others: str, is_ci: bool = IS_CI) -> str:
+    """Returns the path of a program, or of one that does as well; where none is there the test is skipped, in CI failed."""
+    for name in (program, *others):
+        if found := shutil.which(name) or shutil.which(name, path=_SYSTEM):
+            return found
+    refuse = pytest.fail if is_ci else pytest.skip
+    refuse(f"needs {program}")

@@ -29,6 +29,8 @@ THIRD_PARTY = (
     "obstore",
     "botocore",
     "asyncssh",
+    "plotille",
+    "vl_convert",
 )
 MAX_LINES = 500
 ASKS_TO_BE_SPLIT = 300

@@ -37,6 +37,16 @@ from offbranch.api.params import (
     show_params,
 )
 from offbranch.api.pipeline import ReproRequest, plan, repro
+from offbranch.api.plots import (
+    PlotRequest,
+    plot_template,
+    plot_templates,
+    plots_diff,
+    plots_show,
+    write_images,
+    write_page,
+)
+from offbranch.api.plots_modify import modify_plot
 from offbranch.api.project import init, root
 from offbranch.api.project_destroy import destroy
 from offbranch.api.python_experiments import exp_save, exp_show
@@ -100,6 +110,7 @@ __all__ = [
     "ListOptions",
     "ListRequest",
     "NewStage",
+    "PlotRequest",
     "RemoteRemoval",
     "Removal",
     "RepoSource",
@@ -172,11 +183,16 @@ __all__ = [
     "make_report",
     "make_session",
     "metrics_show",
+    "modify_plot",
     "modify_remote",
     "move",
     "open",
     "params_show",
     "plan",
+    "plot_template",
+    "plot_templates",
+    "plots_diff",
+    "plots_show",
     "read",
     "remove",
     "remove_remote",
@@ -197,6 +213,8 @@ __all__ = [
     "unset_config",
     "update",
     "url_of",
+    "write_images",
+    "write_page",
 ]
 
 PUBLIC: Mapping[str, str]

@@ -88,6 +88,10 @@ COMMANDS: Mapping[str, Command] = {
         ("metrics show", "metrics_show", "show metrics"),
         ("metrics diff", "metrics_diff", "compare the metrics of two commits or experiments"),
         ("report", "report", "write a page about metrics and parameters, for the comment of a pull request"),
+        ("plots show", "plots_show", "draw plots of the workspace"),
+        ("plots diff", "plots_diff", "draw plots of several commits or experiments together"),
+        ("plots modify", "plots_modify", "change how a plot of a stage is drawn"),
+        ("plots templates", "plots_templates", "list the templates of plots, or print one"),
         ("remove", "remove", "stop tracking data, or remove stages"),
         ("move", "move", "rename data, with its .dvc file"),
         ("unprotect", "unprotect", "make linked data writable"),
@@ -116,6 +120,7 @@ GROUPS: Mapping[str, str] = {
     "remote": "places that data is pushed to and pulled from",
     "cache": "where data is kept on this machine",
     "stage": "add and list the stages of a pipeline",
+    "plots": "draw data and images, of one revision or several",
     "data": "look at data files and directories",
 }
 ALIASES: Mapping[str, str] = {
@@ -128,7 +133,7 @@ ALIASES: Mapping[str, str] = {
     "mv": "move",
 }
 # Commands of DVC 3.67 that later versions bring; each gets one honest line instead of "unknown".
-LATER: frozenset[str] = frozenset("artifacts import-db install plots queue studio".split()) | {
+LATER: frozenset[str] = frozenset("artifacts import-db install queue studio".split()) | {
     "exp clean",
 }
 

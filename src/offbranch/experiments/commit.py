@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from offbranch.base.paths import REPRO_DAT, RepoPath, is_same_or_inside, overlap
+from offbranch.experiments.plot_definitions import definitions_of
 from offbranch.experiments.workbench import in_git
 from offbranch.git.ignore import untracked_files
 from offbranch.git.objects import CommitId, TreeId, add_headers, write_commit
@@ -120,6 +121,7 @@ def _is_cached(path: RepoPath, cached: set[RepoPath]) -> bool:
 
 
 def _top_plot_files(pipelines: Pipelines) -> Iterator[RepoPath]:
-    for plot in pipelines.top_plots:
-        directory = plot.file.rpartition("/")[0]
-        yield RepoPath(f"{directory}/{plot.id}" if directory else plot.id)
+    definitions, _ = definitions_of(pipelines)
+    for plot in definitions:
+        if plot.file:
+            yield from plot.paths

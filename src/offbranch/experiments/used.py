@@ -156,7 +156,7 @@ def _of_stage(stage: Stage, locked: LockedStage | None) -> Iterator[UsedOutput]:
 
 
 def _with_locks(pipelines: Pipelines, locks: Mapping[str, LockedStage]) -> Pipelines:
-    return Pipelines(stages=pipelines.stages, locks=locks, files=pipelines.files, broken=pipelines.broken)
+    return replace(pipelines, locks=locks)
 
 
 def _as_it_is(pipelines: Pipelines) -> Pipelines:

@@ -1,0 +1,146 @@
+"""`Plots` as text for a terminal: curves, points, bars and tables of counts, as the template of a plot asks for."""
+
+from collections.abc import Iterator, Sequence
+
+from offbranch.base.plugins import load
+from offbranch.views.cells import value_text
+from offbranch.views.plot import REVISION, Plots, PlotSpec
+from offbranch.views.plot_data import Point
+
+_HEIGHT = 16
+_MIN_WIDTH = 50
+_MAX_WIDTH = 160
+_MOST_BARS = 40
+_CODES = {"magenta": 35, "cyan": 36, "yellow": 33, "green": 32, "blue": 34, "red": 31, "white": 37}
+_CURVES = "offbranch.views.plot_curves"
+
+
+def render_plots_text(plots: Plots, *, width: int = 80, color: bool = False, precision: int = 5) -> str:
+    """Returns every plot with its title; images are named, as they cannot be drawn.
+
+    Args:
+        plots: What to draw.
+        width: Columns of the terminal.
+        color: Tell lines apart by colours.
+        precision: Digits after the point, of numbers in tables and bars.
+    """
+    width = min(max(width, _MIN_WIDTH), _MAX_WIDTH)
+    specs = {spec.id: spec for spec in plots.specs}
+    parts: list[str] = []
+    for name in plots.names:
+        if name in specs:
+            parts.append(_drawing(specs[name], width, color, precision))
+        revs = [picture.rev for picture in plots.pictures if picture.id == name]
+        if revs:
+            parts.append(f"{_plain(name)}\n  an image, of {', '.join(map(_plain, revs))}\n")
+    return "\n".join(parts)
+
+
+def _drawing(spec: PlotSpec, width: int, color: bool, precision: int) -> str:
+    if spec.template.startswith("confusion"):
+        body = _counts(spec, precision)
+    elif spec.template.startswith("bar_horizontal"):
+        body = _bars(spec, width, precision)
+    else:
+        body = _curves(spec, width, color)
+    return f"{_plain(spec.title)}\n" + "".join(f"{line}\n" for line in body)
+
+
+def _lines(spec: PlotSpec) -> dict[str, list[Point]]:
+    """Returns the points of each line by its label: the revision, and what tells its lines apart."""
+    found: dict[str, list[Point]] = {}
+    for point in spec.points:
+        label = str(point[REVISION])
+        if spec.series is not None:
+            label += f" {point[spec.series]}"
+        found.setdefault(_plain(label), []).append(point)
+    return found
+
+
+def _curves(spec: PlotSpec, width: int, color: bool) -> Iterator[str]:
+    make = load(f"{_CURVES}:Curve")
+    curves = []
+    for label, points in _lines(spec).items():
+        pairs = [
+            (n if (x := _number(point.get(spec.x))) is None else x, y)
+            for n, point in enumerate(points)
+            if (y := _number(point.get(spec.y))) is not None
+        ]
+        if pairs:
+            curves.append(make(label=label, xs=[x for x, _ in pairs], ys=[y for _, y in pairs]))
+    if not curves:
+        yield f"  '{_plain(spec.y)}' has no numbers"
+        return
+    frame = load(f"{_CURVES}:Frame")(
+        x_label=_plain(spec.x_label), y_label=_plain(spec.y_label), width=width, height=_HEIGHT
+    )
+    drawn = load(f"{_CURVES}:draw_curves")(curves, frame, color=color, is_cloud=spec.template.startswith("scatter"))
+    yield from drawn.splitlines()
+    for mark, name, label in load(f"{_CURVES}:legend")([curve.label for curve in curves], color=color):
+        yield f"  \x1b[{_CODES[name]}m{mark}\x1b[0m {label}" if name else f"  {mark} {label}"
+
+
+def _bars(spec: PlotSpec, width: int, precision: int) -> Iterator[str]:
+    lines = _lines(spec)
+    rows = [
+        (_plain(str(point.get(spec.y))), label, value)
+        for label, points in lines.items()
+        for point in points
+        if (value := _number(point.get(spec.x))) is not None
+    ]
+    if spec.template == "bar_horizontal_sorted":
+        rows.sort(key=lambda row: -row[2])
+    else:
+        places = {name: n for n, name in enumerate(dict.fromkeys(row[0] for row in rows))}
+        rows.sort(key=lambda row: places[row[0]])
+    shown = [(f"{name} ({label})" if len(lines) > 1 else name, value) for name, label, value in rows[:_MOST_BARS]]
+    texts = [value_text(value, precision) for _, value in shown]
+    beside = max((len(name) for name, _ in shown), default=0)
+    room = max(10, width - beside - max(map(len, texts), default=0) - 4)
+    most = max((abs(value) for _, value in shown), default=0) or 1
+    for (name, value), text in zip(shown, texts, strict=True):
+        bar = "█" * round(abs(value) / most * room) or "▏"
+        yield f"  {name.ljust(beside)} {bar} {text}"
+    if len(rows) > _MOST_BARS:
+        yield f"  ... and {len(rows) - _MOST_BARS} more"
+
+
+def _counts(spec: PlotSpec, precision: int) -> Iterator[str]:
+    """Yields one table per line of the plot: columns are values of x, rows of y."""
+    for label, points in _lines(spec).items():
+        xs, ys = (sorted({_plain(str(point.get(axis))) for point in points}) for axis in (spec.x, spec.y))
+        counts: dict[tuple[str, str], int] = {}
+        for point in points:
+            key = (_plain(str(point.get(spec.x))), _plain(str(point.get(spec.y))))
+            counts[key] = counts.get(key, 0) + 1
+        rows = [[f"{_plain(spec.y_label)} \\ {_plain(spec.x_label)}", *xs]]
+        for y in ys:
+            found = [counts.get((x, y), 0) for x in xs]
+            if spec.template == "confusion_normalized":
+                rows.append([y, *(value_text(count / (sum(found) or 1), min(precision, 2)) for count in found)])
+            else:
+                rows.append([y, *map(str, found)])
+        yield f"  {label}"
+        yield from (f"    {line}" for line in _aligned(rows))
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
+    for row in rows:
+        cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        yield "  ".join(cells).rstrip()
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if number - number == 0 else None
+
+
+def _plain(text: str) -> str:
+    """Returns a text without what would move the cursor or change colours."""
+    return "".join(char if char.isprintable() else "?" for char in text)
