@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from offbranch.base.records import record
+from offbranch.views.report_charts import Chart
 
 
 @record
@@ -55,6 +56,17 @@ class ReportRevision:
 
 
 @record
+class ReportImage:
+    """Attributes:
+    title: What it shows.
+    href: Where it is: a path seen from the page, or a `data:` url.
+    """
+
+    title: str
+    href: str
+
+
+@record
 class Report:
     """The whole.
 
@@ -65,6 +77,9 @@ class Report:
         metrics: All of them, in the order of files and names.
         params: Those that differ, or all.
         notes: What could not be read, and why.
+        charts: Curves.
+        images: Plots as images.
+        not_drawn: Plots that are neither, because only images can show them.
     """
 
     title: str
@@ -73,6 +88,9 @@ class Report:
     metrics: tuple[ReportRow, ...]
     params: tuple[ReportRow, ...]
     notes: tuple[str, ...] = ()
+    charts: tuple[Chart, ...] = ()
+    images: tuple[ReportImage, ...] = ()
+    not_drawn: tuple[str, ...] = ()
 
 
 def differs(a: Any, b: Any) -> bool:
@@ -89,7 +107,14 @@ def report_to_json(report: Report) -> dict[str, Any]:
         "metrics": _rows_to_json(report.metrics),
         "params": _rows_to_json(report.params),
         "notes": list(report.notes),
+        "charts": [_chart_to_json(each) for each in report.charts],
+        "images": [{"title": each.title, "href": each.href} for each in report.images],
     }
+
+
+def _chart_to_json(chart: Chart) -> dict[str, Any]:
+    lines = [{"name": line.name, "points": [list(point) for point in line.points]} for line in chart.lines]
+    return {"title": chart.title, "x": chart.x_label, "y": chart.y_label, "lines": lines}
 
 
 def _revision_to_json(revision: ReportRevision) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from offbranch.base.records import replace
 from offbranch.views.cells import DEFAULT_PRECISION, value_text
 from offbranch.views.report import Report, ReportCell, ReportRow, differs
+from offbranch.views.report_charts import legend_of, render_mermaid
 from offbranch.views.report_collect import shown_revision
 
 GITHUB_LIMIT: Final = 65_536
@@ -26,14 +27,18 @@ def render_report(report: Report, *, precision: int | None = None, max_size: int
     Args:
         report: What it says.
         precision: Significant digits of numbers; None for 5.
-        max_size: Characters that it may have; None for any number. Rows are left out from the end of the tables, those of
-            parameters first, and what is the same before what differs; the text says how many.
+        max_size: Characters that it may have; None for any number. Plots are left out first, then rows from the end of the
+            tables: what is the same before what differs, and parameters before metrics. The text says how many.
     """
     digits = DEFAULT_PRECISION if precision is None else precision
     text = _text(report, report, digits)
     if max_size is None or len(text) <= max_size:
         return text
-    changed = replace(report, metrics=tuple(row for row in report.metrics if row.is_changed))
+    n_plots = _most(len(report.charts) + len(report.images), lambda n: len(_fewer(report, n, digits)) <= max_size)
+    if n_plots is not None:
+        return _fewer(report, n_plots, digits)
+    changed = replace(report, charts=(), images=())
+    changed = replace(changed, metrics=tuple(row for row in report.metrics if row.is_changed))
     changed = replace(changed, params=tuple(row for row in report.params if row.is_changed))
     text = _text(changed, report, digits)
     n_params = _most(
@@ -65,6 +70,12 @@ def _most(count: int, fits: Any) -> int | None:
     return low
 
 
+def _fewer(report: Report, n_plots: int, digits: int) -> str:
+    """Returns the text with so many plots, images first."""
+    images = report.images[:n_plots]
+    return _text(replace(report, images=images, charts=report.charts[: n_plots - len(images)]), report, digits)
+
+
 def _cut(changed: Report, whole: Report, n_metrics: int, n_params: int, digits: int) -> str:
     return _text(replace(changed, metrics=changed.metrics[:n_metrics], params=changed.params[:n_params]), whole, digits)
 
@@ -80,13 +91,36 @@ def _text(report: Report, whole: Report, digits: int) -> str:
             parts.append(f"### {title}s\n\n{_table(title, rows, report, digits)}")
         if left := len(everything) - len(rows):
             what = f"{title.lower()}{'' if left == 1 else 's'}"
-            parts.append(f"… and {left} {what} more, left out because a comment has a limit of size.")
+            parts.append(_left_out(left, what))
+    parts += _plots(report, whole)
     if report.notes:
         lines = [f"- {_plain(note[:_MAX_NOTE])}" for note in report.notes[:_MAX_NOTES]]
         if len(report.notes) > _MAX_NOTES:
             lines.append(f"- … and {len(report.notes) - _MAX_NOTES} more")
         parts.append("### Could not be read\n\n" + "\n".join(lines))
     return "\n\n".join(parts) + "\n"
+
+
+def _plots(report: Report, whole: Report) -> Iterator[str]:
+    left = len(whole.charts) + len(whole.images) - len(report.charts) - len(report.images)
+    if not (report.charts or report.images or left or report.not_drawn):
+        return
+    yield "### Plots"
+    for image in report.images:
+        yield f"![{_plain(image.title)}](<{image.href}>)"
+    for chart in report.charts:
+        names = " · ".join(f"{sign} {code(name)}" for sign, name in legend_of(chart))
+        rest = f" · and {chart.left_out} more that are not drawn" if chart.left_out else ""
+        yield f"{render_mermaid(chart)}\n\n{names}{rest}"
+    if left:
+        yield _left_out(left, f"plot{'' if left == 1 else 's'}")
+    if report.not_drawn:
+        names = ", ".join(code(name) for name in report.not_drawn[:_MAX_NOTES])
+        yield f"Only images can show these: {names}. `ob report --plots files` writes them."
+
+
+def _left_out(count: int, what: str) -> str:
+    return f"… and {count} {what} more, left out because a comment has a limit of size."
 
 
 def _summary(report: Report) -> str:
