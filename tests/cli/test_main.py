@@ -84,7 +84,11 @@ def test_global_options() -> None:
     ("words", "message", "hint"),
     [
         (["repr"], "unknown command 'repr'", "did you mean 'ob repro'?"),
-        (["show"], "unknown command 'show'", "did you mean @@"),
+        (
+            ["show"],
+            "unknown command 'show'",
+            "did you mean 'ob exp show', 'ob params show', 'ob metrics show' or 'ob plots show'?",
+        ),
         (["exp", "sho"], "unknown command 'exp sho'", "did you mean 'ob exp show'?"),
         (["zzzzzz"], "unknown command 'zzzzzz'", "ob --help lists the commands"),
         (["exp", "zzzzzz"], "unknown command 'exp zzzzzz'", "ob exp --help lists the commands"),

@@ -185,7 +185,7 @@ def test_it_is_applied_compared_and_made_a_branch(rewritten: tuple[TestProject, 
     assert "lr: 0.2" in project.read("params.yaml")
     diff = exp_diff("HEAD", "one", start=AbsPath(str(project.root)), environment=read_environment())
     assert "lr" in str(diff)
-    assert branch("one", project.session()) == "one-branch"
+    assert branch("one", project.session()).branch == "one-branch"
     assert lost(show(project)) == [], "a branch reaches the baseline again"
 
 

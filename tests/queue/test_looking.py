@@ -94,7 +94,7 @@ def test_one_can_be_applied(project: TestProject) -> None:
         assert "lr: 1\n" in project.read("params.yaml"), text
     ended = project.ob("exp", "apply", "Q-2")
     assert ended.out == "Changes for experiment 'Q-2' have been applied to your current workspace.\n"
-    with pytest.raises(NotFoundError, match="there is no experiment 'Q-9'"):
+    with pytest.raises(NotFoundError, match="'Q-9' is neither a Git revision nor an experiment"):
         apply("Q-9", project.session())
 
 

@@ -171,8 +171,16 @@ def near_names(wanted: str, known: Iterable[str], *, limit: int = 3) -> tuple[st
 
 def did_you_mean(wanted: str, known: Iterable[str]) -> str | None:
     """Returns the hint for a mistyped name, or None when nothing is near."""
-    names = near_names(wanted, known)
-    return f"did you mean {' or '.join(repr(n) for n in names)}?" if names else None
+    return question_of(near_names(wanted, known))
+
+
+def question_of(names: Iterable[str]) -> str | None:
+    """Returns the hint that offers some names; None when there are none."""
+    quoted = [repr(name) for name in names]
+    if not quoted:
+        return None
+    *others, last = quoted
+    return f"did you mean {', '.join(others)} or {last}?" if others else f"did you mean {last}?"
 
 
 def _distance(a: str, b: str) -> int:

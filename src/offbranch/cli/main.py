@@ -12,7 +12,15 @@ from typing import NamedTuple, NoReturn
 
 from offbranch import __version__
 from offbranch.base.environ import read_environment
-from offbranch.base.errors import ExitCode, Interrupted, OffbranchError, UsageError, did_you_mean, near_names
+from offbranch.base.errors import (
+    ExitCode,
+    Interrupted,
+    OffbranchError,
+    UsageError,
+    did_you_mean,
+    near_names,
+    question_of,
+)
 from offbranch.base.paths import AbsPath
 from offbranch.base.plugins import load
 from offbranch.cli.console import Console, Verbosity
@@ -155,11 +163,11 @@ def find_command(name: str) -> Command:
     group, _, rest = name.partition(" ")
     if rest:
         near = near_names(rest, [known.partition(" ")[2] for known in COMMANDS if known.startswith(f"{group} ")])
-        hint = _did_you_mean([f"ob {group} {word}" for word in near]) or f"ob {group} --help lists the commands"
+        hint = question_of([f"ob {group} {word}" for word in near]) or f"ob {group} --help lists the commands"
     else:
         near = near_names(name, [known for known in (*COMMANDS, *GROUPS) if " " not in known])
         same_action = [known for known in COMMANDS if known.endswith(f" {name}")]
-        hint = _did_you_mean([f"ob {word}" for word in (*same_action, *near)]) or "ob --help lists the commands"
+        hint = question_of([f"ob {word}" for word in (*same_action, *near)]) or "ob --help lists the commands"
     raise UsageError(f"unknown command '{name}'", hint=hint)
 
 
@@ -217,10 +225,6 @@ class _Reader:
 def _refuse_option(name: str) -> NoReturn:
     near = did_you_mean(name, _GLOBAL_OPTIONS) if name.startswith("--") else None
     raise UsageError(f"ob: unknown option '{name}'", hint=near or "options of a command come after it; ob --help")
-
-
-def _did_you_mean(names: Sequence[str]) -> str | None:
-    return f"did you mean {' or '.join(repr(name) for name in names)}?" if names else None
 
 
 def _explain(request: Request, console: Console) -> int:

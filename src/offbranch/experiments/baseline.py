@@ -2,10 +2,10 @@
 
 from offbranch.base.errors import BaselineMismatchError
 from offbranch.experiments.attempts import attempt_of
-from offbranch.experiments.refs import list_experiments
+from offbranch.experiments.refs import TASKS, list_experiments
 from offbranch.git.ids import CommitId
 from offbranch.git.objects import Commit
-from offbranch.git.refs import commit_history
+from offbranch.git.refs import commit_history, list_refs
 from offbranch.git.repository import GitRepo, repo_git
 
 # An experiment with more commits than that between its baseline and its tip is not looked into.
@@ -33,10 +33,12 @@ def refuse_mismatch(name: str, baseline: CommitId | None, head: CommitId) -> Non
 
 
 def find_baseline(repo: GitRepo, commit: Commit) -> CommitId | None:
-    """Returns where the experiment or attempt that a commit belongs to started; None if it belongs to none."""
+    """Returns where the experiment, attempt or queued task that a commit belongs to started; None if it belongs to none."""
     attempt = attempt_of(commit.message)
     if attempt is not None:
         return attempt.baseline
+    if any(str(queued) == commit.id for _, queued in list_refs(repo, TASKS)):
+        return commit.parents[0] if commit.parents else None
     experiments = list_experiments(repo)
     tips = [each.baseline for each in experiments if each.commit == commit.id]
     if tips:

@@ -150,12 +150,15 @@ def resolve_any(repo: GitRepo, text: str) -> CommitId:
         return commit
     found = find_experiment(repo, text)
     if found is None:
-        names = [experiment.name for experiment in list_experiments(repo)]
-        near = did_you_mean(text, names)
-        if near is None and is_shallow(repo):
-            near = "this clone has only the newest commits: git fetch --unshallow brings the rest"
-        raise NotFoundError(
-            f"'{text}' is neither a Git revision nor an experiment",
-            hint=near or "ob exp list -A shows all experiments",
-        )
+        raise unknown_revision(repo, text)
     return found.commit
+
+
+def unknown_revision(repo: GitRepo, text: str, more_names: Iterable[str] = ()) -> NotFoundError:
+    """Returns the error for a text that stands for nothing; near names of experiments, and of `more_names`, are offered."""
+    near = did_you_mean(text, [*(experiment.name for experiment in list_experiments(repo)), *more_names])
+    if near is None and is_shallow(repo):
+        near = "this clone has only the newest commits: git fetch --unshallow brings the rest"
+    return NotFoundError(
+        f"'{text}' is neither a Git revision nor an experiment", hint=near or "ob exp list -A shows all experiments"
+    )

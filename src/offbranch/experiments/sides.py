@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from offbranch.base.errors import NotFoundError, OffbranchError, did_you_mean
+from offbranch.base.errors import OffbranchError
 from offbranch.base.files import FileReader
 from offbranch.base.records import record
 from offbranch.experiments.attempts import attempt_of, list_attempts
-from offbranch.experiments.experiment import Attempt, Experiment
-from offbranch.experiments.refs import find_experiment, list_experiments, task_ref
+from offbranch.experiments.experiment import Attempt
+from offbranch.experiments.refs import find_experiment, task_ref, unknown_revision
 from offbranch.experiments.revision import RevisionData, read_revision
 from offbranch.experiments.revision_files import DirectoryFiles
 from offbranch.experiments.revision_reader import RevisionReader
@@ -63,7 +63,7 @@ def find_commit(project: Project, repo: GitRepo, name: str) -> CommitId:
         commit = next((each.commit for each in attempts if name in (each.name, each.id) and each.commit), None)
         commit = commit or resolve_revision(repo, task_ref(name))
         if commit is None:
-            raise _unknown(name, list_experiments(repo), attempts)
+            raise unknown_revision(repo, name, [attempt.name for attempt in attempts])
     return commit
 
 
@@ -128,11 +128,3 @@ def _workspace(project: Project, *, param_deps: bool) -> Side:
     files = DirectoryFiles(project.reader, project.cache)
     data = read_revision(wanted, files, project.cache, param_deps=param_deps)
     return Side(name=WORKSPACE, commit=None, attempt=None, data=data, wanted=wanted, files=project.reader)
-
-
-def _unknown(name: str, experiments: Sequence[Experiment], attempts: Sequence[Attempt]) -> NotFoundError:
-    names = [*(experiment.name for experiment in experiments), *(attempt.name for attempt in attempts)]
-    return NotFoundError(
-        f"'{name}' is neither a Git revision nor an experiment",
-        hint=did_you_mean(name, names) or "ob exp list -A shows all experiments",
-    )
