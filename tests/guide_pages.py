@@ -12,6 +12,7 @@ A page is run from top to bottom in one directory. What counts, in the order of 
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -93,13 +94,28 @@ def steps(text: str) -> Iterator[File | Command]:
                 yield File(path=file["path"], text=file["text"])
 
 
-def run_page(name: str, place: Path, end_s: int = _END_UTC) -> list[Printed]:
-    """Runs a page, after those it begins behind, in a directory; returns what the commands of the page itself did."""
+def run_page(name: str, place: Path, ends: Path, end_s: int = _END_UTC) -> list[Printed]:
+    """Runs a page in a directory, which becomes what those it begins behind have left.
+
+    Args:
+        name: The page.
+        place: An empty directory.
+        ends: Where what pages have left is kept, so that each is only run once for those that begin there.
+        end_s: When the page ends.
+
+    Returns:
+        What the commands of the page did, up to the first that did not end as it says.
+    """
     text = page_text(name)
     before = begins_where(text)
     now_s = end_s - _A_PAGE_S
     if before is not None:
-        run_page(before, place, now_s)
+        left = ends / before
+        if not left.exists():
+            left.mkdir(parents=True)
+            run_page(before, left, ends, now_s)
+        shutil.copytree(left, place, symlinks=True, dirs_exist_ok=True)
+        (place / "cwd").write_text((left / "cwd").read_text().replace(str(left), str(place)))
     where = place / "cwd"
     done = []
     for step in steps(text):

@@ -176,13 +176,24 @@ def commands_shown(text: str) -> Iterator[str]:
                 yield line
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "ARCHITECTURE.md"], ids=page_id)
+def commands_named(text: str) -> Iterator[str]:
+    """Commands in the middle of a sentence; one with an ellipsis is only spoken of."""
+    for line in re.findall(r"`(ob [^`]+)`", FENCE.sub("", text)):
+        if "…" not in line:
+            yield " ".join(line.split())
+
+
+TYPED = (ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((DOCS / "guide").glob("*.md")))
+
+
+@pytest.mark.parametrize("page", TYPED, ids=page_id)
 def test_commands_that_are_shown_can_be_typed(page: Path) -> None:
-    for line in commands_shown(read(page)):
+    in_prose = frozenset(commands_named(read(page)))  # where the bare name of a command may stand for it
+    for line in (*commands_shown(read(page)), *in_prose):
         words = shlex.split(line, comments=True)[1:]
         try:
             request = read_words(words)
-            if request.command is not None:
+            if request.command is not None and (request.words or line not in in_prose):
                 build_parser(request.command, load_command(request.command)).read(request.words)
         except OffbranchError as error:
             pytest.fail(f"{page_id(page)}: '{line}': {error}")

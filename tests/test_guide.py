@@ -3,6 +3,7 @@
 `OFFBRANCH_UPDATE_GOLDEN=1` writes what the commands print into the pages.
 """
 
+import re
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,17 @@ from guide_pages import GUIDE, Command, File, agrees, normalised, page_names, pa
 PAGES = page_names()
 
 
+@pytest.fixture(scope="module")
+def ends(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("ends")
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_can_be_followed(name: str, tmp_path: Path) -> None:
+def test_a_page_can_be_followed(name: str, tmp_path: Path, ends: Path) -> None:
     text = page_text(name)
     commands = [step for step in steps(text) if isinstance(step, Command)]
-    done = run_page(name, tmp_path)
+    done = run_page(name, tmp_path, ends)
     if done:
         last = done[-1]
         assert last.code == last.command.code, f"'{last.command.text}' exits with {last.code}:\n{last.output}"
@@ -30,6 +36,15 @@ def test_a_page_can_be_followed(name: str, tmp_path: Path) -> None:
         if printed.command.shown is not None:
             shown, real = (normalised(each, tmp_path) for each in (printed.command.shown, printed.output))
             assert agrees(shown, real), f"'{printed.command.text}' prints\n{real}\nand the page says\n{shown}"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_command_of_a_page_is_left_out(name: str) -> None:
+    run = "\n".join(step.text for step in steps(page_text(name)) if isinstance(step, Command))
+    for fence in re.findall(r"^```.*?^```$", page_text(name), re.DOTALL | re.MULTILINE):
+        for line in fence.splitlines():
+            command = line.strip().removeprefix("$ ")
+            assert not command.startswith("ob ") or command in run, f"'{command}' is shown and not run"
 
 
 # The reading of pages

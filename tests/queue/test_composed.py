@@ -21,7 +21,8 @@ FILES = {
     "conf/db/pg2.yaml": "user: postgres2\n",
     "params.yaml": "lr: 5\n",
     "dvc.yaml": (
-        "stages:\n  s:\n    cmd: cp params.yaml out.txt\n    params: [lr, name]\n    outs:\n    - out.txt:\n        cache: false\n"
+        "stages:\n  s:\n    cmd: cp params.yaml out.txt\n    params: [lr, name]\n"
+        "    outs:\n    - out.txt:\n        cache: false\n"
     ),
 }
 COMPOSED = "db:\n  user: {0}\nlr: {1}\nname: {0}\n"
