@@ -14,7 +14,7 @@ test: $(VENV)/.test
 	$(BIN)/python -m pytest -n auto $(TESTS)
 
 interop: $(VENV)/.test
-	$(BIN)/python -m pytest -m interop $(TESTS)
+	$(BIN)/python -m pytest -n auto -m interop $(TESTS)
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .
