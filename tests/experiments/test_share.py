@@ -9,8 +9,8 @@ import pytest
 from git_repos import opened, state_of_user
 from git_repos import run as git
 from offbranch.api.exp import RunRequest, run
-from offbranch.api.share import list_there, pull, push
-from offbranch.api.share_there import remove, rename
+from offbranch.api.share import pull, push
+from offbranch.api.share_there import list_there, remove, rename
 from offbranch.base.errors import (
     ConflictError,
     MissingDataError,

@@ -68,7 +68,7 @@ PUBLIC: Mapping[str, str] = {
     "ShareRequest": "offbranch.experiments.sharing:ShareRequest",
     "exp_push": "offbranch.api.share:push",
     "exp_pull": "offbranch.api.share:pull",
-    "exp_list_remote": "offbranch.api.share:list_there",
+    "exp_list_remote": "offbranch.api.share_there:list_there",
     "RemoteRemoval": "offbranch.experiments.share_remove:RemoteRemoval",
     "exp_remove_remote": "offbranch.api.share_there:remove",
     "exp_rename_remote": "offbranch.api.share_there:rename",

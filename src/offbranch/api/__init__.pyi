@@ -68,9 +68,9 @@ from offbranch.api.remotes import (
 from offbranch.api.report import make_report
 from offbranch.api.self_check import doctor
 from offbranch.api.session import Session, make_session
-from offbranch.api.share import list_there as exp_list_remote
 from offbranch.api.share import pull as exp_pull
 from offbranch.api.share import push as exp_push
+from offbranch.api.share_there import list_there as exp_list_remote
 from offbranch.api.share_there import remove as exp_remove_remote
 from offbranch.api.share_there import rename as exp_rename_remote
 from offbranch.api.show import exp_compare, exp_diff, exp_list, exp_table

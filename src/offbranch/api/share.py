@@ -1,4 +1,4 @@
-"""Sharing experiments with Git remotes: push, pull, list. Removing and renaming there is in `share_there.py`.
+"""Sharing experiments with Git remotes: push and pull. Listing, removing and renaming there is in `share_there.py`.
 
 A push reads the project and takes no lock of it, so that it can be done while something runs; a pull holds the project, because
 what it fetches must not be collected as garbage meanwhile.
@@ -7,14 +7,11 @@ what it fetches must not be collected as garbage meanwhile.
 from offbranch.api.session import Session, held, need_git, opened
 from offbranch.base.errors import NotFoundError, UsageError
 from offbranch.base.plugins import load
-from offbranch.experiments.choose import Choice, choose_experiments
 from offbranch.experiments.refs import list_experiments
-from offbranch.experiments.remote_experiments import read_remote
 from offbranch.experiments.sharing import ShareReport, ShareRequest, Sharing
 from offbranch.git.git_remotes import GitRemote, known_remotes, remote_names, resolve_git_remote
 from offbranch.git.network import Talk
 from offbranch.git.repository import GitRepo
-from offbranch.views.listing import Listing, group_listing
 
 
 def push(request: ShareRequest, session: Session, *, may_ask: bool = False) -> ShareReport:
@@ -53,21 +50,6 @@ def pull(request: ShareRequest, session: Session, *, may_ask: bool = False) -> S
         sharing = Sharing(project=project, repo=repo, remote=remote, request=request, talk=talk)
         report: ShareReport = load("offbranch.experiments.share_pull:pull_experiments")(sharing)
         return report
-
-
-def list_there(remote: str, choice: Choice, session: Session, *, may_ask: bool = False) -> Listing:
-    """Returns the experiments of a Git remote by baseline; nothing is fetched.
-
-    Raises:
-        NotFoundError: The Git remote, or a revision, is not known.
-        RemoteError: The Git remote cannot be reached.
-    """
-    with opened(session) as project:
-        repo = need_git(project)
-        found = resolve_remote_of(repo, remote, session)
-        there = read_remote(repo, found, Talk(reporter=session.reporter, may_ask=may_ask))
-        chosen = choose_experiments(repo, choice, there.experiments, where=f" at {found.text}", hint="-A lists all")
-        return group_listing(repo, chosen)
 
 
 def resolve_remote_of(repo: GitRepo, text: str, session: Session) -> GitRemote:

@@ -1,4 +1,4 @@
-"""Removing and renaming experiments at a Git remote."""
+"""Listing, removing and renaming experiments at a Git remote."""
 
 import time
 from collections.abc import Callable
@@ -7,12 +7,30 @@ from offbranch.api.session import Session, held, need_git, opened
 from offbranch.api.share import resolve_remote_of
 from offbranch.base.errors import NotFoundError, did_you_mean
 from offbranch.base.records import record
+from offbranch.experiments.choose import Choice, choose_experiments
 from offbranch.experiments.experiment import Experiment
 from offbranch.experiments.names import check_name
 from offbranch.experiments.refs import find_experiment, list_experiments
+from offbranch.experiments.remote_experiments import read_remote
 from offbranch.experiments.rename import refuse_taken, rename_experiment
 from offbranch.experiments.share_remove import RemoteRemoval, RemovedThere, remove_there, rename_there
 from offbranch.git.network import Talk
+from offbranch.views.listing import Listing, group_listing
+
+
+def list_there(remote: str, choice: Choice, session: Session, *, may_ask: bool = False) -> Listing:
+    """Returns the experiments of a Git remote by baseline; nothing is fetched.
+
+    Raises:
+        NotFoundError: The Git remote, or a revision, is not known.
+        RemoteError: The Git remote cannot be reached.
+    """
+    with opened(session) as project:
+        repo = need_git(project)
+        found = resolve_remote_of(repo, remote, session)
+        there = read_remote(repo, found, Talk(reporter=session.reporter, may_ask=may_ask))
+        chosen = choose_experiments(repo, choice, there.experiments, where=f" at {found.text}", hint="-A lists all")
+        return group_listing(repo, chosen)
 
 
 def remove(

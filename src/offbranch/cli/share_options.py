@@ -8,7 +8,7 @@ from offbranch.base.errors import ExitCode, OffbranchError
 from offbranch.cli.console import Console
 from offbranch.cli.options import add_json, add_revisions
 from offbranch.cli.parser import Parser, whole_number
-from offbranch.cli.transfer_options import counted, moved_data, warn_of_problems
+from offbranch.cli.transfer_outcome import counted, moved_data, warn_of_problems
 from offbranch.experiments.choose import Choice
 from offbranch.experiments.sharing import Shared, ShareReport, ShareRequest, ShareState, raise_unshared
 

@@ -1,4 +1,4 @@
-"""The options that `push`, `fetch` and `pull` share, and how what came of them is told."""
+"""The options that `push`, `fetch` and `pull` share, and how they end."""
 
 import json
 from argparse import Namespace
@@ -7,11 +7,10 @@ from offbranch.base.errors import ExitCode
 from offbranch.cli.console import Console
 from offbranch.cli.options import add_json, add_recursive, add_targets, add_with_deps
 from offbranch.cli.parser import Parser, whole_number
+from offbranch.cli.transfer_outcome import counted, moved_data, warn_of_problems
 from offbranch.experiments.data_remotes import DataScope
 from offbranch.experiments.move_data import Moved, TransferOptions, raise_problems
 from offbranch.pipeline.stage import OutputKind
-
-_SHOWN_PATHS = 3
 
 
 def add_transfer_options(parser: Parser, verb: str) -> None:
@@ -70,25 +69,6 @@ def add_transfer_json(parser: Parser) -> None:
     add_json(parser, "how much was moved, and what was not,")
 
 
-def moved_data(moved: Moved, verb: str) -> dict[str, object]:
-    """Returns what `--json` prints."""
-    return {
-        verb: moved.n_objects,
-        "bytes": moved.size_bytes,
-        "run_cache": moved.n_runs,
-        "problems": [
-            {
-                "object": one.id,
-                "paths": list(one.paths),
-                "remote": one.remote,
-                "kind": type(one.error).__name__,
-                "message": one.error.message,
-            }
-            for one in moved.problems
-        ],
-    }
-
-
 def say_moved(moved: Moved, verb: str, args: Namespace, console: Console, *, summary: str) -> None:
     """Prints the problems, and then the outcome in one line or as JSON."""
     warn_of_problems(moved, console)
@@ -96,14 +76,6 @@ def say_moved(moved: Moved, verb: str, args: Namespace, console: Console, *, sum
         console.data(json.dumps(moved_data(moved, verb)))
     else:
         console.message(summary)
-
-
-def warn_of_problems(moved: Moved, console: Console) -> None:
-    """Prints what did not arrive, and why."""
-    for problem in moved.problems:
-        paths = [*problem.paths[:_SHOWN_PATHS], *(["…"] if len(problem.paths) > _SHOWN_PATHS else [])]
-        of = f" ({', '.join(paths)})" if paths else ""
-        console.warn(f"{problem.error.message}{of}", problem.error.hint)
 
 
 def finish(moved: Moved, verb: str, args: Namespace, console: Console) -> int:
@@ -124,8 +96,3 @@ def nothing_moved(moved: Moved, verb: str) -> str:
     """Returns the sentence for a transfer that moved nothing: because nothing had to be, or because it failed."""
     has_failed = moved.problems or moved.error is not None
     return f"Nothing was {verb}." if has_failed else "Everything is up to date."
-
-
-def counted(number: int, noun: str, verb: str) -> str:
-    """Returns `3 files pushed`."""
-    return f"{number} {noun if number == 1 else f'{noun}s'} {verb}"

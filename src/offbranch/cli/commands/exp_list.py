@@ -50,7 +50,7 @@ def run(args: Namespace, console: Console) -> int:
 def _listing(args: Namespace, console: Console) -> Listing:
     if args.git_remote:
         choice = Choice(everything=args.all_commits, revs=tuple(args.rev), n_commits=args.num)
-        listing: Listing = load("offbranch.api.share:list_there")(
+        listing: Listing = load("offbranch.api.share_there:list_there")(
             args.git_remote, choice, session_of(console), may_ask=console.can_ask()
         )
         return listing

@@ -15,12 +15,12 @@ from offbranch.cli.sessions import session_of
 from offbranch.cli.transfer_options import (
     add_transfer_json,
     add_transfer_options,
-    counted,
     nothing_moved,
     say_moved,
     scope_of,
     transfer_options_of,
 )
+from offbranch.cli.transfer_outcome import counted
 from offbranch.experiments.move_data import raise_problems
 
 EXAMPLES = (
