@@ -106,6 +106,22 @@ def test_data_remotes_and_options_of_the_configuration(project: TestProject) -> 
     assert offered(project, "config", "cache.d") == ("cache.dir",)
 
 
+def test_git_remotes_and_then_experiments(project: TestProject) -> None:
+    project.git("remote", "add", "origin", "../x.git")
+    project.git("remote", "add", "other", "../y.git")
+    project.write(".dvc/config", "['remote \"store\"']\n    url = /x\n")
+    for command in ("push", "pull"):
+        assert offered(project, "exp", command, "o") == ("origin", "other")
+        assert offered(project, "exp", command, "-f", "origin", "wi") == ("wide", "wider")
+        assert offered(project, "exp", command, "-r", "") == ("store",)
+    assert offered(project, "exp", "list", "") == ("origin", "other")
+    assert offered(project, "exp", "list", "origin", "") == ()
+    assert offered(project, "exp", "remove", "-g", "or") == ("origin",)
+    assert offered(project, "exp", "rename", "--git-remote=o") == ("--git-remote=origin", "--git-remote=other")
+    assert offered(project, "push", "--remote", "s") == ("store",)
+    assert offered(project, "exp", "compare", "wi") == ("wide", "wider")
+
+
 def test_parameters(project: TestProject) -> None:
     assert offered(project, "exp", "run", "-S", "") == ("lr=", "fail=")
     assert offered(project, "exp", "run", "-S", "l") == ("lr=",)

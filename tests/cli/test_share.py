@@ -174,6 +174,37 @@ def test_refused_deletions_are_failures(place: Place) -> None:
     assert "'one' could not be removed at Git remote 'origin'" in done.err
 
 
+def test_tags_and_notes_are_told(place: Place) -> None:
+    project = place.project
+    project.ob("exp", "push", "origin")
+    project.ob("exp", "tag", "one", "best")
+    pushed = project.ob("exp", "push", "origin", "one")
+    same = "Experiment one is up to date on Git remote 'origin'.\n"
+    assert (pushed.out, pushed.err) == (f"{same}tags and notes of 1 experiment pushed\n", "")
+    assert project.ob("exp", "push", "origin", "one").out == same
+    clone = place.clone()
+    assert clone.ob("exp", "pull", "--json", "origin").json["labels"] == 1
+    project.ob("exp", "note", "two", "slow")
+    project.ob("exp", "push", "-q", "origin")
+    assert clone.ob("exp", "pull", "origin").out.endswith("\ntags and notes of 1 experiment pulled\n")
+
+
+def test_what_a_hook_says_is_passed_on(place: Place) -> None:
+    hook = place.remote / "hooks/update"
+    hook.write_text('#!/bin/sh\ncase $1 in */one) echo "no experiments on Fridays" >&2; exit 1;; esac\n')
+    hook.chmod(0o755)
+    place.project.ob("exp", "tag", "one", "best")
+    done = place.project.ob("exp", "push", "origin")
+    assert (done.code, done.out) == (12, "Pushed experiment two to Git remote 'origin'.\n2 files uploaded\n")
+    assert done.err == (
+        "remote: no experiments on Fridays\n"
+        "warning: Git remote 'origin' did not take the tags and notes of 1 experiment: hook declined\n"
+        "warning: experiment 'one' was not pushed: Git remote 'origin' did not take 'one': hook declined\n"
+        "error: 1 experiment could not be pushed: Git remote 'origin' did not take 'one': hook declined\n"
+        "hint: a rule of that repository forbids it; whoever keeps it can say which\n"
+    )
+
+
 # Pushing at once
 
 
@@ -189,6 +220,31 @@ def test_each_experiment_is_pushed_where_that_is_configured(place: Place) -> Non
     assert list((place.store / "runs").glob("*/*/*"))
     project.ob("exp", "save", "-n", "six", DVC_EXP_AUTO_PUSH="false")
     assert "six" not in place.names_there()
+
+
+@pytest.mark.parametrize("more", [(), ("-j", "2")])
+def test_each_queued_experiment_is_pushed_as_it_ends(place: Place, more: tuple[str, ...]) -> None:
+    project = place.project
+    project.write(".dvc/config.local", "[exp]\n    auto_push = true\n")
+    for name, value in (("three", "0.7"), ("four", "0.8")):
+        project.ob("exp", "run", "-q", "--queue", "-n", name, "-S", f"lr={value}")
+    assert place.names_there() == []
+    done = project.ob("exp", "run", "--run-all", *more)
+    assert done.code == 0
+    assert place.names_there() == ["four", "three"]
+    assert place.stored() == {md5("model 0.7\n"), md5("model 0.8\n")}
+    assert all(f"pushed experiment '{name}' to Git remote 'origin'\n" in done.err for name in ("three", "four"))
+
+
+def test_a_queue_goes_on_if_a_push_fails(place: Place) -> None:
+    project = place.project
+    project.write(".dvc/config.local", "[exp]\n    auto_push = true\n")
+    project.git("remote", "remove", "origin")
+    for name, value in (("three", "0.7"), ("four", "0.8")):
+        project.ob("exp", "run", "-q", "--queue", "-n", name, "-S", f"lr={value}")
+    done = project.ob("exp", "run", "--run-all")
+    assert (done.code, done.err.count("was not pushed")) == (0, 2)
+    assert "Ran experiment(s): three, four" in done.out
 
 
 def test_the_environment_says_whether_and_where(place: Place) -> None:

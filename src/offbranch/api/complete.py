@@ -42,6 +42,15 @@ def remote_names(start: AbsPath, environment: Environment) -> tuple[str, ...]:
     return names
 
 
+def git_remote_names(start: AbsPath, environment: Environment) -> tuple[str, ...]:
+    """Returns the names of the Git remotes."""
+    project = open_project(start, environment)
+    if project.repo is None:
+        return ()
+    names: tuple[str, ...] = load("offbranch.git.git_remotes:remote_names")(project.repo)
+    return names
+
+
 def option_names(start: AbsPath, environment: Environment) -> tuple[str, ...]:
     """Returns the options of the configuration, those of data remotes only where they are set."""
     known = load("offbranch.base.config:KNOWN")

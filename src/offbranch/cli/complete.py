@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from offbranch.api.complete import (
     experiment_names,
+    git_remote_names,
     option_names,
     parameter_files,
     parameter_keys,
@@ -121,6 +122,14 @@ def _remotes(place: Place) -> Iterable[str]:
     return remote_names(place.start, place.environment)
 
 
+def _git_remotes(place: Place) -> Iterable[str]:
+    return git_remote_names(place.start, place.environment)
+
+
+def _git_remote_then_experiments(place: Place) -> Iterable[str]:
+    return _experiments(place) if place.n_before else _git_remotes(place)
+
+
 def _options_of_config(place: Place) -> Iterable[str]:
     return option_names(place.start, place.environment)
 
@@ -151,6 +160,10 @@ _ARGUMENTS: Mapping[str, Source] = {
     "exp remove": _experiments,
     "exp rename": _experiments,
     "exp diff": _experiments,
+    "exp push": _git_remote_then_experiments,
+    "exp pull": _git_remote_then_experiments,
+    "exp list": lambda place: () if place.n_before else _git_remotes(place),
+    "exp compare": _experiments,
     "exp tag": _experiment_then_tags,
     "exp note": lambda place: () if place.n_before else _experiments(place),
     "params diff": _experiments,
@@ -175,6 +188,10 @@ _VALUES: Mapping[str, Source] = {
     "-S": _parameters,
     "--set-param": _parameters,
     "--rev": _experiments,
+    "-g": _git_remotes,
+    "--git-remote": _git_remotes,
+    "-r": _remotes,
+    "--remote": _remotes,
     "--tag": _tags,
     "--sort-order": lambda _: ("asc", "desc"),
     "--shell": lambda _: _SHELLS,

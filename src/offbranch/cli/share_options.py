@@ -11,6 +11,7 @@ from offbranch.cli.parser import Parser, whole_number
 from offbranch.cli.transfer_outcome import counted, moved_data, warn_of_problems
 from offbranch.experiments.choose import Choice
 from offbranch.experiments.sharing import Shared, ShareReport, ShareRequest, ShareState, raise_unshared
+from offbranch.experiments.sharing import counted as counted_experiments
 
 _SHOWN_NAMES = 5
 _WORDS = {
@@ -107,6 +108,7 @@ def report_data(report: ShareReport) -> dict[str, object]:
             }
             for one in report.experiments
         ],
+        "labels": report.n_labels,
         "data": {**moved_data(report.data, "files"), "without_remote": report.n_homeless} if report.with_data else None,
     }
 
@@ -141,6 +143,8 @@ def _outcome(report: ShareReport, verb: str, *, every: bool) -> Sequence[str]:
     moved_files = report.data.n_objects
     if moved_files:
         lines.append(counted(moved_files, "file", "uploaded" if verb == "push" else "fetched"))
+    if report.n_labels:
+        lines.append(f"tags and notes of {counted_experiments(report.n_labels)} {verb}ed")
     if report.data.n_runs:
         n_runs = report.data.n_runs
         lines.append(f"{n_runs} {'entry' if n_runs == 1 else 'entries'} of the run-cache {verb}ed")

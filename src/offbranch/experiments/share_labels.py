@@ -14,6 +14,7 @@ from offbranch.experiments.chains import descends, present_commits
 from offbranch.experiments.experiment import Experiment
 from offbranch.experiments.labels import merge_labels
 from offbranch.experiments.refs import label_ref
+from offbranch.experiments.sharing import counted
 from offbranch.git.git_remotes import GitRemote
 from offbranch.git.ids import CommitId
 from offbranch.git.network import PushAnswer, PushState, RemoteUpdate, Talk, fetch_refs
@@ -110,5 +111,5 @@ def warn_of_refused(
     """Warns of labels that a remote did not take."""
     refused = [answers[update.ref] for update in updates if answers[update.ref].state is not PushState.DONE]
     if refused:
-        text = f"{remote.text} did not take the tags and notes of {len(refused)} experiments: {refused[0].reason}"
+        text = f"{remote.text} did not take the tags and notes of {counted(len(refused))}: {refused[0].reason}"
         reporter.emit(Warned(text=text))

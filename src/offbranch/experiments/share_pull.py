@@ -51,7 +51,7 @@ def pull_experiments(pull: Sharing) -> ShareReport:
         )
         if request.dry:
             return ShareReport(remote=pull.remote, experiments=planned, with_data=request.with_data, dry=True)
-        _update_refs(pull, objects, planned, pairs)
+        n_labels = _update_refs(pull, objects, planned, pairs)
         data = _fetch_data(pull, objects, chains, planned)
     done = tuple(_with_data(one, data.errors) for one in planned)
     return ShareReport(
@@ -59,6 +59,7 @@ def pull_experiments(pull: Sharing) -> ShareReport:
         experiments=done,
         data=_with_runs(pull, data.moved) if request.moves_runs else data.moved,
         with_data=request.with_data,
+        n_labels=n_labels,
         n_homeless=data.n_homeless,
     )
 
@@ -118,7 +119,8 @@ def _checked(one: Shared, chains: _Chains, came: frozenset[CommitId], remote: Gi
     return one if error is None else replace(one, state=ShareState.FAILED, error=error)
 
 
-def _update_refs(pull: Sharing, objects: ObjectReader, planned: Sequence[Shared], pairs: Sequence[LabelPair]) -> None:
+def _update_refs(pull: Sharing, objects: ObjectReader, planned: Sequence[Shared], pairs: Sequence[LabelPair]) -> int:
+    """Moves the refs, all or none; returns of how many experiments tags and a note have come."""
     updates = [
         RefUpdate(ref=one.experiment.ref, new=one.experiment.commit, old=one.old)
         for one in planned
@@ -126,8 +128,9 @@ def _update_refs(pull: Sharing, objects: ObjectReader, planned: Sequence[Shared]
     ]
     kept = {one.experiment.ref for one in planned if one.state in MOVING or one.state is ShareState.SAME}
     pairs = [pair for pair in pairs if pair.experiment.ref in kept]
-    updates += label_pulls(pull.repo, objects, pairs, force=pull.request.force)
-    update_refs(pull.repo, updates)
+    labels = tuple(label_pulls(pull.repo, objects, pairs, force=pull.request.force))
+    update_refs(pull.repo, (*updates, *labels))
+    return len(labels)
 
 
 def _fetch_data(pull: Sharing, objects: ObjectReader, chains: _Chains, planned: Sequence[Shared]) -> SharedData:

@@ -28,6 +28,8 @@ from offbranch.git.ids import CommitId
 from offbranch.git.network import PushAnswer, PushState, RemoteUpdate, push_updates
 from offbranch.git.objects import ObjectReader
 
+# What Git and the servers that are in use call it if they refuse a ref for good.
+_RULES = ("declined", "denied", "deny", "prohibited", "not allowed", "protected")
 _Chains = Mapping[str, tuple[CommitId, ...]]
 
 
@@ -49,10 +51,15 @@ def push_experiments(push: Sharing) -> ShareReport:
             return ShareReport(remote=push.remote, experiments=planned, with_data=request.with_data, dry=True)
         data = _push_data(push, objects, chains, planned)
         pairs = different_labels(chosen, labels, there.labels)
-        done = _push_refs(push, objects, tuple(_with_data(one, data.errors) for one in planned), pairs)
+        done, n_labels = _push_refs(push, objects, tuple(_with_data(one, data.errors) for one in planned), pairs)
     moved = _with_runs(push, data.moved) if request.moves_runs else data.moved
     return ShareReport(
-        remote=push.remote, experiments=done, data=moved, with_data=request.with_data, n_homeless=data.n_homeless
+        remote=push.remote,
+        experiments=done,
+        data=moved,
+        with_data=request.with_data,
+        n_labels=n_labels,
+        n_homeless=data.n_homeless,
     )
 
 
@@ -106,7 +113,8 @@ def _with_data(one: Shared, errors: Mapping[str, OffbranchError]) -> Shared:
 
 def _push_refs(
     push: Sharing, objects: ObjectReader, planned: tuple[Shared, ...], pairs: Sequence[LabelPair]
-) -> tuple[Shared, ...]:
+) -> tuple[tuple[Shared, ...], int]:
+    """Returns what became of the experiments, and of how many the remote took tags and a note."""
     updates = [
         RemoteUpdate(
             ref=one.experiment.ref,
@@ -123,10 +131,11 @@ def _push_refs(
         pairs = merge_before_push(push.repo, push.remote, objects, pairs, push.talk)
     labels = tuple(label_pushes(pairs, force=push.request.force))
     if not updates and not labels:
-        return planned
+        return planned, 0
     answers = push_updates(push.repo, push.remote, (*updates, *labels), push.talk)
     warn_of_refused(labels, answers, push.remote, push.talk.reporter)
-    return tuple(_answered(one, answers, push.remote) if one.state in MOVING else one for one in planned)
+    n_labels = sum(answers[update.ref].state is PushState.DONE for update in labels)
+    return tuple(_answered(one, answers, push.remote) if one.state in MOVING else one for one in planned), n_labels
 
 
 def _answered(one: Shared, answers: Mapping[str, PushAnswer], remote: GitRemote) -> Shared:
@@ -135,5 +144,7 @@ def _answered(one: Shared, answers: Mapping[str, PushAnswer], remote: GitRemote)
         return one
     if answer.state is PushState.OUTDATED:  # somebody was faster
         return replace(one, state=ShareState.DIVERGED)
-    error = RemoteError(f"{remote.text} did not take '{one.experiment.name}': {answer.reason}", hint="run it again")
+    has_rule = any(word in answer.reason for word in _RULES)
+    hint = "a rule of that repository forbids it; whoever keeps it can say which" if has_rule else "run it again"
+    error = RemoteError(f"{remote.text} did not take '{one.experiment.name}': {answer.reason}", hint=hint)
     return replace(one, state=ShareState.FAILED, error=error)

@@ -130,6 +130,7 @@ class ShareReport:
         experiments: All that were meant, in the order of their refs.
         data: What was moved between cache and data remotes.
         with_data: Data was meant to go along.
+        n_labels: Experiments whose tags and note changed at the end that they go to.
         n_homeless: Outputs that stayed behind because no data remote is configured.
         dry: Nothing was done.
     """
@@ -138,6 +139,7 @@ class ShareReport:
     experiments: tuple[Shared, ...] = ()
     data: Moved = field(default_factory=Moved)
     with_data: bool = True
+    n_labels: int = 0
     n_homeless: int = 0
     dry: bool = False
 

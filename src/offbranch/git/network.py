@@ -129,6 +129,8 @@ def push_updates(
         heard = dict(_push_answers(done.out.decode("utf-8", "surrogateescape")))
         unheard = PushAnswer(state=PushState.REFUSED, reason=_reason(done))
         answers.update((update.ref, heard.get(update.ref, unheard)) for update in part)
+        if not talk.may_ask and any(answers[update.ref].state is PushState.REFUSED for update in part):
+            _tell_what_was_said_there(done, talk.reporter)
     return answers
 
 
@@ -259,6 +261,15 @@ class _Hearing:
             self._reporter.emit(count)
         elif line and not line.startswith(_SAID_BY_US):
             self._reporter.emit(Notice(text=without_credentials(line)))
+
+
+def _tell_what_was_said_there(done: Finished, reporter: Reporter) -> None:
+    """Passes on what a remote, or a hook of it, says of why it refuses; where Git may ask it has been heard already."""
+    lines = (line.strip() for line in done.err.decode("utf-8", "replace").replace("\x1b[K", "").splitlines())
+    for line in dict.fromkeys(lines):
+        if not line.startswith("remote: ") or _PROGRESS.match(line) or "hook declined to update" in line:
+            continue  # the last is what each answer says too
+        reporter.emit(Notice(text=without_credentials(line)))
 
 
 def _reason(done: Finished) -> str:
