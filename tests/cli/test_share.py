@@ -57,6 +57,16 @@ def test_json(place: Place) -> None:
     assert clone.ob("exp", "pull", "--json", "--no-cache", "origin").json["data"] is None
 
 
+def test_nothing_to_share_says_why(place: Place) -> None:
+    project = place.project
+    project.git("commit", "-q", "--allow-empty", "-m", "next")
+    for verb in ("push", "pull"):
+        done = project.ob("exp", verb, "origin")
+        assert (done.code, done.out) == (0, f"No experiments to {verb}.\n")
+        assert done.err == f"no experiments start from here; 'ob exp {verb} -A origin' takes all\n"
+    assert project.ob("exp", "pull", "-A", "origin").err == ""
+
+
 def test_diverged(place: Place) -> None:
     project = place.project
     project.ob("exp", "push", "origin")

@@ -83,6 +83,8 @@ def finish_sharing(report: ShareReport, verb: str, args: Namespace, console: Con
     else:
         for line in _outcome(report, verb, every=bool(args.verbose)):
             console.message(line)
+        if not report.experiments and share_request_of(args).choice == Choice():
+            console.hint(f"no experiments start from here; 'ob exp {verb} -A {report.remote.label}' takes all")
     _warn(report, verb, console)
     if not report.dry:
         is_push = verb == "push"
