@@ -273,7 +273,8 @@ def test_the_git_directory_was_deleted(ob: Ob, project: TestProject) -> None:
 def test_no_commit_yet(ob: Ob, tmp_path: Path) -> None:
     project = make_project(tmp_path / "p", committed=False)
     before = listing(project.root)
-    for words in (RUN, ("exp", "run", "--temp"), ("exp", "save")):
+    looking = (("exp", "show"), ("exp", "diff"), ("exp", "compare"), ("exp", "apply", "x"), ("exp", "branch", "x"))
+    for words in (RUN, ("exp", "run", "--temp"), ("exp", "save"), *looking):
         check_refused(ob(*words, cwd=project.root), "no commit yet")
     assert listing(project.root) == before
 

@@ -145,3 +145,15 @@ def test_a_failed_run_of_all_tells_where_to_look(project: TestProject) -> None:
     assert ended.code == 1 and "error: 'bad' failed: 'train' failed" in ended.err
     assert "output.log'" in ended.err
     assert project.ob("exp", "apply", "bad").code == 0 and "fail: 3" in project.read("params.yaml")
+
+
+def test_what_waits_is_no_experiment_yet(project: TestProject) -> None:
+    project.ob("exp", "run", "--queue", "-n", "later", "-S", "lr=0.2")
+    before = project.git("for-each-ref")
+    for words in (("branch", "later"), ("rename", "later", "other")):
+        ended = project.ob("exp", *words)
+        assert (ended.code, ended.out) == (1, "")
+        assert ended.err == (
+            "error: 'later' waits in the queue and is no experiment yet\nhint: run it: ob exp run --run-all\n"
+        )
+    assert project.git("for-each-ref") == before

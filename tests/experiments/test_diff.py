@@ -41,7 +41,16 @@ def test_head_and_the_workspace_unless_given(project: TestProject) -> None:
     }
     assert diff_to_json(diff(project, "one")) == {"metrics": {}, "params": {}}
     assert render_diff_text(diff(project, "one")) == ""
-    assert render_diff_markdown(diff(project, "one")) == ""
+    assert diff(project, "one").is_empty
+    # For a page, a table without rows says that nothing differs.
+    assert render_diff_markdown(diff(project, "one")) == (
+        "| Path   | Metric   | one   | workspace   | Change   |\n"
+        "|--------|----------|-------|-------------|----------|\n"
+        "\n\n"
+        "| Path   | Param   | one   | workspace   | Change   |\n"
+        "|--------|---------|-------|-------------|----------|\n"
+        "\n"
+    )
 
 
 def test_text_and_markdown(project: TestProject) -> None:
@@ -55,7 +64,7 @@ def test_text_and_markdown(project: TestProject) -> None:
     assert render_diff_text(diff(project, "one", "main"), no_path=True, precision=1).splitlines()[-1] == (
         "lr       0.5    0.1     -0.4"
     )
-    assert render_diff_markdown(diff(project, "main", "one")).splitlines()[4] == (
+    assert render_diff_markdown(diff(project, "main", "one")).splitlines()[5] == (
         "| Path        | Param   | main   | one   | Change   |"
     )
 

@@ -8,7 +8,14 @@ import pytest
 
 from git_repos import state_of_user
 from offbranch.api.exp import RunRequest, apply, branch, remove, rename, run, save
-from offbranch.base.errors import BaselineMismatchError, ConflictError, NotFoundError, StageFailedError, UsageError
+from offbranch.base.errors import (
+    BaselineMismatchError,
+    ConflictError,
+    MissingDataError,
+    NotFoundError,
+    StageFailedError,
+    UsageError,
+)
 from offbranch.base.events import Warned
 from offbranch.base.paths import RepoPath
 from offbranch.experiments.remove import Removal
@@ -173,6 +180,15 @@ def test_save_takes_the_workspace_as_it_is(project: TestProject) -> None:
     with pytest.raises(ConflictError):
         save(SaveRequest(name="saved"), project.session())
     save(SaveRequest(name="saved", force=True), project.session())
+
+
+def test_an_output_that_is_missing_is_not_blamed_on_its_command(project: TestProject) -> None:
+    (project.root / "model.txt").unlink()
+    lock = project.read("dvc.lock")
+    with pytest.raises(MissingDataError, match=r"of 'train': 'model\.txt' does not exist") as error:
+        save(SaveRequest(name="saved"), project.session())
+    assert error.value.hint == "bring it back: ob checkout; or make it: ob repro train"
+    assert (project.read("dvc.lock"), set(project.exps())) == (lock, {"one", "two"})
 
 
 def test_include_is_seen_from_the_directory_of_the_user(project: TestProject) -> None:

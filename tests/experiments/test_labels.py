@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from git_repos import opened as open_repo
 from git_repos import run as git
 from git_repos import state_of_user
-from offbranch.api.exp import RunRequest, remove, rename, run
+from offbranch.api.exp import RunRequest, remove, rename, run, save
 from offbranch.api.labels import MAX_NOTE_BYTES, labels, note, tag
 from offbranch.api.show import exp_show
 from offbranch.base.environ import read_environment
@@ -33,6 +33,7 @@ from offbranch.experiments.label_records import (
 from offbranch.experiments.labels import change_labels, merge_labels
 from offbranch.experiments.refs import resolve_experiment
 from offbranch.experiments.remove import Removal
+from offbranch.experiments.save import SaveRequest
 from offbranch.git.ids import CommitId
 from offbranch.views.options import ShowOptions
 from projects import TestProject, make_project
@@ -190,6 +191,26 @@ def test_an_experiment_without_labels_that_replaces_one_with_some_has_none(proje
     tag("two", ("best",), project.session())
     rename("one", "two", project.session(), force=True)
     assert (written(project), label_refs(project)) == ({}, [])
+
+
+def test_a_new_experiment_has_nothing_of_one_that_another_tool_removed(project: TestProject) -> None:
+    for name in ("one", "two"):
+        tag(name, ("best",), project.session())
+        project.git("update-ref", "-d", resolve_experiment(open_repo(project.root), name).ref)
+    save(SaveRequest(name="one"), project.session())
+    run(RunRequest(name="two"), project.session())
+    assert (written(project), label_refs(project)) == ({}, [])
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_an_experiment_that_takes_the_place_of_another_keeps_its_labels(project: TestProject, is_packed: bool) -> None:
+    for name in ("one", "two"):
+        tag(name, ("best",), project.session())
+    if is_packed:
+        project.git("pack-refs", "--all")
+    save(SaveRequest(name="one", force=True), project.session())
+    run(RunRequest(name="two", force=True), project.session())
+    assert written(project) == {"one": (("best",), ""), "two": (("best",), "")}
 
 
 def test_a_rename_that_fails_moves_nothing(project: TestProject) -> None:

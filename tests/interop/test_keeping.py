@@ -162,6 +162,8 @@ def test_comparing(pair: tuple[PeerProject, PeerProject]) -> None:
         assert ours.did("exp", "diff", *words, "--json").json == of_dvc, words
         full = ours.did("exp", "diff", *words, "--full", "--json").json
         assert {"metrics": full["metrics"], "params": full["params"]} == of_dvc, words
+    same = ours.did("exp", "diff", "a", "a", "--md")
+    assert same.out == ours.dvc("exp", "diff", "a", "a", "--md").out
     table = ours.did("exp", "compare", "a", "b", "--json", "--only", "params").json
     changes = ours.dvc("exp", "diff", "a", "b", "--json").json["params"]
     assert {

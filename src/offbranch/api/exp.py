@@ -9,7 +9,7 @@ from typing import Final
 from offbranch.api.identity import tell_of_unknown_identity
 from offbranch.api.running import open_runner
 from offbranch.api.session import Session, held, need_git, refuse_during_operation, working_directory
-from offbranch.base.errors import UsageError
+from offbranch.base.errors import ConflictError, UsageError
 from offbranch.base.paths import AbsPath, RepoPath, absolute, relative_to
 from offbranch.base.plugins import load
 from offbranch.base.records import field, record, replace
@@ -201,7 +201,7 @@ def apply(name: str, session: Session, *, strict_baseline: bool | None = None, d
     with held(session) as (project, _):
         repo = need_git(project)
         strict = project.config.get_bool("exp", "strict_baseline") if strict_baseline is None else strict_baseline
-        revision = load(TASK_REVISION)(repo, project.root, name) if may_have_refs(repo, TASKS) else name
+        revision = _revision(project, repo, name)
         done = apply_experiment(project, repo, revision, session.reporter, strict_baseline=strict, dry=dry)
         return replace(done, name=name)
 
@@ -214,7 +214,9 @@ def branch(name: str, session: Session, *, branch_name: str | None = None) -> Br
         NotFoundError: There is no such experiment.
     """
     with held(session) as (project, _):
-        return make_branch(project, need_git(project), name, branch_name)
+        repo = need_git(project)
+        _refuse_queued(project, repo, name)
+        return make_branch(project, repo, name, branch_name)
 
 
 def rename(old: str, new: str, session: Session, *, force: bool = False, dry: bool = False) -> Renamed:
@@ -225,7 +227,9 @@ def rename(old: str, new: str, session: Session, *, force: bool = False, dry: bo
         NotFoundError: There is no such experiment.
     """
     with held(session) as (project, _):
-        return rename_experiment(need_git(project), old, new, force=force, dry=dry)
+        repo = need_git(project)
+        _refuse_queued(project, repo, old)
+        return rename_experiment(repo, old, new, force=force, dry=dry)
 
 
 def remove(removal: Removal, session: Session) -> Removed:
@@ -248,6 +252,17 @@ def push_new(project: Project, experiment: Experiment, session: Session) -> None
     said = session.environment.exp_auto_push
     if project.config.get_bool("exp", "auto_push") if said is None else said:
         load("offbranch.api.auto_push:auto_push")(project, experiment, session)
+
+
+def _revision(project: Project, repo: GitRepo, name: str) -> str:
+    """Returns what experiments know by that name: a queued task is its commit."""
+    revision: str = load(TASK_REVISION)(repo, project.root, name) if may_have_refs(repo, TASKS) else name
+    return revision
+
+
+def _refuse_queued(project: Project, repo: GitRepo, name: str) -> None:
+    if _revision(project, repo, name) != name:
+        raise ConflictError(f"'{name}' waits in the queue and is no experiment yet", hint="run it: ob exp run --run-all")
 
 
 def _inside(project: Project, path: AbsPath) -> RepoPath:

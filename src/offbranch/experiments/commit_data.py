@@ -31,11 +31,13 @@ def commit_stages(
 
     Raises:
         UsageError: What a stage reads has changed since it ran, and `force` is not given; nothing has been written.
+        MissingDataError: A stage has some of its outputs and lacks others; likewise.
     """
     stages = tuple(stages)
     facts = facts_of(bench, stages)
     if not force:
         _refuse_stale(pipelines, stages, facts)
+    _refuse_partial(stages, facts)
     written: dict[RepoPath, None] = {}
     for stage in stages:
         parts = named.get(stage.address, ()) if named else ()
@@ -75,6 +77,17 @@ def _commit_parts(
         if content is not None and content != before:
             items[output.out.written] = locked_item(output.out.written, content)
     return record_outputs(stage, locks[stage.address], items, bench) if items else ()
+
+
+def _refuse_partial(stages: Iterable[Stage], facts: Facts) -> None:
+    for stage in stages:
+        there = [facts.contents[item_key(stage, out)] is not None for out in stage.outs]
+        if any(there) and not all(there):
+            missing = stage.outs[there.index(False)].written
+            raise MissingDataError(
+                f"cannot record the outputs of '{stage.address}': '{missing}' does not exist",
+                hint=f"bring it back: ob checkout; or make it: ob repro {stage.address}",
+            )
 
 
 def _refuse_stale(pipelines: Pipelines, stages: Iterable[Stage], facts: Facts) -> None:

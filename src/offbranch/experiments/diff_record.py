@@ -99,6 +99,12 @@ class ExperimentDiff:
     environment: Changes | None = None
     code: CodeDiff | None = None
 
+    @property
+    def is_empty(self) -> bool:
+        """Nothing that was asked for differs."""
+        values = (self.metrics, self.params, self.deps, self.outs, self.environment)
+        return not any(values) and not (self.code and self.code.files)
+
 
 class _Unreadable:
     def __repr__(self) -> str:

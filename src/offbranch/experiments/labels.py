@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from offbranch.base.errors import OffbranchError
 from offbranch.experiments.experiment import Experiment
 from offbranch.experiments.label_records import NO_LABELS, Labels, labels_from_json, labels_to_json, merge_records
-from offbranch.experiments.refs import LABELS, label_ref
+from offbranch.experiments.refs import LABELS, encode, label_ref
 from offbranch.git.ids import CommitId, TreeId
 from offbranch.git.objects import Commit, ObjectReader, write_commit
-from offbranch.git.refs import RefUpdate, list_refs, update_refs
+from offbranch.git.refs import RefUpdate, list_refs, may_have_refs, update_refs
 from offbranch.git.repository import GitRepo, repo_git
 
 
@@ -96,6 +96,20 @@ def removed_labels(repo: GitRepo, experiments: Sequence[Experiment]) -> tuple[Re
     """Returns what removes the labels of experiments along with them."""
     refs = {_ref_of(experiment) for experiment in experiments}
     return tuple(RefUpdate(ref=ref, new=None, old=commit) for ref, commit in list_refs(repo, LABELS) if ref in refs)
+
+
+def leftover_labels(repo: GitRepo, baseline: CommitId, name: str) -> tuple[RefUpdate, ...]:
+    """Returns what removes labels whose experiment somebody removed without them, for a new one to have none of it.
+
+    Nothing while an experiment of that name is there: one that takes its place keeps its labels.
+    """
+    if not may_have_refs(repo, LABELS):
+        return ()
+    refs = dict(list_refs(repo, label_ref(baseline, name), encode(baseline, name)))
+    left = refs.get(label_ref(baseline, name))
+    if left is None or encode(baseline, name) in refs:
+        return ()
+    return (RefUpdate(ref=label_ref(baseline, name), new=None, old=CommitId(left)),)
 
 
 def _ref_of(experiment: Experiment) -> str:

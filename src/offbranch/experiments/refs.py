@@ -155,7 +155,12 @@ def resolve_any(repo: GitRepo, text: str) -> CommitId:
 
 
 def unknown_revision(repo: GitRepo, text: str, more_names: Iterable[str] = ()) -> NotFoundError:
-    """Returns the error for a text that stands for nothing; near names of experiments, and of `more_names`, are offered."""
+    """Returns the error for a text that stands for nothing; near names of experiments, and of `more_names`, are offered.
+
+    Raises:
+        GitError: There is no commit yet, so that no text stands for one.
+    """
+    head_commit(repo)
     near = did_you_mean(text, [*(experiment.name for experiment in list_experiments(repo)), *more_names])
     if near is None and is_shallow(repo):
         near = "this clone has only the newest commits: git fetch --unshallow brings the rest"

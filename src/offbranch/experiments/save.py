@@ -9,6 +9,7 @@ from offbranch.base.records import record
 from offbranch.experiments.commit import commit_experiment, files_of_stages, snapshot_of, standard_message
 from offbranch.experiments.commit_data import commit_stages
 from offbranch.experiments.experiment import Experiment
+from offbranch.experiments.labels import leftover_labels
 from offbranch.experiments.loading import load
 from offbranch.experiments.names import Chooser
 from offbranch.experiments.naming import choose_name
@@ -70,7 +71,8 @@ def save_experiment(
     _warn_of_untracked(project, repo, {*tracked_too, *request.include}, reporter)
     commit = commit_experiment(repo, tree=tree, baseline=baseline, message=request.message or standard_message(entries))
     ref = encode(baseline, name)
-    update_refs(repo, [RefUpdate(ref=ref, new=commit, old=ANY if request.force else None)])
+    update = RefUpdate(ref=ref, new=commit, old=ANY if request.force else None)
+    update_refs(repo, [update, *leftover_labels(repo, baseline, name)])
     return Experiment(name=name, baseline=baseline, commit=commit, ref=ref)
 
 

@@ -23,6 +23,7 @@ from offbranch.experiments.commit import (
 )
 from offbranch.experiments.composition import composition_headers, source_files
 from offbranch.experiments.experiment import Attempt, AttemptState, Experiment, ExperimentSpec, Where
+from offbranch.experiments.labels import leftover_labels
 from offbranch.experiments.loading import load
 from offbranch.experiments.run import Outcome, RunOptions, parse_overrides, run_in
 from offbranch.experiments.workbench import make_workbench
@@ -154,7 +155,8 @@ def conclude(under: Underway, place: Project, outcome: Outcome) -> Experiment:
     headers = composition_headers(spec)
     commit = commit_experiment(under.repo, tree=tree, baseline=spec.baseline, message=message, headers=headers)
     ended = replace(under.attempt, state=AttemptState.SUCCEEDED, ended_utc=under.launch.clock())
-    experiment = publish(under.repo, under.project.root, ended, spec, commit, *_drops(under))
+    more = (*_drops(under), *leftover_labels(under.repo, spec.baseline, spec.name))
+    experiment = publish(under.repo, under.project.root, ended, spec, commit, *more)
     with suppress(OSError):  # published is published, whatever becomes of old logs
         prune_records(under.project.root)
     return experiment

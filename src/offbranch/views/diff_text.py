@@ -22,8 +22,8 @@ def render_diff_text(diff: ExperimentDiff, *, no_path: bool = False, precision: 
 
 
 def render_diff_markdown(diff: ExperimentDiff, *, no_path: bool = False, precision: int | None = None) -> str:
-    """Returns the same tables in Markdown, each followed by an empty line."""
-    tables = "".join(grid(rows[0], rows[1:]) for rows in _tables(diff, no_path, precision))
+    """Returns the same tables in Markdown, those of metrics and parameters also where nothing differs."""
+    tables = "\n".join(grid(rows[0], rows[1:]) for rows in _tables(diff, no_path, precision, with_empty=True))
     parts = list(_code_parts(diff.code))
     fence = _fence(parts)
     return tables + "".join(f"{fence}diff\n{part}{fence}\n\n" for part in parts)
@@ -86,11 +86,13 @@ def change_to_json(change: Change) -> dict[str, Any]:
     return both if change.difference is None else {**both, "diff": change.difference}
 
 
-def _tables(diff: ExperimentDiff, no_path: bool, precision: int | None) -> Iterator[list[list[str]]]:
+def _tables(
+    diff: ExperimentDiff, no_path: bool, precision: int | None, *, with_empty: bool = False
+) -> Iterator[list[list[str]]]:
     digits = DEFAULT_PRECISION if precision is None else precision
     # Parameters are what the user wrote: they are rounded only on request.
     for title, changes, limit in (("Metric", diff.metrics, digits), ("Param", diff.params, precision)):
-        if changes:
+        if changes or with_empty:
             rows = [["Path", title, diff.old_name, diff.new_name, "Change"]]
             for path, names in changes.items():
                 rows += [[path, name, *_cells(change, limit)] for name, change in names.items()]

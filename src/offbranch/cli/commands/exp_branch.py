@@ -1,6 +1,7 @@
 """Makes an ordinary Git branch of an experiment. Does not switch to it."""
 
 import json
+import shlex
 from argparse import Namespace
 
 from offbranch.api.exp import branch
@@ -29,5 +30,5 @@ def run(args: Namespace, console: Console) -> int:
         console.data(json.dumps(as_dict(made)))
         return ExitCode.DONE
     console.message(f"Git branch '{made.branch}' has been created from experiment '{made.experiment}'.")
-    console.message(f"To switch to the new branch run:\n\n\tgit switch {made.branch}\n")
+    console.message(f"To switch to the new branch run:\n\n\tgit switch {shlex.quote(made.branch)}\n")
     return ExitCode.DONE

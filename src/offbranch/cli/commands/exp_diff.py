@@ -72,7 +72,7 @@ def run(args: Namespace, console: Console) -> int:
         show_in_pager(text, console, wanted=not args.no_pager)
     else:
         console.data(text)
-    if not text:
+    if found.is_empty:
         what = "nothing that was asked for" if found.code is not None else "no parameter or metric"
         console.hint(f"{what} differs between {found.old_name} and {found.new_name}")
     return ExitCode.DONE

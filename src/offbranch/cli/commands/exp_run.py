@@ -12,6 +12,7 @@ its trials are named NAME-1, NAME-2, ... in the order in which the last one vari
 """
 
 import json
+import shlex
 from argparse import Namespace
 
 from offbranch.api.exp import RunReport, RunRequest
@@ -142,7 +143,7 @@ def _say_result(report: RunReport, console: Console, *, show_plan: bool) -> None
         console.hint("compare it with the others: ob exp show")
     else:
         console.message(
-            f"To apply the results of an experiment to your workspace run:\n\n\tob exp apply {report.experiment.name}\n"
+            f"To apply the results of an experiment to your workspace run:\n\n\tob exp apply {shlex.quote(report.experiment.name)}\n"
         )
 
 

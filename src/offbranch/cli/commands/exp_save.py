@@ -5,6 +5,7 @@ files are left out unless -I names them. The workspace stays as it is.
 """
 
 import json
+import shlex
 from argparse import Namespace
 
 from offbranch.api.exp import save
@@ -56,5 +57,6 @@ def run(args: Namespace, console: Console) -> int:
         console.data(json.dumps({"ref": made.commit, "name": made.name, "rev": made.commit, "baseline": made.baseline}))
         return ExitCode.DONE
     console.message(f"Experiment has been saved as: {made.name}")
-    console.hint(f"to make a Git branch of it: ob exp branch {made.name}; to bring it back: ob exp apply {made.name}")
+    name = shlex.quote(made.name)
+    console.hint(f"to make a Git branch of it: ob exp branch {name}; to bring it back: ob exp apply {name}")
     return ExitCode.DONE
