@@ -1,6 +1,8 @@
 """`ob exp show`, `exp list`, `exp tag` and `exp note` from the command line."""
 
 import io
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -174,3 +176,18 @@ def test_mistakes(run: Run, project: TestProject, words: tuple[str, ...], code: 
     assert said in ran.err
     assert "Traceback" not in ran.err
     assert project.git("for-each-ref") == before
+
+
+def test_an_interrupt_is_for_the_pager_that_the_table_is_read_in(project: TestProject) -> None:
+    # The pager interrupts us before it reads: were we to end, the status would say so.
+    pager = "kill -INT $PPID; cat > seen.txt"
+    ours, terminal = os.openpty()
+    try:
+        env = {**os.environ, **project.env, "PAGER": pager}
+        command = (sys.executable, "-m", "offbranch", "exp", "show")
+        done = subprocess.run(command, cwd=project.root, env=env, stdout=terminal, stderr=subprocess.PIPE)
+    finally:
+        os.close(terminal)
+        os.close(ours)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "[high]" in project.read("seen.txt")

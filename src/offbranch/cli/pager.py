@@ -2,6 +2,8 @@
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from offbranch.base.plugins import load
 from offbranch.cli.console import Console
@@ -21,13 +23,26 @@ def show_in_pager(text: str, console: Console, *, wanted: bool = True) -> None:
     subprocess = load("subprocess")
     console.flush()
     try:
-        process = subprocess.Popen(command, shell=True, stdin=subprocess.PIPE, env=env, text=True, encoding="utf-8")
-        process.communicate(text)
+        with _interrupts_left_to_pager():
+            process = subprocess.Popen(command, shell=True, stdin=subprocess.PIPE, env=env, text=True, encoding="utf-8")
+            process.communicate(text)
     except OSError:
         console.data(text)
         return
     if process.returncode == 127:  # the shell found no such program
         console.data(text)
+
+
+@contextmanager
+def _interrupts_left_to_pager() -> Iterator[None]:
+    """Ctrl-C is for the pager, which stays: were we to end before it, it and the shell would both read the terminal."""
+    signal = load("signal")
+    # A handler, for the pager would inherit it if the signal were ignored.
+    before = signal.signal(signal.SIGINT, lambda _number, _frame: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def fits(text: str, console: Console) -> bool:
