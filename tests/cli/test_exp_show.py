@@ -85,7 +85,7 @@ def test_nothing_left_is_told(run: Run) -> None:
 
 
 def test_columns_of_our_users_documentation(run: Run) -> None:
-    text = run("exp", "show", "--csv", "--include-params", "lr,nothing", "--include-metrics", "acc").out
+    text = run("exp", "show", "--csv", "--include-params", "lr", "--include-metrics", "acc").out
     assert text.splitlines()[0] == "Experiment,rev,typ,Created,parent,acc,lr,data.txt,train.sh"
     assert shown(run("exp", "show", "--queued", "--json")) == []
 
@@ -109,6 +109,10 @@ def test_rewritten_baselines(run: Run) -> None:
 def test_sha_and_precision(run: Run) -> None:
     assert [state["name"] for state in run("exp", "show", "--json", "--sha", "--hide-rewritten").json] == [None, None]
     assert ",0.7,3," in run("exp", "show", "--csv", "--precision", "1").out
+    for words in (("show",), ("diff",), ("compare", "low", "high")):
+        refused = run("exp", *words, "--precision", "-1")
+        assert (refused.code, refused.out) == (2, "")
+        assert "expected a number from 0 up, found '-1'" in refused.err
 
 
 def test_tags(run: Run) -> None:

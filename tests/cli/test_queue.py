@@ -157,3 +157,14 @@ def test_what_waits_is_no_experiment_yet(project: TestProject) -> None:
             "error: 'later' waits in the queue and is no experiment yet\nhint: run it: ob exp run --run-all\n"
         )
     assert project.git("for-each-ref") == before
+
+
+def test_what_waits_has_measured_nothing(project: TestProject) -> None:
+    project.write("metrics.json", '{"acc": 0.1}\n')
+    project.commit("measured")
+    project.ob("exp", "run", "--queue", "-n", "later", "-S", "lr=0.2")
+    shown = project.ob("exp", "show", "--json").json[1]["experiments"][0]["revs"][0]["data"]
+    assert shown["metrics"] == {}
+    found = project.ob("exp", "diff", "HEAD", "later", "--json").json
+    assert found["metrics"] == {"metrics.json": {"acc": {"old": 0.1, "new": None}}}
+    assert found["params"]["params.yaml"]["lr"]["new"] == 0.2

@@ -64,6 +64,11 @@ def test_text_and_markdown(project: TestProject) -> None:
     assert render_diff_text(diff(project, "one", "main"), no_path=True, precision=1).splitlines()[-1] == (
         "lr       0.5    0.1     -0.4"
     )
+    assert render_diff_text(diff(project, "one", "workspace"), precision=0) == ""
+    project.write("params.yaml", "lr: 0.3333333\nfail: 0\n")
+    assert render_diff_text(diff(project, "one"), no_path=True, precision=0).splitlines()[-1] == (
+        "lr       0.5    0.3          -0.2"
+    )
     assert render_diff_markdown(diff(project, "main", "one")).splitlines()[5] == (
         "| Path        | Param   | main   | one   | Change   |"
     )

@@ -122,8 +122,20 @@ def test_true_is_a_change_of_one() -> None:
 def test_included_columns() -> None:
     made = table_of({"lr": 1, "net.depth": 2, "net.width": 3, "network": 4})
     assert titles(select(made, ShowOptions(include_params=("net",)))) == ["m.json:acc", "net.depth", "net.width"]
-    chosen = select(made, ShowOptions(include_params=("params.yaml:lr, network",), include_metrics=("none",)))
-    assert titles(chosen) == ["lr", "network"]
+    chosen = select(made, ShowOptions(include_params=("params.yaml:lr, network",), include_metrics=("acc",)))
+    assert titles(chosen) == ["m.json:acc", "lr", "network"]
+    for wanted in (ShowOptions(include_params=("netwrk",)), ShowOptions(include_params=("lr", "netwrk"))):
+        with pytest.raises(NotFoundError, match="there is no parameter 'netwrk'") as unknown:
+            select(made, wanted)
+        assert unknown.value.hint == "did you mean 'network'?"
+    with pytest.raises(NotFoundError, match="there is no metric 'lr'"):
+        select(made, ShowOptions(include_metrics=("lr",)))
+
+
+def test_where_nothing_is_measured_yet_no_metric_is_missed() -> None:
+    states = [{"rev": "workspace", "name": None, "data": None, "error": None, "experiments": None}]
+    chosen = select(make_table(states), ShowOptions(include_params=("lr",), include_metrics=("acc",)))
+    assert titles(chosen) == []
 
 
 def test_the_sort_column_must_be_one() -> None:

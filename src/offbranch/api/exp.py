@@ -262,7 +262,9 @@ def _revision(project: Project, repo: GitRepo, name: str) -> str:
 
 def _refuse_queued(project: Project, repo: GitRepo, name: str) -> None:
     if _revision(project, repo, name) != name:
-        raise ConflictError(f"'{name}' waits in the queue and is no experiment yet", hint="run it: ob exp run --run-all")
+        raise ConflictError(
+            f"'{name}' waits in the queue and is no experiment yet", hint="run it: ob exp run --run-all"
+        )
 
 
 def _inside(project: Project, path: AbsPath) -> RepoPath:

@@ -4,7 +4,7 @@ from argparse import Namespace
 from collections.abc import Iterable
 
 from offbranch.base.errors import OffbranchError, UsageError
-from offbranch.cli.parser import Parser, one_of, whole_number
+from offbranch.cli.parser import Parser, count, one_of, whole_number
 
 
 def add_json(parser: Parser, what: str = "the result") -> None:
@@ -61,10 +61,10 @@ def add_precision(parser: Parser) -> None:
     """Adds `--precision`."""
     parser.add_argument(
         "--precision",
-        type=whole_number,
+        type=count,
         default=None,
         metavar="N",
-        help="round numbers to N digits after the point (5 if not given)",
+        help="round numbers to N significant digits (5 if not given)",
     )
 
 

@@ -90,6 +90,14 @@ def whole_number(text: str) -> int:
         raise ArgumentTypeError(f"expected a whole number, found '{text}'") from None
 
 
+def count(text: str) -> int:
+    """Reads a whole number that is not negative."""
+    number = whole_number(text)
+    if number < 0:
+        raise ArgumentTypeError(f"expected a number from 0 up, found '{text}'")
+    return number
+
+
 def one_of(*allowed: str) -> Callable[[str], str]:
     """Returns a reader that takes one of a few words."""
 

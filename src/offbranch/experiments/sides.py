@@ -9,17 +9,17 @@ from typing import Final
 
 from offbranch.base.errors import OffbranchError
 from offbranch.base.files import FileReader
-from offbranch.base.records import record
+from offbranch.base.records import record, replace
 from offbranch.experiments.attempts import attempt_of, list_attempts
 from offbranch.experiments.experiment import Attempt
-from offbranch.experiments.refs import find_experiment, task_ref, unknown_revision
+from offbranch.experiments.refs import TASKS, find_experiment, task_ref, unknown_revision
 from offbranch.experiments.revision import RevisionData, read_revision
 from offbranch.experiments.revision_files import DirectoryFiles
 from offbranch.experiments.revision_reader import RevisionReader
 from offbranch.experiments.wanted import Wanted, wanted_of
 from offbranch.git.ids import CommitId
 from offbranch.git.objects import Commit, ObjectReader
-from offbranch.git.refs import resolve_revision
+from offbranch.git.refs import list_refs, may_have_refs, resolve_revision
 from offbranch.git.repository import GitRepo
 from offbranch.git.tree_reader import TreeReader
 from offbranch.pipeline.load import load_pipelines
@@ -91,12 +91,25 @@ def open_sides(
             **reader.read(plain, param_deps=param_deps),
             **{id: reader.read_attempt(id, attempt.baseline) for id, attempt in attempts.items() if attempt},
         }
+        for id in _queued(repo).intersection(plain):
+            found = read[id]
+            # What its files hold was measured before.
+            read[id] = replace(found, metrics={}) if isinstance(found, RevisionData) else found
         yield tuple(
             _side(project, objects, reader, name, known[commits[name]], read, attempts)
             if name in commits
             else _workspace(project, param_deps=param_deps)
             for name in names
         )
+
+
+def _queued(repo: GitRepo) -> frozenset[CommitId]:
+    """Returns the commits of what waits in the queue."""
+    return (
+        frozenset(CommitId(commit) for _, commit in list_refs(repo, TASKS))
+        if may_have_refs(repo, TASKS)
+        else frozenset()
+    )
 
 
 def _side(

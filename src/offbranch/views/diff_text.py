@@ -112,7 +112,7 @@ def _cells(change: Change, precision: int | None) -> Iterator[str]:
     yield (
         _NOT_SUPPORTED
         if change.difference is None
-        else _text(change.difference or 0, precision or _DIGITS_OF_DIFFERENCE)
+        else _text(change.difference or 0, _DIGITS_OF_DIFFERENCE if precision is None else precision)
     )
 
 

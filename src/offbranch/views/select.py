@@ -17,9 +17,10 @@ def select(table: Table, options: ShowOptions) -> Table:
     """Returns the table with the columns and the order that are asked for.
 
     Raises:
-        NotFoundError: The column to sort by does not exist.
+        NotFoundError: The column to sort by, or one to include, does not exist.
         UsageError: It is ambiguous, or a regular expression is malformed.
     """
+    included = _included(table, options)
     if options.sort_by is not None:
         table = sort_rows(table, options.sort_by, descending=options.sort_order == "desc")
     kept = _compiled(options.keep)
@@ -28,7 +29,7 @@ def select(table: Table, options: ShowOptions) -> Table:
     for n, column in enumerate(table.columns):
         is_changed = not options.only_changed or column.title == "Created" or _differs(table, n)
         is_dropped = any(pattern.match(column.title) for pattern in dropped) or not is_changed
-        if not _is_included(column, options):
+        if n not in included:
             continue
         if column.title in _ALWAYS or not is_dropped or any(pattern.match(column.title) for pattern in kept):
             positions.append(n)
@@ -99,10 +100,20 @@ def _differs(table: Table, position: int) -> bool:
     return any(value != values[0] or type(value) is not type(values[0]) for value in values[1:])
 
 
-def _is_included(column: Column, options: ShowOptions) -> bool:
-    wanted = {Kind.PARAM: options.include_params, Kind.METRIC: options.include_metrics}.get(column.kind, ())
-    names = [name.strip() for text in wanted for name in text.split(",") if name.strip()]
-    return not names or any(_names(column, name) for name in names)
+def _included(table: Table, options: ShowOptions) -> frozenset[int]:
+    """Returns the positions of columns that the user's lists of names leave."""
+    left = set(range(len(table.columns)))
+    for kind, texts in ((Kind.PARAM, options.include_params), (Kind.METRIC, options.include_metrics)):
+        names = [name.strip() for text in texts for name in text.split(",") if name.strip()]
+        columns = {n: column for n, column in enumerate(table.columns) if column.kind is kind}
+        for name in names:
+            if columns and not any(_names(column, name) for column in columns.values()):
+                what = "parameter" if kind is Kind.PARAM else "metric"
+                hint = did_you_mean(name, [column.title for column in columns.values()])
+                raise NotFoundError(f"there is no {what} '{name}'", hint=hint or "ob exp show prints all there are")
+        if names:
+            left -= {n for n, column in columns.items() if not any(_names(column, name) for name in names)}
+    return frozenset(left)
 
 
 def _names(column: Column, wanted: str) -> bool:

@@ -142,9 +142,8 @@ def _say_result(report: RunReport, console: Console, *, show_plan: bool) -> None
         console.message("Experiment results have been applied to your workspace.")
         console.hint("compare it with the others: ob exp show")
     else:
-        console.message(
-            f"To apply the results of an experiment to your workspace run:\n\n\tob exp apply {shlex.quote(report.experiment.name)}\n"
-        )
+        name = shlex.quote(report.experiment.name)
+        console.message(f"To apply the results of an experiment to your workspace run:\n\n\tob exp apply {name}\n")
 
 
 def _data(report: RunReport) -> object:
