@@ -186,12 +186,13 @@ def test_from_a_subdirectory_the_parameters_are_those_of_the_root(ob: Ob, projec
     assert "lr: 0.7" in project.file_at(project.exps()["below"], "params.yaml")
 
 
-def test_a_pipeline_in_a_subdirectory(ob: Ob, project: TestProject) -> None:
+@pytest.mark.parametrize("override", ["lr=0.7", "params.yaml:lr=0.7", "sub/params.yaml:lr=0.7"])
+def test_a_pipeline_in_a_subdirectory(ob: Ob, project: TestProject, override: str) -> None:
     for path in ("data.txt", "train.sh", "params.yaml"):
         project.write(f"sub/{path}", project.read(path))
     project.write("sub/dvc.yaml", DVC_YAML)
     project.commit("two pipelines")
-    ran = ob("exp", "run", "-n", "below", "-S", "sub/params.yaml:lr=0.7", cwd=project.root / "sub")
+    ran = ob("exp", "run", "-n", "below", "-S", override, cwd=project.root / "sub")
     assert ran.code == 0, ran.err
     commit = project.exps()["below"]
     assert json.loads(project.file_at(commit, "sub/metrics.json")) == {"acc": 0.7}

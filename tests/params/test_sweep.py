@@ -81,3 +81,14 @@ def test_a_glob_that_leads_nowhere(text: str, groups: object, message: str, hint
 def test_a_deletion_of_a_glob_is_refused() -> None:
     with pytest.raises(UsageError, match="no choice of values"):
         parse_override("~db=glob(*)")
+
+
+def test_options_with_odd_names_are_written_so_that_they_are_read_back() -> None:
+    names = ["1", "a b", "a,b", "it's", "null", "true", "x=y", "ünï", "c:\\d"]
+    (expanded,) = expand_globs([parse_override("db=glob(*)")], lambda _: names)
+    assert [parse_override(trial.text).value for (trial,) in trials([expanded])] == names
+
+
+def test_a_glob_is_for_the_composed_file_only() -> None:
+    with pytest.raises(UsageError, match="'other.yaml' is not composed"):
+        expand_globs([parse_override("other.yaml:db=glob(*)")], options_of)

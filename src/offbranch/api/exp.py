@@ -19,6 +19,7 @@ from offbranch.experiments.composition import hydra_source_of
 from offbranch.experiments.experiment import Experiment, ExperimentSpec
 from offbranch.experiments.names import Chooser
 from offbranch.experiments.naming import choose_name
+from offbranch.experiments.override_files import placed_overrides
 from offbranch.experiments.placed import outputs_of, remember_outputs
 from offbranch.experiments.preview import preview_run
 from offbranch.experiments.refs import TASKS
@@ -31,7 +32,6 @@ from offbranch.experiments.underway import Launch
 from offbranch.experiments.workspace_run import run_workspace
 from offbranch.git.refs import may_have_refs
 from offbranch.git.repository import GitRepo, head_commit
-from offbranch.params.overrides import parse_override
 from offbranch.pipeline.execute import ExecuteOptions
 from offbranch.pipeline.plan import Plan
 from offbranch.pipeline.select import SelectOptions
@@ -141,11 +141,10 @@ def _ready(
 ) -> tuple[GitRepo, ExperimentSpec, RunOptions]:
     repo = need_git(project)
     refuse_during_operation(repo)
-    _refuse_sweep(request)
-    spec = _make_spec(request, project, repo, rng)
+    cwd = working_directory(project, session)
+    spec = _make_spec(request, project, repo, rng, cwd)
     if not request.dry:
         tell_of_unknown_identity(repo, session)
-    cwd = working_directory(project, session)
     return repo, spec, RunOptions(select=replace(request.select, cwd=cwd), execute=request.execute)
 
 
@@ -274,13 +273,13 @@ def _inside(project: Project, path: AbsPath) -> RepoPath:
     return inside
 
 
-def _refuse_sweep(request: RunRequest) -> None:
-    parsed = [parse_override(text) for text in request.overrides]
-    if any(override.sweep is not None or override.glob is not None for override in parsed):
-        raise load("offbranch.api.sweep_refusal:refusal")(request, parsed)
-
-
-def _make_spec(request: RunRequest, project: Project, repo: GitRepo, rng: Chooser) -> ExperimentSpec:
+def _make_spec(request: RunRequest, project: Project, repo: GitRepo, rng: Chooser, cwd: RepoPath) -> ExperimentSpec:
+    hydra = hydra_source_of(project) if request.use_hydra else None
+    overrides = placed_overrides(
+        request.overrides, cwd, reader=project.reader, root=project.root, is_composed=hydra is not None
+    )
+    if any(override.sweep is not None or override.glob is not None for override in overrides):
+        raise load("offbranch.api.sweep_refusal:refusal")(request, overrides)
     baseline = head_commit(repo)
     reserved: frozenset[str] = frozenset()
     if request.name is None and may_have_refs(repo, TASKS):
@@ -288,11 +287,11 @@ def _make_spec(request: RunRequest, project: Project, repo: GitRepo, rng: Choose
     return ExperimentSpec(
         name=choose_name(request.name, repo, baseline, rng, force=request.force, reserved=reserved),
         baseline=baseline,
-        overrides=request.overrides,
+        overrides=tuple(override.text for override in overrides),
         targets=request.targets,
         message=request.message,
         force=request.force,
-        hydra=hydra_source_of(project) if request.use_hydra else None,
+        hydra=hydra,
     )
 
 

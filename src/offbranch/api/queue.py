@@ -15,13 +15,13 @@ from offbranch.base.records import record, replace
 from offbranch.experiments.composition import group_options, hydra_source_of, source_files
 from offbranch.experiments.experiment import Experiment, ExperimentSpec
 from offbranch.experiments.names import Chooser, check_name
+from offbranch.experiments.override_files import placed_overrides
 from offbranch.experiments.run import RunOptions
 from offbranch.experiments.temporary_run import check_copies
 from offbranch.experiments.workbench import in_git
 from offbranch.git.ids import CommitId
 from offbranch.git.ignore import ignored_files
 from offbranch.git.repository import head_commit
-from offbranch.params.overrides import parse_override
 from offbranch.params.sweep import Grid, expand_globs, grid_of, trials
 from offbranch.project import Project
 from offbranch.queue.events import SweepPlanned, TaskFailed, TaskPutBack
@@ -98,13 +98,19 @@ def submit(
         UsageError: There are more trials than allowed, or a sweep cannot be enumerated.
         OffbranchError: Something is wrong with the input; nothing has been changed.
     """
-    parsed = [parse_override(text) for text in request.overrides]
     if request.name is not None:
         check_name(request.name)
     with held(session) as (project, _):
         repo = need_git(project)
         refuse_during_operation(repo)
         wish = _wish(request, session, project, clock())
+        parsed = placed_overrides(
+            request.overrides,
+            wish.options.select.cwd,
+            reader=project.reader,
+            root=project.root,
+            is_composed=wish.spec.hydra is not None,
+        )
         swept = expand_globs(parsed, group_options(project, wish.spec.hydra, session.reporter))
         grid = grid_of(swept)
         _refuse_too_many(grid, max_trials)

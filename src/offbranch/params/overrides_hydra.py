@@ -16,6 +16,7 @@ from hydra.core.override_parser.types import (
     Glob,
     IntervalSweep,
     OverrideType,
+    Quote,
     QuotedString,
     RangeSweep,
 )
@@ -152,6 +153,16 @@ def _written(value: Any) -> str:
     if isinstance(value, str):
         return escape_special_characters(value)
     return "null" if value is None else str(value)
+
+
+def written_as_text(value: str) -> str:
+    """Writes a text so that the grammar reads it back as one: as it is where that does, in quotes otherwise."""
+    try:
+        if override_parser().parse_override(f"key={value}").value() == value:
+            return value
+    except (HydraException, ValueError):
+        pass
+    return QuotedString(text=value, quote=Quote.single).with_quotes()
 
 
 def _explained(error: HydraException, change: str, text: str) -> UsageError:

@@ -9,6 +9,8 @@ from itertools import product
 from math import prod
 
 from offbranch.base.errors import UsageError, did_you_mean
+from offbranch.base.paths import PARAMS_FILE
+from offbranch.base.plugins import load
 from offbranch.base.records import record, replace
 from offbranch.params.overrides import Override
 
@@ -72,11 +74,12 @@ def expand_globs(overrides: Sequence[Override], options_of: OptionsOf | None) ->
 
 def _from_options(override: Override, options_of: OptionsOf | None) -> Override:
     assert override.glob is not None
-    if options_of is None:
+    if options_of is None or override.file != PARAMS_FILE:
         raise UsageError(
-            f"invalid value for --set-param '{override.text}': glob chooses among the options of a config group, and these"
-            " parameters are not composed",
-            hint="list the values: 'KEY=a,b'; or turn on Hydra: ob config hydra.enabled true",
+            f"invalid value for --set-param '{override.text}': glob chooses among the options of a config group, and"
+            + (" these parameters are not composed" if options_of is None else f" '{override.file}' is not composed"),
+            hint="list the values: 'KEY=a,b'"
+            + ("; or turn on Hydra: ob config hydra.enabled true" if options_of is None else ""),
         )
     options = options_of(override.key)
     if options is None:
@@ -97,7 +100,8 @@ def _from_options(override: Override, options_of: OptionsOf | None) -> Override:
             f"invalid value for --set-param '{override.text}': it fits no option of '{override.key}'",
             hint=near or f"its options are {', '.join(options) or 'none'}",
         )
-    return replace(override, glob=None, sweep=chosen, sweep_texts=chosen)
+    written = load("offbranch.params.overrides_hydra:written_as_text")
+    return replace(override, glob=None, sweep=chosen, sweep_texts=tuple(written(option) for option in chosen))
 
 
 def _expanded(override: Override) -> Iterator[Override]:
