@@ -1,7 +1,9 @@
 """Locks: who holds one, what a killed holder leaves, and the temporary files of a killed process."""
 
+import json
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -81,3 +83,34 @@ def test_only_the_files_of_that_process_are_swept(tmp_path: Path) -> None:
     assert sweep_litter(AbsPath(str(tmp_path)), 41) == 3
     assert not any((tmp_path / name).exists() for name in ours)
     assert all((tmp_path / name).exists() for name in others)
+
+
+def test_a_lock_that_changes_hands_is_waited_for_longer(path: AbsPath) -> None:
+    """Many short commands at once: each gets its turn, however long the queue before it."""
+    now, asked = [0.0], []
+    with ExitStack() as first:
+        first.enter_context(hold_lock(path))
+
+        def sleep(seconds: float) -> None:
+            now[0] += seconds
+            if now[0] > 10:  # more than three times as long as one holder is waited for
+                first.close()
+                return
+            info = {"pid": int(now[0]) + 1, "started": "", "host": "", "command": "ob"}
+            Path(path).write_text(json.dumps(info))
+
+        with hold_lock(path, wait_s=3, on_wait=asked.append, clock=lambda: now[0], sleep=sleep):
+            assert now[0] > 10
+    assert len(asked) == 1
+
+
+def test_one_holder_is_waited_for_as_long_as_was_said(path: AbsPath) -> None:
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    waiting = hold_lock(path, wait_s=3, clock=lambda: now[0], sleep=sleep)
+    with hold_lock(path), pytest.raises(LockedError, match="is locked by process"), waiting:
+        pass
+    assert 3 <= now[0] < 3.2

@@ -93,7 +93,7 @@ def hold_lock(
     Args:
         path: The lock file; its directory is made if needed.
         content: Turns our process into what the file shall say.
-        wait_s: Seconds to keep trying.
+        wait_s: Seconds to keep trying while the same process holds it. Where it goes from hand to hand our turn comes.
         on_wait: Called once, with the holder, before waiting.
         on_abandoned: Called with the last holder, once we hold the lock, if that one was killed while it held it.
         clock: Seconds, monotonic.
@@ -105,14 +105,7 @@ def hold_lock(
     os.makedirs(os.path.dirname(path), exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        deadline, told = clock() + wait_s, False
-        while not _try_lock(descriptor):
-            if clock() >= deadline:
-                raise locked_error(path)
-            if on_wait and not told:
-                on_wait(read_holder(path))
-                told = True
-            sleep(0.05)
+        _wait(path, descriptor, wait_s, on_wait, clock, sleep)
         if on_abandoned is not None and (last := read_holder(path)) is not None:
             # While the file still names the dead: if we are killed in here, the next one is called again.
             on_abandoned(last)
@@ -126,6 +119,27 @@ def hold_lock(
             _unlock(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _wait(
+    path: AbsPath,
+    descriptor: int,
+    wait_s: float,
+    on_wait: Callable[[ProcessInfo | None], None] | None,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> None:
+    if _try_lock(descriptor):
+        return
+    holder, deadline = read_holder(path), clock() + wait_s
+    if on_wait and wait_s > 0:
+        on_wait(holder)
+    while not _try_lock(descriptor):
+        if clock() >= deadline:
+            if (now := read_holder(path)) == holder:
+                raise locked_error(path)
+            holder, deadline = now, clock() + wait_s
+        sleep(0.05)
 
 
 def is_locked(path: AbsPath) -> bool:
