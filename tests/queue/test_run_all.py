@@ -136,7 +136,10 @@ def test_a_path_that_has_gone_is_a_failure_of_its_own(project: TestProject) -> N
 def test_a_name_that_was_taken_meanwhile(project: TestProject) -> None:
     queue(project, "lr=0.2", name="same")
     queue(project, "lr=0.3", name="other")
-    assert project.ob("exp", "run", "--temp", "-n", "same", "-S", "lr=0.9").code == 0
+    refused = project.ob("exp", "run", "--temp", "-n", "same", "-S", "lr=0.9")
+    assert refused.code == 1
+    assert "a task 'same' waits in the queue" in refused.err
+    assert project.ob("exp", "run", "--temp", "-f", "-n", "same", "-S", "lr=0.9").code == 0
     kept = project.exps()["same"]
     ends = drain(project)
     assert "came into being" in ends[0].cause and ends[1].cause == ""

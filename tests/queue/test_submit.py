@@ -195,7 +195,7 @@ def test_names_that_are_taken(project: TestProject) -> None:
         queue(project, "lr=1,2", name="P")
     assert everything(project) == before
     queue(project, "lr=1,2", name="Q")
-    with pytest.raises(ConflictError, match="a task 'Q-1', 'Q-2' exists already in the queue"):
+    with pytest.raises(ConflictError, match="tasks 'Q-1', 'Q-2' exist already in the queue"):
         queue(project, "lr=1,2,3", name="Q")
     with pytest.raises(ConflictError, match="'Q-1'"):
         queue(project, "lr=1", name="Q-1")

@@ -282,7 +282,7 @@ def _make_spec(request: RunRequest, project: Project, repo: GitRepo, rng: Choose
         raise load("offbranch.api.sweep_refusal:refusal")(request, overrides)
     baseline = head_commit(repo)
     reserved: frozenset[str] = frozenset()
-    if request.name is None and may_have_refs(repo, TASKS):
+    if may_have_refs(repo, TASKS):
         reserved = load("offbranch.queue.store:queued_names")(repo, project.root, baseline)
     return ExperimentSpec(
         name=choose_name(request.name, repo, baseline, rng, force=request.force, reserved=reserved),

@@ -19,7 +19,7 @@ def choose_name(
     """Returns the name for a new experiment of a baseline.
 
     Args:
-        reserved: Names that are not to be made up: something else will need them.
+        reserved: Names that something which waits in the queue will need.
 
     Raises:
         UsageError: The name asked for is not valid.
@@ -34,5 +34,10 @@ def choose_name(
         raise ConflictError(
             f"an experiment '{wanted}' exists already for this baseline",
             hint="-f replaces it; -n gives another name; without -n a free name is chosen",
+        )
+    if wanted in reserved and not force:
+        raise ConflictError(
+            f"a task '{wanted}' waits in the queue, and would fail if there were an experiment of its name",
+            hint="ob exp run --run-all runs it; -n gives another name; without -n a free name is chosen",
         )
     return wanted

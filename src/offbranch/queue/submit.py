@@ -106,10 +106,10 @@ def choose_names(
     waiting = tuple(each for each in tasks if each.name in wanted_set)
     running = [each.name for each in waiting if not each.can_be_cancelled]
     if running:
-        raise ConflictError(f"{_quoted(running)} is running at this moment", hint="-n gives another name")
+        raise ConflictError(f"{_quoted(running)} {'is' if len(running) == 1 else 'are'} running at this moment", hint="-n gives another name")
     if not spec.force:
-        _refuse_taken([name for name in wanted if name in made], "an experiment", "for this baseline")
-        _refuse_taken([each.name for each in waiting], "a task", "in the queue")
+        _refuse_taken([name for name in wanted if name in made], "an experiment", "experiments", "for this baseline")
+        _refuse_taken([each.name for each in waiting], "a task", "tasks", "in the queue")
     return Names(names=wanted, replaced=waiting)
 
 
@@ -242,11 +242,12 @@ def _stored(repo: GitRepo, tasks: Sequence[Task], commits: Sequence[CommitId]) -
     )
 
 
-def _refuse_taken(taken: Sequence[str], what: str, where: str) -> None:
+def _refuse_taken(taken: Sequence[str], one: str, several: str, where: str) -> None:
     if taken:
+        what, verb, them = (one, "exists", "it") if len(taken) == 1 else (several, "exist", "them")
         raise ConflictError(
-            f"{what} {_quoted(taken)} exists already {where}",
-            hint="-f replaces it; -n gives another name; without -n a free name is chosen",
+            f"{what} {_quoted(taken)} {verb} already {where}",
+            hint=f"-f replaces {them}; -n gives another name; without -n a free name is chosen",
         )
 
 
