@@ -23,6 +23,7 @@ from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobRuntime, setup_globals
 from hydra.errors import HydraException
+from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
@@ -184,11 +185,27 @@ class _Composer:
 
 
 class _Repository(ConfigRepository):
-    """A repository whose relative directories count from the project instead of the current directory."""
+    """A repository whose relative directories count from the project instead of the current directory.
+
+    It reads each file once for all compositions: Hydra makes a copy of it for each, and these share what was read.
+    """
 
     def __init__(self, search_path: ConfigSearchPath, root: AbsPath) -> None:
         self._root = root
+        self._loaded: dict[tuple[str, ...], ConfigResult | None] = {}
         super().__init__(search_path)
+
+    def __deepcopy__(self, _: dict[int, Any]) -> "_Repository":
+        made = copy.copy(self)
+        made.sources = list(self.sources)
+        return made
+
+    def load_config(self, config_path: str) -> ConfigResult | None:
+        # Another search path, from the primary configuration or an override, means other files.
+        key = (config_path, *(each.path for each in self.sources))
+        if key not in self._loaded:
+            self._loaded[key] = super().load_config(config_path)
+        return copy.deepcopy(self._loaded[key])  # a composition changes what it gets
 
     def initialize_sources(self, config_search_path: ConfigSearchPath) -> None:
         super().initialize_sources(config_search_path)
