@@ -107,6 +107,18 @@ def small(place: Place) -> None:
     init(place)
 
 
+def composed(place: Place) -> None:
+    """A project whose params.yaml is composed by Hydra, of a group with ten options."""
+    (place.root / "conf/model").mkdir(parents=True)
+    for number in range(10):
+        (place.root / f"conf/model/m{number}.yaml").write_text(f"depth: {number}\n")
+    (place.root / "conf/config.yaml").write_text("defaults:\n- model: m0\n- _self_\nlr: 0.1\n")
+    small(place)
+    with (place.root / ".dvc/config").open("a") as config:
+        config.write("[hydra]\n    enabled = true\n")
+    place.sh("git commit -qam composed")
+
+
 def init(place: Place) -> None:
     place.sh("git init -q -b main && git config gc.auto 0")
     (place.root / ".dvc").mkdir()
@@ -354,6 +366,9 @@ def cases(quick: bool) -> list[Case]:
         Case("exp run --temp", small, lambda p: ["exp", "run", "--temp", "-S", next_lr(p)], target_s=0.26),
         Case(f"exp run --queue, a sweep of {n} trials", small, lambda p: ["exp", "run", "--queue", "-S",
              f"lr=range({1 + n * next_number(p)},{1 + n * p.n + n})"], target_s=2, runs=3, warm=False, before=empty_queue),
+        Case(f"exp run --queue, a sweep of {n} trials over a group and values of Hydra", composed, lambda p: ["exp", "run",
+             "--queue", "-S", "model=glob(*)", "-S", f"lr=range({1 + n * next_number(p)},{1 + n * p.n + n // 10})"],
+             target_s=4, runs=3, warm=False, before=empty_queue),
         Case("exp run --queue, one", small, lambda p: ["exp", "run", "--queue", "-S", next_lr(p)], target_s=0.15,
              before=empty_queue),
         Case(f"repro, {n} stages, nothing to do", stages(n, recorded=True), lambda _: ["repro"], target_s=0.4),

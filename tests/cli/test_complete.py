@@ -89,6 +89,13 @@ def test_experiments(project: TestProject) -> None:
     assert offered(project, "exp", "show", "--rev=d") == ("--rev=deep",)
 
 
+def test_what_waits_in_the_queue(project: TestProject) -> None:
+    assert project.ob("exp", "run", "--queue", "-n", "wild", "-S", "lr=1,2").code == 0
+    for command in ("apply", "remove", "diff", "compare"):
+        assert offered(project, "exp", command, "wi") == ("wide", "wider", "wild-1", "wild-2")
+    assert offered(project, "exp", "branch", "wi") == ("wide", "wider")
+
+
 def test_stages(project: TestProject) -> None:
     project.write("sub/dvc.yaml", "stages:\n  prep:\n    cmd: echo\n")
     project.write(
@@ -133,6 +140,24 @@ def test_parameters(project: TestProject) -> None:
     assert offered(project, "exp", "run", "-S", "nothing.yaml:") == ()
     project.write("dvc.yaml", project.read("dvc.yaml").replace("- fail", "- conf/more.json: [seed]"))
     assert offered(project, "exp", "run", "-S", "c") == ("conf/more.json:",)
+
+
+def test_parameters_of_the_directory_the_user_is_in(project: TestProject) -> None:
+    project.write("conf/params.yaml", "here: 1\n")
+    assert offered(project, "exp", "run", "-S", "", cwd="conf") == ("here=",)
+    assert offered(project, "exp", "run", "-S", "more.json:s", cwd="conf") == ("more.json:seed=",)
+    assert offered(project, "exp", "run", "-S", "conf/more.json:s", cwd="conf") == ("conf/more.json:seed=",)
+
+
+def test_groups_that_hydra_composes(project: TestProject) -> None:
+    project.write(".dvc/config", "[hydra]\n    enabled = true\n")
+    for path in ("config", "net/small", "net/large", "net/opt/adam"):
+        project.write(f"conf/{path}.yaml", "a: 1\n")
+    assert offered(project, "exp", "run", "-S", "net") == ("net=", "net/opt=")
+    assert offered(project, "exp", "run", "-S", "+net/opt=") == ("+net/opt=adam",)
+    assert offered(project, "exp", "run", "-S", "net@teacher=s") == ("net@teacher=small",)
+    assert offered(project, "exp", "run", "-S", "net@teacher=x") == ()
+    assert offered(project, "exp", "run", "-S", "lr=0") == ()
 
 
 def test_it_never_complains(tmp_path: Path) -> None:

@@ -61,5 +61,5 @@ def test_what_hydra_composes_is_at_the_top(root: AbsPath) -> None:
 
 
 def test_a_path_that_no_override_can_name(root: AbsPath) -> None:
-    with pytest.raises(UsageError, match="'a=b/params.yaml': its path has '=' in it"):
+    with pytest.raises(UsageError, match=r"'a=b/params\.yaml': its path has '=' in it"):
         placed(root, "lr=1", "a=b")

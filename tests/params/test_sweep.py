@@ -90,5 +90,5 @@ def test_options_with_odd_names_are_written_so_that_they_are_read_back() -> None
 
 
 def test_a_glob_is_for_the_composed_file_only() -> None:
-    with pytest.raises(UsageError, match="'other.yaml' is not composed"):
+    with pytest.raises(UsageError, match=r"'other\.yaml' is not composed"):
         expand_globs([parse_override("other.yaml:db=glob(*)")], options_of)

@@ -1,6 +1,7 @@
 """Names that a shell completes: experiments, stages, parameters. Reads what it can and never complains."""
 
 import os
+from collections.abc import Iterator
 
 from offbranch.base.environ import Environment
 from offbranch.base.paths import PIPELINE_FILE, AbsPath, relative_to
@@ -14,6 +15,15 @@ def experiment_names(start: AbsPath, environment: Environment) -> tuple[str, ...
     if project.repo is None:
         return ()
     return tuple(dict.fromkeys(each.name for each in load("offbranch.experiments.refs:list_experiments")(project.repo)))
+
+
+def names_with_tasks(start: AbsPath, environment: Environment) -> tuple[str, ...]:
+    """Returns the names of all experiments and of what waits in the queue, each once."""
+    project = open_project(start, environment)
+    if project.repo is None:
+        return ()
+    tasks = load("offbranch.queue.store:read_tasks")(project.repo, project.root).all
+    return tuple(dict.fromkeys((*experiment_names(start, environment), *(task.name for task in tasks))))
 
 
 def tag_names(start: AbsPath, environment: Environment) -> tuple[str, ...]:
@@ -61,15 +71,40 @@ def option_names(start: AbsPath, environment: Environment) -> tuple[str, ...]:
 
 
 def parameter_keys(start: AbsPath, environment: Environment, file: str) -> tuple[str, ...]:
-    """Returns the dotted keys of a parameter file."""
+    """Returns the dotted keys of a parameter file, which is looked for from the user's directory, then from the top."""
     project = open_project(start, environment)
-    path = os.path.join(project.root if file == "params.yaml" else start, file)
-    try:
-        with open(path, "rb") as opened:
-            data = load("offbranch.params.files:parse_params")(opened.read(), file)
-    except OSError:
-        return ()
-    return tuple(key for key, _ in load("offbranch.params.lookup:flatten")(data) if key)
+    for base in (start, project.root):
+        try:
+            with open(os.path.join(base, file), "rb") as opened:
+                data = load("offbranch.params.files:parse_params")(opened.read(), file)
+        except OSError:
+            continue
+        return tuple(key for key, _ in load("offbranch.params.lookup:flatten")(data) if key)
+    return ()
+
+
+def group_names(start: AbsPath, environment: Environment) -> tuple[str, ...]:
+    """Returns the groups of the configuration that Hydra composes; none where it composes nothing, or from a module."""
+    return tuple(sorted({os.path.dirname(path) for path in _configurations(start, environment)} - {""}))
+
+
+def group_choices(start: AbsPath, environment: Environment, group: str) -> tuple[str, ...]:
+    """Returns the options of a group of that configuration."""
+    found = (os.path.split(path) for path in _configurations(start, environment))
+    return tuple(sorted(name.rpartition(".")[0] for directory, name in found if directory == group))
+
+
+def _configurations(start: AbsPath, environment: Environment) -> Iterator[str]:
+    """Yields the files of the configuration, as seen from its directory; Hydra itself would take too long to load."""
+    project = open_project(start, environment)
+    source = load("offbranch.experiments.composition:hydra_source_of")(project)
+    if source is None or source.config_module:
+        return
+    top = os.path.join(project.root, source.config_dir)
+    for directory, _, names in os.walk(top):
+        for name in names:
+            if name.endswith((".yaml", ".yml")):
+                yield os.path.relpath(os.path.join(directory, name), top).replace(os.sep, "/")
 
 
 def parameter_files(start: AbsPath, environment: Environment) -> tuple[str, ...]:

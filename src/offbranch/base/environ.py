@@ -13,7 +13,8 @@ from offbranch.base.records import record
 
 VARIABLES: Mapping[str, str] = {
     "OFFBRANCH_CACHE_DIR": "directory for derived data (hashes, tables); may be deleted at any time",
-    "OFFBRANCH_LOCK_WAIT": "seconds to wait for another process that holds the project lock (default 3)",
+    "OFFBRANCH_LOCK_WAIT": "seconds to wait for another process that holds the project lock (default 3); where many short"
+    " commands pass it on, each waits for its turn",
     "OFFBRANCH_RUN_ROOT": "set by ob for commands it runs in a workspace: the project it holds; an ob inside shares that lock",
     "OFFBRANCH_TEST_DVC": "for the test suite: command of a real DVC to test interoperability with",
     "OFFBRANCH_TEST_MOTO": "for the test suite: command `moto_server` of a virtual environment of its own, as a server of S3",

@@ -11,6 +11,9 @@ from typing import NamedTuple
 from offbranch.api.complete import (
     experiment_names,
     git_remote_names,
+    group_choices,
+    group_names,
+    names_with_tasks,
     option_names,
     parameter_files,
     parameter_keys,
@@ -106,6 +109,10 @@ def _experiments(place: Place) -> Iterable[str]:
     return experiment_names(place.start, place.environment)
 
 
+def _experiments_and_tasks(place: Place) -> Iterable[str]:
+    return names_with_tasks(place.start, place.environment)
+
+
 def _tags(place: Place) -> Iterable[str]:
     return tag_names(place.start, place.environment)
 
@@ -139,7 +146,13 @@ def _parameters(place: Place) -> Iterable[str]:
     sign = place.word[: len(place.word) - len(place.word.lstrip("+~"))]
     word = place.word[len(sign) :]
     file, colon, _ = word.partition(":")
-    if "=" in word.partition(":")[0] or ("=" in word and not colon):
+    group, equals, _ = word.partition("=")
+    if equals and ":" not in group:
+        # The options of a group of Hydra; of other values nothing is known.
+        package = group.partition("@")[0]
+        yield from (f"{sign}{group}={name}" for name in group_choices(place.start, place.environment, package))
+        return
+    if equals:
         return
     if colon:
         keys = parameter_keys(place.start, place.environment, file)
@@ -147,6 +160,7 @@ def _parameters(place: Place) -> Iterable[str]:
         return
     end = "" if sign == "~" else "="
     found = [f"{sign}{key}{end}" for key in parameter_keys(place.start, place.environment, "params.yaml")]
+    found += [f"{sign}{name}{end}" for name in group_names(place.start, place.environment)]
     yield from found
     # The other files cost reading the pipeline, so they are offered only where no key fits.
     if not any(key.startswith(place.word) for key in found):
@@ -155,15 +169,15 @@ def _parameters(place: Place) -> Iterable[str]:
 
 
 _ARGUMENTS: Mapping[str, Source] = {
-    "exp apply": _experiments,
+    "exp apply": _experiments_and_tasks,
     "exp branch": _experiments,
-    "exp remove": _experiments,
+    "exp remove": _experiments_and_tasks,
     "exp rename": _experiments,
-    "exp diff": _experiments,
     "exp push": _git_remote_then_experiments,
     "exp pull": _git_remote_then_experiments,
     "exp list": lambda place: () if place.n_before else _git_remotes(place),
-    "exp compare": _experiments,
+    "exp diff": _experiments_and_tasks,
+    "exp compare": _experiments_and_tasks,
     "exp tag": _experiment_then_tags,
     "exp note": lambda place: () if place.n_before else _experiments(place),
     "params diff": _experiments,

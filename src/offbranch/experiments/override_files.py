@@ -31,9 +31,7 @@ def placed_overrides(
     parsed = (parse_override(text) for text in texts)
     # Where Hydra composes params.yaml that of the project is meant, wherever the user is.
     return tuple(
-        override
-        if not _names_file(override) and (is_composed or not cwd)
-        else _placed(override, cwd, reader, root)
+        override if not _names_file(override) and (is_composed or not cwd) else _placed(override, cwd, reader, root)
         for override in parsed
     )
 

@@ -106,7 +106,10 @@ def choose_names(
     waiting = tuple(each for each in tasks if each.name in wanted_set)
     running = [each.name for each in waiting if not each.can_be_cancelled]
     if running:
-        raise ConflictError(f"{_quoted(running)} {'is' if len(running) == 1 else 'are'} running at this moment", hint="-n gives another name")
+        raise ConflictError(
+            f"{_quoted(running)} {'is' if len(running) == 1 else 'are'} running at this moment",
+            hint="-n gives another name",
+        )
     if not spec.force:
         _refuse_taken([name for name in wanted if name in made], "an experiment", "experiments", "for this baseline")
         _refuse_taken([each.name for each in waiting], "a task", "tasks", "in the queue")

@@ -4,7 +4,8 @@ The experiment is a commit of its own beside your branch. Your branch, index and
 results are in your workspace as ordinary changes (with --temp only in the experiment). If a stage fails, the
 workspace is put back as it was, and the attempt is recorded with its log: 'ob exp show' lists it.
 
-Values of -S follow Hydra: key=value replaces, +key=value adds, ++key=value does either, ~key deletes.
+Values of -S follow Hydra: key=value replaces, +key=value adds, ++key=value does either, ~key deletes. A FILE is
+looked for in the current directory, then at the top of the project; so is params.yaml where none is named.
 
 With --queue nothing runs: the experiment waits, with the workspace as it is now, until --run-all runs it. Then
 -S may name several values: 'lr=0.1,0.2', 'lr=choice(0.1,0.2)', 'epochs=range(1,5)'. Several of these make a grid;
