@@ -136,6 +136,8 @@ def test_parameters(project: TestProject) -> None:
     assert offered(project, "exp", "run", "-S", "~l") == ("~lr",)
     assert offered(project, "exp", "run", "--set-param=f") == ("--set-param=fail=",)
     assert offered(project, "exp", "run", "-S", "conf/more.json:de") == ("conf/more.json:deep.a=",)
+    assert offered(project, "exp", "run", "-S", "conf/more.json:+de") == ("conf/more.json:+deep.a=",)
+    assert offered(project, "exp", "run", "-S", "conf/more.json:~s") == ("conf/more.json:~seed",)
     assert offered(project, "exp", "run", "-S", "lr=0") == ()
     assert offered(project, "exp", "run", "-S", "nothing.yaml:") == ()
     project.write("dvc.yaml", project.read("dvc.yaml").replace("- fail", "- conf/more.json: [seed]"))

@@ -33,6 +33,8 @@ def placed(root: AbsPath, text: str, cwd: str, *, is_composed: bool = False) -> 
         ("", "./conf.json:lr=1", "conf.json:lr=1"),
         ("", "new.json:+lr=1", "new.json:+lr=1"),
         ("", "params.yaml:lr=1", "params.yaml:lr=1"),
+        ("", "./+odd.json:lr=1", "./+odd.json:lr=1"),
+        ("sub", "../+odd.json:lr=1", "./+odd.json:lr=1"),
         ("sub", "lr=1", "lr=1"),
         ("sub", "conf.json:lr=a:b", "sub/conf.json:lr=a:b"),
         ("sub", "../conf.json:lr=1,2", "conf.json:lr=1,2"),

@@ -83,6 +83,13 @@ def test_untracked_paths_are_there_only_if_copied(project: TestProject) -> None:
         temp_run(project, name="wrong", copy_paths=("nosuch",))
 
 
+def test_a_parameter_file_that_is_new_is_part_of_it(project: TestProject) -> None:
+    recorder = Recorder()
+    temp_run(project, "lr=0.4", "./new.json:+a=1", name="new", recorder=recorder)
+    assert json.loads(project.file_at(project.exps()["new"], "new.json")) == {"a": 1}
+    assert recorder.of(Warned) == []
+
+
 def test_a_failure_is_recorded_with_its_log(project: TestProject) -> None:
     project.write("train.sh", "echo before the end; exit 4\n")
     project.commit("fails")

@@ -143,29 +143,24 @@ def _options_of_config(place: Place) -> Iterable[str]:
 
 def _parameters(place: Place) -> Iterable[str]:
     """Yields `key=` and `file:key=` for `-S`, with the signs that Hydra puts in front of a key."""
-    sign = place.word[: len(place.word) - len(place.word.lstrip("+~"))]
-    word = place.word[len(sign) :]
-    file, colon, _ = word.partition(":")
-    group, equals, _ = word.partition("=")
-    if equals and ":" not in group:
-        # The options of a group of Hydra; of other values nothing is known.
-        package = group.partition("@")[0]
-        yield from (f"{sign}{group}={name}" for name in group_choices(place.start, place.environment, package))
-        return
+    head, equals, _ = place.word.partition("=")
+    file, colon, change = head.rpartition(":")
+    sign = change[: len(change) - len(change.lstrip("+~"))]
+    start = f"{file}{colon}{sign}"
     if equals:
-        return
-    if colon:
-        keys = parameter_keys(place.start, place.environment, file)
-        yield from (f"{sign}{file}:{key}=" for key in keys)
+        # The options of a group of Hydra; of other values nothing is known.
+        group = "" if colon else change[len(sign) :].partition("@")[0]
+        yield from (f"{head}={name}" for name in group_choices(place.start, place.environment, group) if group)
         return
     end = "" if sign == "~" else "="
-    found = [f"{sign}{key}{end}" for key in parameter_keys(place.start, place.environment, "params.yaml")]
-    found += [f"{sign}{name}{end}" for name in group_names(place.start, place.environment)]
+    keys = parameter_keys(place.start, place.environment, file if colon else "params.yaml")
+    groups = () if colon else group_names(place.start, place.environment)
+    found = [f"{start}{key}{end}" for key in (*keys, *groups)]
     yield from found
     # The other files cost reading the pipeline, so they are offered only where no key fits.
-    if not any(key.startswith(place.word) for key in found):
+    if not (colon or sign or any(key.startswith(place.word) for key in found)):
         files = parameter_files(place.start, place.environment)
-        yield from (f"{sign}{name}:" for name in files if name != "params.yaml")
+        yield from (f"{name}:" for name in files if name != "params.yaml")
 
 
 _ARGUMENTS: Mapping[str, Source] = {

@@ -46,7 +46,8 @@ def _placed(override: Override, cwd: RepoPath, reader: FileReader, root: AbsPath
     if not where or where == override.file:
         return override  # one that leads out of the project is refused where it is read
     change = text_for_hydra(override)
-    text = change if where == PARAMS_FILE else f"{where}:{change}"
+    named = f"./{where}" if where[0] in "+~" else where  # not the sign of a key
+    text = change if where == PARAMS_FILE else f"{named}:{change}"
     if "=" in where:
         raise UsageError(
             f"no override can change '{where}': its path has '=' in it", hint="give it another name, or edit the file"

@@ -29,7 +29,7 @@ from offbranch.experiments.data_changes import with_changed_data
 from offbranch.experiments.events import ExperimentStarted
 from offbranch.experiments.experiment import ExperimentSpec, Where
 from offbranch.experiments.preview import look_ahead
-from offbranch.experiments.run import Outcome, RunOptions, write_parameter_files
+from offbranch.experiments.run import Outcome, RunOptions, parse_overrides, write_parameter_files
 from offbranch.experiments.run_environment import note_environment
 from offbranch.experiments.underway import (
     Launch,
@@ -47,6 +47,7 @@ from offbranch.git.objects import CommitId, TreeId
 from offbranch.git.refs import RefUpdate
 from offbranch.git.repository import GitRepo
 from offbranch.git.worktree import open_working_copy
+from offbranch.params.apply import file_of
 from offbranch.project import Project, open_project_at
 
 COPIES_DIR = f"{OB_DIR}/copies"
@@ -159,7 +160,7 @@ def run_prepared(prepared: Prepared, options: RunOptions) -> Ran:
                 write_parameter_files(place, prepared.written)
                 outcome = carry_out_in(place, under, options, keep_open=(copy.lock.descriptor,))
                 raise_if_failed(outcome, options)
-                _warn_of_untracked(place, copy.repo, outcome, under.launch)
+                _warn_of_untracked(place, copy.repo, outcome, under)
                 experiment = conclude(under, place, outcome)
             except BaseException as error:
                 give_up(under, place, outcome, error, restore=_nothing)
@@ -212,14 +213,18 @@ def _copy_paths(project: Project, place: Project, paths: Iterable[AbsPath]) -> N
         load_by_name("offbranch.storage.copying:copy_tree")(path, target)
 
 
-def _warn_of_untracked(place: Project, repo: GitRepo, outcome: Outcome, launch: Launch) -> None:
+def _warn_of_untracked(place: Project, repo: GitRepo, outcome: Outcome, under: Underway) -> None:
     results = outcome.result.stages
-    files = files_of_stages(outcome.pipelines, (result.stage for result in results))
-    taken = [in_git(place, path) for path in (*files, *(path for result in results for path in result.touched))]
+    taken = [
+        *files_of_stages(outcome.pipelines, (result.stage for result in results)),
+        *(path for result in results for path in result.touched),
+        *(file_of(override) for override in parse_overrides(under.spec)),
+    ]
+    taken = [in_git(place, path) for path in taken]
     left = [path for path in untracked_files(repo, ()) if not any(is_same_or_inside(path, each) for each in taken)]
     if left:
         names = ", ".join(f"'{path}'" for path in left[:5]) + (f" and {len(left) - 5} more" if len(left) > 5 else "")
-        launch.reporter.emit(
+        under.launch.reporter.emit(
             Warned(
                 text=f"files that the run made but Git does not track are not part of the experiment: {names}",
                 hint="make them outputs in dvc.yaml, or add them to Git",

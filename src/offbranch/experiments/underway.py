@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, suppress
 
 from offbranch.base.errors import Interrupted, OffbranchError, StageFailedError
 from offbranch.base.events import Reporter
-from offbranch.base.paths import AbsPath, RepoPath, join
+from offbranch.base.paths import AbsPath, join
 from offbranch.base.processes import this_process
 from offbranch.base.records import record, replace
 from offbranch.experiments.attempts import end_attempt, log_of, prune_records, publish
@@ -30,6 +30,7 @@ from offbranch.experiments.workbench import make_workbench
 from offbranch.git.objects import TreeId
 from offbranch.git.refs import ANY, RefUpdate
 from offbranch.git.repository import GitRepo
+from offbranch.params.apply import file_of
 from offbranch.pipeline.execute import FailurePolicy
 from offbranch.pipeline.runner import CommandRunner
 from offbranch.project import Project
@@ -146,7 +147,7 @@ def conclude(under: Underway, place: Project, outcome: Outcome) -> Experiment:
     """
     results, spec = outcome.result.stages, under.spec
     touched = [path for result in results for path in result.touched]
-    overridden = [RepoPath(override.file) for override in parse_overrides(spec)]
+    overridden = [file_of(override) for override in parse_overrides(spec)]
     files = files_of_stages(outcome.pipelines, (result.stage for result in results))
     # A copy was filled with the sources; what is there beside them are files that Git ignores in the workspace.
     sources = source_files(place, spec.hydra)[: None if place is under.project else 1]

@@ -9,7 +9,7 @@ from typing import Any
 
 from offbranch.base.errors import ConflictError, NotFoundError, UsageError
 from offbranch.base.files import decode
-from offbranch.base.paths import ROOT, resolve_in
+from offbranch.base.paths import ROOT, RepoPath, resolve_in
 from offbranch.base.plugins import load
 from offbranch.params.changes import Change, Path, Put, Remove, apply_change, copy_of, same_data, value_at
 from offbranch.params.files import Format, format_of, parse_text
@@ -68,7 +68,7 @@ def _file_of(override: Override) -> str:
     return file_of(override)
 
 
-def file_of(override: Override) -> str:
+def file_of(override: Override) -> RepoPath:
     """Returns the parameter file of an override, normalised.
 
     Raises:

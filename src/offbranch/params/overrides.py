@@ -113,6 +113,13 @@ def _split_file(text: str) -> tuple[str, str]:
             f"invalid value for --set-param '{text}': no file name before ':'",
             hint=f"leave the ':' out to change {PARAMS_FILE}",
         )
+    if file[0] in "+~":
+        name = file.lstrip("+~")
+        sign = file[: len(file) - len(name)]
+        raise UsageError(
+            f"invalid value for --set-param '{text}': the '{sign}' belongs before the key",
+            hint=f"write '{name}:{sign}{text[len(file) + 1 :]}'; a file '{file}' is './{file}'",
+        )
     return file, text[len(file) + 1 :]
 
 

@@ -39,6 +39,7 @@ _OPERATIONS = {
 }
 _EVALUATION = re.compile(r"\w+ while evaluating '(.*?)': (.*)", re.DOTALL).match
 _QUOTE_HINT = "put a text with special characters in quotes, e.g. 'KEY=\"a, b\"'"
+_KEY_HINT = "a key is made of the letters a to z, digits, '_', '-', '.' and '/'; edit the file to change another one"
 # The place in a config where a value waits to be resolved; no parameter has a name like it.
 _SLOT = "__offbranch_value__"
 
@@ -178,7 +179,8 @@ def _explained(error: HydraException, change: str, text: str) -> UsageError:
     rest = change[start:]
     if not rest:
         return _invalid(text, "it ends too early", "close every bracket and quote")
-    return _invalid(text, f"it cannot be read from '{rest}' on", _QUOTE_HINT)
+    in_key = start <= len(change.partition("=")[0])
+    return _invalid(text, f"it cannot be read from '{rest}' on", _KEY_HINT if in_key else _QUOTE_HINT)
 
 
 def _failing_place(cause: Any) -> int | None:
