@@ -240,7 +240,7 @@ def test_several_at_a_time(project: TestProject, tmp_path: Path) -> None:
     begun = {line.partition(" | ")[2]: line.partition(" | ")[0] for line in lines if "Reproducing" in line}
     assert {begun[f"Reproducing experiment 'P-{n}'"] for n in (1, 2, 3)} == {"1", "2", "3"}, lines
     assert waiting(project) == [] and [a.name for a in attempts(project)] == ["P-4"]
-    assert [path.name for path in (project.root / ".dvc/tmp/ob").glob("ended-*")] == []
+    assert [path.name for path in (project.root / ".dvc/tmp/ob").glob("*ended*")] == []
     assert project.ob("exp", "run", "--run-all", "-j", "3").out == "No experiments in the queue.\n"
 
 
@@ -302,3 +302,13 @@ def test_ctrl_c_in_between_raises(project: TestProject, monkeypatch: pytest.Monk
     with pytest.raises(Interrupted):
         drain(project)
     assert project.git("for-each-ref", "refs/ob/tasks") != ""
+
+
+def test_several_at_a_time_say_as_much_as_was_asked_for(project: TestProject) -> None:
+    queue(project, "lr=2,3", name="P")
+    quiet = project.ob("exp", "run", "--run-all", "-j", "2", "-q")
+    assert quiet.code == 0 and "Reproducing" not in quiet.err and sorted(project.exps()) == ["P-1", "P-2"]
+    project.write("data.txt", "other\n")
+    queue(project, "lr=4,5", name="Q")
+    loud = project.ob("exp", "run", "--run-all", "-j", "2", "-v")
+    assert "1 | 'train' took" in loud.err, loud.err

@@ -3,7 +3,7 @@
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from offbranch.api.exp import RunRequest, make_launch, push_new
 from offbranch.api.session import Session, held, need_git, refuse_during_operation, working_directory
@@ -124,12 +124,15 @@ def submit(
         )
 
 
-def run_all(session: Session, *, jobs: int = 1, clock: Callable[[], float] = time.time) -> Iterator[TaskEnd]:
+def run_all(
+    session: Session, *, jobs: int = 1, flags: Sequence[str] = (), clock: Callable[[], float] = time.time
+) -> Iterator[TaskEnd]:
     """Runs what is queued, each in a temporary copy; also what is queued meanwhile.
 
     Args:
         session: Where.
         jobs: How many at a time; more than one run in processes of their own.
+        flags: Options of `ob exp run` for these processes: how much they say.
         clock: Seconds since the epoch.
 
     Yields:
@@ -140,7 +143,7 @@ def run_all(session: Session, *, jobs: int = 1, clock: Callable[[], float] = tim
         Interrupted: The user stopped it; what ran waits in the queue again.
     """
     if jobs > 1:
-        yield from load("offbranch.api.queue_side_by_side:run_side_by_side")(session, jobs)
+        yield from load("offbranch.api.queue_side_by_side:run_side_by_side")(session, jobs, flags)
         return
     tried: set[str] = set()
     while (taken := _take_next(session, tried, clock)) is not None:

@@ -8,14 +8,14 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from offbranch.api.queue import TaskEnd
 from offbranch.api.running import open_runner
 from offbranch.api.session import Session, need_git, opened
 from offbranch.base.errors import ExitCode, OffbranchError
-from offbranch.base.files import remove_file
+from offbranch.base.files import TEMPORARY_PREFIX, remove_file
 from offbranch.base.paths import OB_DIR, AbsPath, join
 from offbranch.experiments.experiment import Experiment
 from offbranch.experiments.refs import encode
@@ -25,8 +25,8 @@ from offbranch.queue.store import read_tasks
 _EXPECTED = frozenset((ExitCode.DONE, ExitCode.FAILED, ExitCode.INTERRUPTED))
 
 
-def run_side_by_side(session: Session, jobs: int) -> Iterator[TaskEnd]:
-    """Runs what is queued, up to `jobs` at a time.
+def run_side_by_side(session: Session, jobs: int, flags: Sequence[str] = ()) -> Iterator[TaskEnd]:
+    """Runs what is queued, up to `jobs` at a time, by processes of `ob exp run` with some more flags.
 
     Yields:
         How each task ended, process by process as these end.
@@ -43,8 +43,10 @@ def run_side_by_side(session: Session, jobs: int) -> Iterator[TaskEnd]:
     with open_runner(session, log=None, keep_open=(), root=None) as runner, runner.open_pool() as pool:
         answers = {}
         for number in range(1, min(jobs, n_waiting) + 1):
-            answers[str(number)] = answer = AbsPath(os.path.join(directory, f"ended-{os.getpid()}-{number}.json"))
-            pool.start(str(number), _command(answer), cwd=session.start, env={})
+            answers[str(number)] = answer = AbsPath(
+                os.path.join(directory, f"{TEMPORARY_PREFIX}{os.getpid()}-ended-{number}")
+            )
+            pool.start(str(number), _command(answer, flags), cwd=session.start, env={})
         for _ in tuple(answers):
             ended = pool.wait()
             yield from _ends(answers[ended.label])
@@ -57,8 +59,8 @@ def run_side_by_side(session: Session, jobs: int) -> Iterator[TaskEnd]:
         raise OffbranchError(f"not all of the queue was run: {', '.join(wrong)}", hint="'ob exp run --run-all' goes on")
 
 
-def _command(answer: AbsPath) -> str:
-    words = (sys.executable, "-m", "offbranch", "exp", "run", "--run-all", "--json")
+def _command(answer: AbsPath, flags: Sequence[str]) -> str:
+    words = (sys.executable, "-m", "offbranch", "exp", "run", "--run-all", "--json", *flags)
     return f"exec {shlex.join(words)} > {shlex.quote(answer)}"
 
 

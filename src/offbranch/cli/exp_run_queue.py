@@ -45,7 +45,7 @@ def run_queued(args: Namespace, console: Console) -> int:
     ends: list[TaskEnd] = []
     try:
         with console.stdout_for_data(args.json):
-            for end in run_all(session_of(console), jobs=args.jobs or 1):
+            for end in run_all(session_of(console), jobs=args.jobs or 1, flags=_flags(console)):
                 ends.append(end)
     finally:  # what has ended has ended, also if the rest was stopped
         if args.json:
@@ -55,6 +55,13 @@ def run_queued(args: Namespace, console: Console) -> int:
     if not (ends or args.json):
         console.message("No experiments in the queue.")
     return ExitCode.FAILED if any(end.experiment is None for end in ends) else ExitCode.DONE
+
+
+def _flags(console: Console) -> tuple[str, ...]:
+    said = console.verbosity
+    if said.quiet:
+        return ("--quiet",)
+    return ("--verbose",) * said.level
 
 
 def _sentences(done: Queued, *, dry: bool) -> Iterator[str]:

@@ -215,12 +215,12 @@ def _copy_paths(project: Project, place: Project, paths: Iterable[AbsPath]) -> N
 
 def _warn_of_untracked(place: Project, repo: GitRepo, outcome: Outcome, under: Underway) -> None:
     results = outcome.result.stages
-    taken = [
+    part = (
         *files_of_stages(outcome.pipelines, (result.stage for result in results)),
         *(path for result in results for path in result.touched),
         *(file_of(override) for override in parse_overrides(under.spec)),
-    ]
-    taken = [in_git(place, path) for path in taken]
+    )
+    taken = [in_git(place, path) for path in part]
     left = [path for path in untracked_files(repo, ()) if not any(is_same_or_inside(path, each) for each in taken)]
     if left:
         names = ", ".join(f"'{path}'" for path in left[:5]) + (f" and {len(left) - 5} more" if len(left) > 5 else "")
