@@ -128,3 +128,15 @@ def test_one_of_yaml(tmp_path: Path, dvc: str, override: str) -> None:
 )
 def test_one_of_another_file(tmp_path: Path, dvc: str, override: str) -> None:
     compare(*twins(tmp_path, dvc, FILES), override)
+
+
+@pytest.mark.parametrize(
+    "override", ["lr=2", "params.yaml:lr=2", "p.json:lr=2", "../p.json:lr=2", "../params.yaml:lr=2"]
+)
+def test_files_are_those_of_the_directory(tmp_path: Path, dvc: str, override: str) -> None:
+    files = {**FILES, **{f"in/{name}": FILES[name] for name in ("params.yaml", "p.json", "dvc.yaml")}}
+    ours, theirs = twins(tmp_path, dvc, files)
+    assert ours.ob("exp", "run", "-n", "e", "-S", override, cwd="in").code == 0
+    theirs.dvc("exp", "run", "-n", "e", "-S", override, cwd="in")
+    for name in ("params.yaml", "p.json", "in/params.yaml", "in/p.json"):
+        assert repr(data(ours, name)) == repr(data(theirs, name)), name
