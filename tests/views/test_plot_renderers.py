@@ -285,3 +285,48 @@ def test_without_the_library_the_extra_is_named() -> None:
 
 def test_the_picture_of_the_tests_is_one() -> None:
     assert PNG.startswith(b"\x89PNG")
+
+
+# Many points, classes and lines in the terminal
+
+
+def _cloud(n: int) -> tuple[dict[str, object], ...]:
+    return tuple({"step": k, "loss": (k * 7919 % 1000) / 1000, "rev": "workspace"} for k in range(n))
+
+
+@pytest.mark.parametrize("template", ["simple", "scatter"])
+def test_of_many_points_the_outermost_are_drawn(template: str) -> None:
+    points = [dict(point) for point in _cloud(20_000)]
+    points[12_345]["loss"] = 50.0
+    shown = render_plots_text(plots(spec(template=template, points=tuple(points))))
+    few = [point for n, point in enumerate(points) if n % 997 == 0 or n in (0, 12_345, 19_999)]
+    expected = render_plots_text(plots(spec(template=template, points=tuple(few))))
+    assert shown.splitlines()[3] == expected.splitlines()[3]  # the one point far above all others
+    assert shown.splitlines()[-2] == expected.splitlines()[-2]  # the ends of the axis
+
+
+def test_a_table_of_many_classes_has_the_most_frequent_in_the_order_of_numbers() -> None:
+    points = tuple(
+        {"actual": k, "predicted": k % 7, "rev": "workspace"}
+        for k in range(500)
+        for _ in range(2 if k in (8, 99) else 1)
+    )
+    fields = {"x": "actual", "y": "predicted", "x_label": "actual", "y_label": "predicted"}
+    lines = render_plots_text(plots(spec(template="confusion", points=points, **fields))).splitlines()
+    columns = lines[2].split()[3:]
+    assert len(columns) == 30 and {"8", "99"} <= set(columns) and columns == sorted(columns, key=int)
+    assert lines[-1].strip() == "... and 470 more columns, 0 more rows"
+
+
+@pytest.mark.parametrize("color", [False, True])
+def test_twenty_lines_have_twenty_signs(color: bool) -> None:
+    points = tuple({"step": n, "loss": n * k, "rev": f"r{k}"} for k in range(20) for n in range(3))
+    lines = render_plots_text(plots(spec(points=points)), color=color).splitlines()[-20:]
+    assert len({line.rpartition(" ")[0] for line in lines}) == 20
+
+
+def test_a_bar_with_a_long_name_stays_in_the_terminal() -> None:
+    points = tuple({"importance": 1, "name": "n" * 200 + str(k), "rev": "workspace"} for k in range(2))
+    fields = {"x": "importance", "y": "name", "x_label": "importance", "y_label": "name"}
+    shown = render_plots_text(plots(spec(template="bar_horizontal", points=points, **fields))).splitlines()
+    assert max(map(len, shown[1:])) <= 80 and shown[1] != shown[2]

@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeVar
 
+from offbranch.api.naming import queued_tasks
 from offbranch.api.session import Session, opened, working_directory
 from offbranch.base.errors import UsageError
 from offbranch.base.paths import RepoPath, absolute, relative_to
@@ -15,6 +16,7 @@ from offbranch.base.plugins import load
 from offbranch.base.records import field, record, replace
 from offbranch.experiments.values import Choice, Kind, RevisionValues
 from offbranch.experiments.values_revisions import Revisions, ValuesDiff
+from offbranch.git.ids import CommitId
 from offbranch.project import Project
 
 T = TypeVar("T")
@@ -48,7 +50,7 @@ class ValuesDiffRequest:
     """What `params diff` and `metrics diff` are asked for.
 
     Attributes:
-        old: Git revision or experiment; None for HEAD.
+        old: Git revision, experiment, attempt or queued task; None for HEAD.
         new: The same, or `workspace`; None for the workspace.
         targets, deps: As in `ValuesRequest`.
         all_values: Lists what is the same, too.
@@ -100,35 +102,44 @@ def diff_metrics(request: ValuesDiffRequest, session: Session) -> ValuesDiff:
 
 def _show(kind: Kind, request: ValuesRequest, session: Session) -> tuple[RevisionValues, ...]:
     with opened(session) as project:
+        tasks = queued_tasks(project, request.revisions.revs)
         choice = Choice(
             kind=kind,
             targets=_targets(request.targets, project, session),
             stages=request.stages,
             deps=request.deps,
             lists=request.lists,
+            waiting=frozenset(tasks.values()),
         )
-        found: tuple[RevisionValues, ...] = load(PARTS["show"])(project, request.revisions, choice)
+        revisions = replace(request.revisions, revs=tuple(tasks.get(rev, rev) for rev in request.revisions.revs))
+        found: tuple[RevisionValues, ...] = load(PARTS["show"])(project, revisions, choice)
         cwd = working_directory(project, session)
-        return tuple(replace(each, files=_seen_from(cwd, each.files)) for each in found)
+        return tuple(replace(_named(each, tasks), files=_seen_from(cwd, each.files)) for each in found)
 
 
 def _diff(kind: Kind, request: ValuesDiffRequest, session: Session) -> ValuesDiff:
     with opened(session) as project:
+        tasks = queued_tasks(project, (request.old, request.new))
         choice = Choice(
             kind=kind,
             targets=_targets(request.targets, project, session),
             deps=request.deps,
             lists=request.lists,
+            waiting=frozenset(tasks.values()),
         )
-        found: ValuesDiff = load(PARTS["diff"])(
-            project, request.old, request.new, choice, all_values=request.all_values
-        )
+        old, new = (name and tasks.get(name, name) for name in (request.old, request.new))
+        found: ValuesDiff = load(PARTS["diff"])(project, old, new, choice, all_values=request.all_values)
         cwd = working_directory(project, session)
         return ValuesDiff(
-            old=replace(found.old, files=_seen_from(cwd, found.old.files)),
-            new=replace(found.new, files=_seen_from(cwd, found.new.files)),
+            old=replace(_named(found.old, tasks), files=_seen_from(cwd, found.old.files)),
+            new=replace(_named(found.new, tasks), files=_seen_from(cwd, found.new.files)),
             changes=_seen_from(cwd, found.changes),
         )
+
+
+def _named(values: RevisionValues, tasks: Mapping[str, CommitId]) -> RevisionValues:
+    """Returns the same, a queued task by the name that the user gave."""
+    return replace(values, name={str(commit): name for name, commit in tasks.items()}.get(values.name, values.name))
 
 
 def _targets(targets: Sequence[str], project: Project, session: Session) -> tuple[RepoPath, ...]:

@@ -9,17 +9,18 @@ import posixpath
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from offbranch.api.naming import queued_tasks
 from offbranch.api.session import Session, need_git, opened, working_directory
 from offbranch.base.errors import NotFoundError, OffbranchError, UsageError
 from offbranch.base.events import Progressed
 from offbranch.base.files import atomic_write, decode, is_really_inside, remove_file
 from offbranch.base.paths import DVC_DIR, AbsPath, RepoPath, absolute, join, relative_to, resolve_in
 from offbranch.base.plugins import load
-from offbranch.base.records import field, record
+from offbranch.base.records import field, record, replace
 from offbranch.experiments.plot_files import WORKSPACE, open_revisions
 from offbranch.experiments.refs import resolve_experiment
 from offbranch.project import Project, find_root
-from offbranch.views.plot import Plots
+from offbranch.views.plot import PlotError, Plots
 from offbranch.views.plot_anchors import fill
 from offbranch.views.plot_collect import PlotQuery, collect_plots
 from offbranch.views.plot_json import file_names, plain_name
@@ -70,8 +71,9 @@ def plots_diff(
 
     Args:
         request: What to draw.
-        revisions: Git revisions, experiments (also running ones) or `workspace`; of none HEAD and the workspace, of one
-            that and the workspace.
+        revisions: Git revisions, experiments (also running ones), attempts that failed, or `workspace`; of none HEAD and
+            the workspace, of one that and the workspace. A queued task has nothing to draw yet: that is an error in
+            the result, and no mistake.
         session: Where.
         with_baseline: A single revision is an experiment, and shown with its baseline.
 
@@ -81,7 +83,9 @@ def plots_diff(
     with opened(session) as project:
         need_git(project)
         names = _revisions(project, revisions, with_baseline=with_baseline)
-        return _collect(project, names, request, session)
+        tasks = queued_tasks(project, names)
+        plots = _collect(project, [name for name in names if name not in tasks], request, session)
+        return replace(plots, errors=(*plots.errors, *(_waits(name) for name in tasks)))
 
 
 def plot_templates(session: Session) -> tuple[str, ...]:
@@ -208,6 +212,15 @@ def _seen_from(cwd: RepoPath, target: str, project: Project, session: Session) -
     if not inside or resolve_in(cwd, target) is not None:
         return target
     return posixpath.relpath(inside, cwd or ".")
+
+
+def _waits(name: str) -> PlotError:
+    return PlotError(
+        rev=name,
+        kind="NotRunError",
+        message="it is queued, and there is nothing to draw before it has run",
+        hint="ob exp run --run-all runs what is queued",
+    )
 
 
 def _revisions(project: Project, given: Sequence[str], *, with_baseline: bool) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import tempfile
 from enum import Enum
 from urllib.parse import quote
 
+from offbranch.api.naming import queued_tasks
 from offbranch.api.plots import PlotRequest, plots_diff, write_images
 from offbranch.api.session import Session, need_git, opened
 from offbranch.base.errors import OffbranchError, UsageError
@@ -67,7 +68,8 @@ def make_report(
     with opened(session) as project:
         repo = need_git(project)
         options = replace(options, against=against or _baseline(repo, session))
-        report = collect_report(project, repo, options)
+        tasks = queued_tasks(project, (options.against, *options.revisions))
+        report = collect_report(project, repo, options, tasks)
     if plots is PlotMode.NONE:
         return report
     if plots is PlotMode.FILES and out is None:

@@ -7,6 +7,7 @@ Rendering is the caller's: the functions of `views/json.py`, `text.py`, `termina
 from collections.abc import Sequence
 from typing import Final
 
+from offbranch.api.naming import revision_of
 from offbranch.base.environ import Environment
 from offbranch.base.errors import NoProjectError
 from offbranch.base.events import NullReporter, Reporter
@@ -14,8 +15,6 @@ from offbranch.base.paths import AbsPath
 from offbranch.base.plugins import load
 from offbranch.base.records import replace
 from offbranch.experiments.diff_record import CompareOptions, Comparison, DiffOptions, ExperimentDiff
-from offbranch.experiments.refs import TASKS
-from offbranch.git.refs import may_have_refs
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project, open_project
 from offbranch.views.listing import Listing, ListOptions, collect_listing
@@ -29,7 +28,6 @@ PARTS: Final = {
     "select": "offbranch.views.select:select",
     "diff": "offbranch.experiments.diff:diff_experiments",
     "compare": "offbranch.experiments.compare:compare_experiments",
-    "task": "offbranch.queue.store:revision_of",
 }
 
 
@@ -109,7 +107,7 @@ def exp_diff(
     """
     project = open_project(start, environment)
     repo = _need_git(project)
-    revisions = (rev and _revision(project, repo, rev) for rev in (a, b))
+    revisions = (rev and revision_of(project, repo, rev) for rev in (a, b))
     found: ExperimentDiff = load(PARTS["diff"])(project, repo, *revisions, options or DiffOptions())
     return replace(found, old_name=a or found.old_name, new_name=b or found.new_name)
 
@@ -139,7 +137,7 @@ def exp_compare(
     """
     project = open_project(start, environment)
     repo = _need_git(project)
-    written = {_revision(project, repo, name): name for name in names}
+    written = {revision_of(project, repo, name): name for name in names}
     found: Comparison = load(PARTS["compare"])(project, repo, tuple(written), options or CompareOptions())
     return replace(found, sides=tuple(replace(each, name=written.get(each.name, each.name)) for each in found.sides))
 
@@ -151,11 +149,3 @@ def _need_git(project: Project) -> GitRepo:
             hint="git init && git add -A && git commit -m start",
         )
     return project.repo
-
-
-def _revision(project: Project, repo: GitRepo, name: str) -> str:
-    """Returns what experiments know by that name: a queued task is its commit."""
-    if not may_have_refs(repo, TASKS):
-        return name
-    revision: str = load(PARTS["task"])(repo, project.root, name)
-    return revision

@@ -4,20 +4,22 @@ A file comes from the tree of the revision, or as data from the cache, as dvc.lo
 it. Nothing is checked out.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from offbranch.base.errors import MissingDataError, NotFoundError, OffbranchError
+from offbranch.base.errors import MissingDataError, OffbranchError
 from offbranch.base.files import DirectoryReader, FileReader
 from offbranch.base.paths import AbsPath, RepoPath, is_same_or_inside, parent
 from offbranch.base.records import record
-from offbranch.experiments.attempts import read_records
+from offbranch.experiments.attempts import attempt_of, read_records
 from offbranch.experiments.experiment import Attempt, AttemptState
 from offbranch.experiments.loading import load, parsing_options
-from offbranch.experiments.refs import resolve_any
+from offbranch.experiments.refs import find_experiment
 from offbranch.experiments.revision_files import no_such_file
+from offbranch.experiments.sides import find_commit
 from offbranch.experiments.used import RevisionOutputs
 from offbranch.git.objects import ObjectReader
+from offbranch.git.refs import resolve_revision
 from offbranch.git.repository import GitRepo
 from offbranch.git.tree_reader import TreeReader
 from offbranch.pipeline.load import load_pipelines
@@ -38,12 +40,21 @@ class PlotFiles:
         reader: Its tree.
         recorded: What it records of outputs, by path; where the tree has no such file, it is taken from the cache.
         cache: Where that is.
+        is_left_over: Tells of a file of the tree that it is from before, and counts as not there.
     """
 
-    def __init__(self, reader: FileReader, recorded: Mapping[RepoPath, RecordedOutput], cache: LocalCache) -> None:
+    def __init__(
+        self,
+        reader: FileReader,
+        recorded: Mapping[RepoPath, RecordedOutput],
+        cache: LocalCache,
+        *,
+        is_left_over: Callable[[RepoPath], bool] = lambda path: False,
+    ) -> None:
         self._reader = reader
         self._recorded = recorded
         self._cache = cache
+        self._is_left_over = is_left_over
 
     def expand(self, path: RepoPath) -> tuple[RepoPath, ...]:
         """Returns a file as itself, a directory as all files below it by name; nothing where there is neither.
@@ -51,7 +62,7 @@ class PlotFiles:
         Raises:
             MissingDataError: It is data whose directory object is not in the cache.
         """
-        if self._reader.is_file(path):
+        if self._is_there(path):
             return (path,)
         below = tuple(self._walk(path))
         return below or tuple(sorted(self._data(path)))
@@ -63,7 +74,7 @@ class PlotFiles:
             FileNotFoundError: The revision has no such file.
             MissingDataError: It is data that is not in the cache.
         """
-        if self._reader.is_file(path):
+        if self._is_there(path):
             return self._reader.read_bytes(path)
         id = self._data(path).get(path)
         if id is None:
@@ -73,12 +84,15 @@ class PlotFiles:
                 return store.read_bytes(id)
         raise MissingDataError(f"'{path}' is not in the cache", hint=f"get it from its data remote: ob fetch {path}")
 
+    def _is_there(self, path: RepoPath) -> bool:
+        return self._reader.is_file(path) and not self._is_left_over(path)
+
     def _walk(self, path: RepoPath) -> Iterator[RepoPath]:
         for name, is_dir in sorted(self._reader.list_dir(path)):
             below = RepoPath(f"{path}/{name}")
             if is_dir:
                 yield from self._walk(below)
-            else:
+            elif not self._is_left_over(below):
                 yield below
 
     def _data(self, path: RepoPath) -> dict[RepoPath, ObjectId]:
@@ -134,7 +148,7 @@ def open_revisions(project: Project, repo: GitRepo | None, names: Sequence[str])
     Args:
         project: Whose they are.
         repo: Where commits are; None where there is none, and only the workspace can be read.
-        names: Git revisions, experiments (also running ones), `workspace`.
+        names: Git revisions, experiments (also running ones), attempts that failed, `workspace`.
 
     Yields:
         One per name, in their order.
@@ -153,20 +167,38 @@ def open_revisions(project: Project, repo: GitRepo | None, names: Sequence[str])
 def _open(project: Project, repo: GitRepo, objects: ObjectReader, outputs: RevisionOutputs, name: str) -> PlotRevision:
     if name == WORKSPACE:
         return _workspace(project)
-    try:
-        commit = resolve_any(repo, name)
-    except NotFoundError:
+    if resolve_revision(repo, name) is None and find_experiment(repo, name) is None:
         running = _find_running(project, name)
-        if running is None:
-            raise
-        return _running(project, running)
-    tree = objects.commit(commit).tree
+        if running is not None:
+            return _running(project, name, running)
+    commit = objects.commit(find_commit(project, repo, name))
+    tree = commit.tree
     reader = TreeReader(objects, tree, project.prefix)
     try:
         pipelines = outputs.pipelines_of(tree)
     except OffbranchError as error:
         return PlotRevision(name=name, pipelines=None, files=PlotFiles(reader, {}, project.cache), error=error)
+    attempt = attempt_of(commit.message)
+    if attempt is not None:
+        before = TreeReader(objects, objects.commit(attempt.baseline).tree, project.prefix)
+        return PlotRevision(name=name, pipelines=pipelines, files=_written(pipelines, reader, before, project.cache))
     return PlotRevision(name=name, pipelines=pipelines, files=PlotFiles(reader, all_recorded(pipelines), project.cache))
+
+
+def _written(pipelines: Pipelines, reader: FileReader, before: FileReader, cache: LocalCache) -> PlotFiles:
+    """Returns the files of an attempt that did not end well: outputs that are as in its baseline are not from it."""
+    outputs = {out.path for stage in pipelines.stages for out in stage.outs}
+
+    def is_left_over(path: RepoPath) -> bool:
+        is_output = any(each in outputs for each in (path, *_above(path)))
+        return is_output and before.is_file(path) and before.read_bytes(path) == reader.read_bytes(path)
+
+    return PlotFiles(reader, {}, cache, is_left_over=is_left_over)
+
+
+def _above(path: RepoPath) -> Iterator[RepoPath]:
+    while path := parent(path):
+        yield path
 
 
 def _workspace(project: Project) -> PlotRevision:
@@ -179,15 +211,17 @@ def _find_running(project: Project, name: str) -> Attempt | None:
     running = [
         each
         for each in read_records(project.root)
-        if each.name == name and each.state is AttemptState.RUNNING and each.true_state is AttemptState.RUNNING
+        if name in (each.name, each.id)
+        and each.state is AttemptState.RUNNING
+        and each.true_state is AttemptState.RUNNING
     ]
     return running[-1] if running else None
 
 
-def _running(project: Project, attempt: Attempt) -> PlotRevision:
+def _running(project: Project, name: str, attempt: Attempt) -> PlotRevision:
     """Reads where an experiment runs; what dvc.lock records there is of an earlier run, so only the disk counts."""
     root = AbsPath(attempt.root)
     reader = DirectoryReader(root)
     ignores = project.ignore.ignores if root == project.root else load_ignore_rules(root).ignores
     pipelines = load_pipelines(reader, ignores=ignores, options=parsing_options(project), root=root)
-    return PlotRevision(name=attempt.name, pipelines=pipelines, files=PlotFiles(reader, {}, project.cache))
+    return PlotRevision(name=name, pipelines=pipelines, files=PlotFiles(reader, {}, project.cache))

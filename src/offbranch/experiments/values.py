@@ -4,13 +4,14 @@ What cannot be read is in the records beside what can: an entry of a file holds 
 the project; where the user is, is the caller's concern.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
 from offbranch.base.errors import OffbranchError
 from offbranch.base.paths import DATA_SUFFIX, PIPELINE_FILE, RepoPath
 from offbranch.base.records import record
+from offbranch.experiments.attempts import attempt_of
 from offbranch.experiments.revision import read_params
 from offbranch.experiments.revision_files import DirectoryFiles, Entry, RevisionFiles
 from offbranch.experiments.revision_metrics import (
@@ -54,6 +55,7 @@ class Choice:
         stages: Only parameters that these stages depend on.
         deps: Only parameters that any stage depends on.
         lists: Of metrics: lists and nulls too.
+        waiting: Commits of queued tasks, which have written no metrics yet.
     """
 
     kind: Kind
@@ -61,6 +63,7 @@ class Choice:
     stages: tuple[str, ...] = ()
     deps: bool = False
     lists: bool = False
+    waiting: frozenset[CommitId] = frozenset()
 
     @property
     def understand(self) -> Callable[[Pipelines], Wanted]:
@@ -102,15 +105,33 @@ def commit_values(
     Args:
         project: Whose commits they are; its cache has what Git does not keep.
         objects: Reads them.
-        commits: Commit -> its name.
+        commits: Commit -> its name; of an unfinished attempt only those metrics count that it has written.
         choice: What is read.
     """
     reader = RevisionReader(objects, project.prefix, project.cache, understand=choice.understand)
     found = reader.each(tuple(commits), lambda files, wanted: _values("", files, wanted, project.cache, choice))
+    written = _written(reader, objects, tuple(commits), choice) if choice.kind is Kind.METRICS else {}
     return tuple(
-        RevisionValues(name=name, files=found[commit].files, error=found[commit].error)
-        for commit, name in commits.items()
+        RevisionValues(
+            name=name,
+            files={path: entry for path, entry in found[id].files.items() if id not in written or path in written[id]},
+            error=found[id].error,
+        )
+        for id, name in commits.items()
     )
+
+
+def _written(
+    reader: RevisionReader, objects: ObjectReader, commits: Sequence[CommitId], choice: Choice
+) -> dict[CommitId, Collection[str]]:
+    """Returns the metric files that attempts and tasks have written themselves; other commits are not in it."""
+    found: dict[CommitId, Collection[str]] = {id: () for id in commits if id in choice.waiting}
+    for commit in objects.commits(commits):
+        attempt = attempt_of(commit.message)
+        if attempt is not None:
+            data = reader.read_attempt(commit.id, attempt.baseline)
+            found[commit.id] = () if isinstance(data, OffbranchError) else data.metrics.keys()
+    return found
 
 
 def _values(

@@ -7,7 +7,7 @@ from offbranch.base.errors import NoProjectError
 from offbranch.base.records import record
 from offbranch.experiments.diff import WORKSPACE, diff_entries
 from offbranch.experiments.diff_record import Changes
-from offbranch.experiments.refs import resolve_any
+from offbranch.experiments.sides import find_commit
 from offbranch.experiments.values import Choice, RevisionValues, commit_values, workspace_values
 from offbranch.git.ids import CommitId
 from offbranch.git.objects import ObjectReader
@@ -23,7 +23,7 @@ class Revisions:
     """Which revisions are shown beside the workspace; none of these: only the workspace.
 
     Attributes:
-        revs: Git revisions and experiments, by the names given.
+        revs: Git revisions, experiments and attempts, by the names given.
         all_branches: The tips of all branches.
         all_tags: All tags.
         all_commits: Every commit of branches and tags, by its id.
@@ -66,7 +66,7 @@ def show_values(project: Project, revisions: Revisions, choice: Choice) -> tuple
     if revisions.is_only_workspace:
         return (workspace_values(project, choice, ""),)
     repo = _need_git(project)
-    names = _named_commits(repo, revisions)
+    names = _named_commits(project, repo, revisions)
     workspace = workspace_values(project, choice, WORKSPACE)
     with ObjectReader(repo) as objects:
         commits = commit_values(project, objects, names, choice)
@@ -87,7 +87,7 @@ def diff_revisions(project: Project, a: str | None, b: str | None, choice: Choic
 
 
 def revision_values(project: Project, name: str, choice: Choice) -> RevisionValues:
-    """Returns what one revision holds: a Git revision, an experiment, or `workspace`.
+    """Returns what one revision holds: a Git revision, an experiment, an attempt, or `workspace`.
 
     Raises:
         NotFoundError: It does not exist.
@@ -96,22 +96,22 @@ def revision_values(project: Project, name: str, choice: Choice) -> RevisionValu
         return workspace_values(project, choice, name)
     repo = _need_git(project)
     with ObjectReader(repo) as objects:
-        return commit_values(project, objects, {resolve_any(repo, name): name}, choice)[0]
+        return commit_values(project, objects, {find_commit(project, repo, name): name}, choice)[0]
 
 
-def _named_commits(repo: GitRepo, revisions: Revisions) -> Mapping[CommitId, str]:
+def _named_commits(project: Project, repo: GitRepo, revisions: Revisions) -> Mapping[CommitId, str]:
     if revisions.all_commits:
         everything = repo_git(repo, "rev-list", "--date-order", "--branches", "--tags", head_commit(repo), "--")
         return {CommitId(commit): commit for commit in everything.decode().split()}
     names: dict[CommitId, list[str]] = {}
-    for name, commit in _pairs(repo, revisions):
+    for name, commit in _pairs(project, repo, revisions):
         if name not in names.setdefault(commit, []):
             names[commit].append(name)
     return {commit: ",".join(found) for commit, found in names.items()}
 
 
-def _pairs(repo: GitRepo, revisions: Revisions) -> Iterator[tuple[str, CommitId]]:
-    yield from ((rev, resolve_any(repo, rev)) for rev in revisions.revs)
+def _pairs(project: Project, repo: GitRepo, revisions: Revisions) -> Iterator[tuple[str, CommitId]]:
+    yield from ((rev, find_commit(project, repo, rev)) for rev in revisions.revs)
     if revisions.all_branches:
         yield from all_branches(repo)
     if revisions.all_tags:

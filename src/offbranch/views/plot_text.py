@@ -1,6 +1,7 @@
 """`Plots` as text for a terminal: curves, points, bars and tables of counts, as the template of a plot asks for."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 from offbranch.base.plugins import load
 from offbranch.views.cells import value_text
@@ -11,6 +12,7 @@ _HEIGHT = 16
 _MIN_WIDTH = 50
 _MAX_WIDTH = 160
 _MOST_BARS = 40
+_MOST_CLASSES = 30
 _CODES = {"magenta": 35, "cyan": 36, "yellow": 33, "green": 32, "blue": 34, "red": 31, "white": 37}
 _CURVES = "offbranch.views.plot_curves"
 
@@ -93,7 +95,8 @@ def _bars(spec: PlotSpec, width: int, precision: int) -> Iterator[str]:
     else:
         places = {name: n for n, name in enumerate(dict.fromkeys(row[0] for row in rows))}
         rows.sort(key=lambda row: places[row[0]])
-    shown = [(f"{name} ({label})" if len(lines) > 1 else name, value) for name, label, value in rows[:_MOST_BARS]]
+    names = (f"{name} ({label})" if len(lines) > 1 else name for name, label, _ in rows[:_MOST_BARS])
+    shown = [(_shortened(name, width // 2), value) for name, (_, _, value) in zip(names, rows, strict=False)]
     texts = [value_text(value, precision) for _, value in shown]
     beside = max((len(name) for name, _ in shown), default=0)
     room = max(10, width - beside - max(map(len, texts), default=0) - 4)
@@ -106,22 +109,37 @@ def _bars(spec: PlotSpec, width: int, precision: int) -> Iterator[str]:
 
 
 def _counts(spec: PlotSpec, precision: int) -> Iterator[str]:
-    """Yields one table per line of the plot: columns are values of x, rows of y."""
+    """Yields one table per line of the plot: columns are values of x, rows of y; of many the most frequent."""
     for label, points in _lines(spec).items():
-        xs, ys = (sorted({_plain(str(point.get(axis))) for point in points}) for axis in (spec.x, spec.y))
-        counts: dict[tuple[str, str], int] = {}
-        for point in points:
-            key = (_plain(str(point.get(spec.x))), _plain(str(point.get(spec.y))))
-            counts[key] = counts.get(key, 0) + 1
+        counts = Counter((_plain(str(point.get(spec.x))), _plain(str(point.get(spec.y)))) for point in points)
+        xs, x_left = _classes(counts, 0)
+        ys, y_left = _classes(counts, 1)
         rows = [[f"{_plain(spec.y_label)} \\ {_plain(spec.x_label)}", *xs]]
         for y in ys:
             found = [counts.get((x, y), 0) for x in xs]
             if spec.template == "confusion_normalized":
-                rows.append([y, *(value_text(count / (sum(found) or 1), min(precision, 2)) for count in found)])
+                total = sum(count for (_, name), count in counts.items() if name == y) or 1
+                rows.append([y, *(value_text(count / total, min(precision, 2)) for count in found)])
             else:
                 rows.append([y, *map(str, found)])
         yield f"  {label}"
         yield from (f"    {line}" for line in _aligned(rows))
+        if x_left or y_left:
+            yield f"    ... and {x_left} more columns, {y_left} more rows"
+
+
+def _classes(counts: Mapping[tuple[str, str], int], axis: int) -> tuple[list[str], int]:
+    """Returns the values of an axis in their order, and how many others there are no room for."""
+    totals: Counter[str] = Counter()
+    for key, count in counts.items():
+        totals[key[axis]] += count
+    shown = [name for name, _ in totals.most_common(_MOST_CLASSES)]
+    return sorted(shown, key=_by_number), len(totals) - len(shown)
+
+
+def _by_number(text: str) -> tuple[float, str]:
+    number = _number(text)
+    return (float("inf") if number is None else number, text)
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -129,6 +147,12 @@ def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     for row in rows:
         cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
         yield "  ".join(cells).rstrip()
+
+
+def _shortened(text: str, size: int) -> str:
+    """Returns a text whose middle is left out where it is too long: what tells it from others is mostly at its end."""
+    half = (size - 1) // 2
+    return text if len(text) <= size else f"{text[:half]}…{text[-half:]}"
 
 
 def _number(value: object) -> float | None:

@@ -5,11 +5,13 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from offbranch.base.errors import NotFoundError, OffbranchError, UsageError, did_you_mean
-from offbranch.base.records import record
-from offbranch.experiments.refs import resolve_any
+from offbranch.base.records import record, replace
+from offbranch.experiments.attempts import attempt_of
 from offbranch.experiments.revision import RevisionData, read_directory
 from offbranch.experiments.revision_files import Entry
 from offbranch.experiments.revision_reader import RevisionReader
+from offbranch.experiments.sides import find_commit
+from offbranch.git.ids import CommitId
 from offbranch.git.objects import ObjectReader
 from offbranch.git.repository import GitRepo
 from offbranch.params.lookup import flatten
@@ -25,7 +27,7 @@ class ReportOptions:
     """What is asked.
 
     Attributes:
-        revisions: Experiments, commits or `workspace`; the workspace if there are none.
+        revisions: Experiments, attempts, queued tasks, commits or `workspace`; the workspace if there are none.
         against: The baseline.
         title: Heading; None for one that names the baseline.
         all_params: Lists parameters that are the same everywhere, too.
@@ -41,8 +43,16 @@ class ReportOptions:
     lower: tuple[str, ...] = ()
 
 
-def collect_report(project: Project, repo: GitRepo, options: ReportOptions) -> Report:
+def collect_report(
+    project: Project, repo: GitRepo, options: ReportOptions, tasks: Mapping[str, CommitId] | None = None
+) -> Report:
     """Returns the report. A file that cannot be read is a note in it, and hides nothing else.
+
+    Args:
+        project: What is reported on.
+        repo: Its repository.
+        options: What is asked.
+        tasks: Commits of those names that stand for queued tasks: these have no metrics yet.
 
     Raises:
         NotFoundError: A revision does not exist, or a metric whose direction is told.
@@ -52,7 +62,8 @@ def collect_report(project: Project, repo: GitRepo, options: ReportOptions) -> R
     names = tuple(dict.fromkeys(options.revisions or (WORKSPACE,)))
     with ObjectReader(repo) as objects:
         reader = RevisionReader(objects, project.prefix, project.cache)
-        read = [_read(project, repo, reader, name) for name in (options.against, *names)]
+        asked = (options.against, *names)
+        read = [_read(project, repo, objects, reader, name, (tasks or {}).get(name)) for name in asked]
     baseline, revisions = read[0][0], tuple(revision for revision, _ in read[1:])
     data = [each for _, each in read]
     metrics = _rows([each.metrics for each in data])
@@ -64,7 +75,10 @@ def collect_report(project: Project, repo: GitRepo, options: ReportOptions) -> R
         revisions=revisions,
         metrics=tuple(_judged(row, directions.get((row.path, row.name))) for row in metrics),
         params=tuple(row for row in params if options.all_params or row.is_changed),
-        notes=tuple(_notes((options.against, *names), data)),
+        notes=(
+            *_notes(asked, data),
+            *(f"'{name}' is queued: it has no metrics before it has run" for name in tasks or ()),
+        ),
     )
 
 
@@ -75,15 +89,25 @@ def shown_revision(revision: ReportRevision) -> str:
     return f"{revision.name} ({revision.commit[:7]})"
 
 
-def _read(project: Project, repo: GitRepo, reader: RevisionReader, name: str) -> tuple[ReportRevision, RevisionData]:
+def _read(
+    project: Project,
+    repo: GitRepo,
+    objects: ObjectReader,
+    reader: RevisionReader,
+    name: str,
+    task: CommitId | None,
+) -> tuple[ReportRevision, RevisionData]:
     if name == WORKSPACE:
         data: RevisionData | OffbranchError = read_directory(
             project.reader, ignores=project.ignore.ignores, cache=project.cache, param_deps=False
         )
         commit = None
     else:
-        commit = resolve_any(repo, name)
-        data = reader.read((commit,))[commit]
+        commit = task or find_commit(project, repo, name)
+        attempt = attempt_of(objects.commit(commit).message)
+        data = reader.read((commit,))[commit] if attempt is None else reader.read_attempt(commit, attempt.baseline)
+        if task is not None and not isinstance(data, OffbranchError):
+            data = replace(data, metrics={})
     if isinstance(data, OffbranchError):
         raise data
     return ReportRevision(name=name, commit=commit), data
