@@ -1,10 +1,12 @@
 """The records of comparisons: of two sides value by value, and of many in one table; and what is asked of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from offbranch.base.notebook import html_table
 from offbranch.base.paths import GitPath
 from offbranch.base.records import record
+from offbranch.params.lookup import MISSING
 
 
 @record
@@ -105,6 +107,26 @@ class ExperimentDiff:
         values = (self.metrics, self.params, self.deps, self.outs, self.environment)
         return not any(values) and not (self.code and self.code.files)
 
+    def _repr_html_(self) -> str:
+        """Returns a table for notebooks: what differs, in all sections, and the files of the code."""
+        sections = (self.metrics, self.params, self.deps, self.outs, self.environment)
+        table = changes_html((self.old_name, self.new_name), [each for each in sections if each is not None])
+        if self.code is None:
+            return table
+        files = [(each.status, each.path, each.added, each.deleted) for each in self.code.files]
+        return table + html_table(("", "Code", "+", "-"), files)
+
+
+def changes_html(names: tuple[str, str], sections: Iterable[Changes]) -> str:
+    """Returns a table for notebooks: a row for each value that differs."""
+    rows = [
+        (path, name, change.old, change.new, change.difference)
+        for section in sections
+        for path, changes in section.items()
+        for name, change in changes.items()
+    ]
+    return html_table(("Path", "Name", *names, "Change"), rows)
+
 
 class _Unreadable:
     def __repr__(self) -> str:
@@ -176,3 +198,14 @@ class Comparison:
 
     sides: tuple[ComparedSide, ...]
     rows: tuple[ComparedRow, ...]
+
+    def _repr_html_(self) -> str:
+        """Returns a table for notebooks: rows that differ are bold, others are there, too."""
+        heads = (side.name if side.state is None else f"{side.name} ({side.state})" for side in self.sides)
+        rows = [(each.section, each.path, each.name, *map(_shown, each.values)) for each in self.rows]
+        differing = [n for n, each in enumerate(self.rows) if each.differs]
+        return html_table(("", "Path", "Name", *heads), rows, bold=differing)
+
+
+def _shown(value: Any) -> Any:
+    return None if value is MISSING else "!" if value is UNREADABLE else value

@@ -6,7 +6,7 @@ from typing import Final
 from offbranch.base.errors import NoProjectError
 from offbranch.base.records import record
 from offbranch.experiments.diff import WORKSPACE, diff_entries
-from offbranch.experiments.diff_record import Changes
+from offbranch.experiments.diff_record import Changes, changes_html
 from offbranch.experiments.sides import find_commit
 from offbranch.experiments.values import Choice, RevisionValues, commit_values, workspace_values
 from offbranch.git.ids import CommitId
@@ -52,6 +52,10 @@ class ValuesDiff:
     old: RevisionValues
     new: RevisionValues
     changes: Changes
+
+    def _repr_html_(self) -> str:
+        """Returns a table for notebooks: a row for each value that differs."""
+        return changes_html((self.old.name or HEAD, self.new.name or WORKSPACE), (self.changes,))
 
 
 def show_values(project: Project, revisions: Revisions, choice: Choice) -> tuple[RevisionValues, ...]:

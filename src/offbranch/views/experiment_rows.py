@@ -1,20 +1,18 @@
 """A table as values for Python: one dict per row, ready for pandas, and readable where a notebook shows it."""
 
-import html
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from offbranch.base.errors import OffbranchError
+from offbranch.base.notebook import MAX_ROWS, html_table
 from offbranch.base.plugins import load
 from offbranch.views.cells import DEFAULT_PRECISION, value_text
-from offbranch.views.table import FIXED, Kind, Mark, Table
+from offbranch.views.table import BASELINE, FIXED, Kind, Mark, Table
 
 # A library of the user's, not of ours: who asks for a data frame has it.
 _PANDAS: Final = "pandas"
 _ERROR: Final = "!"
-_MAX_ROWS: Final = 200
-_CELL: Final = "text-align:left;padding:0.2em 0.6em;white-space:nowrap"
 
 
 class ExperimentRows(list[dict[str, Any]]):
@@ -42,13 +40,10 @@ class ExperimentRows(list[dict[str, Any]]):
 
     def _repr_html_(self) -> str:
         """Returns a table for notebooks: columns without any value are left out, and rows beyond 200."""
-        shown = self[:_MAX_ROWS]
         columns = [name for name in self.columns if any(row.get(name) is not None for row in self)]
-        head = "".join(f'<th style="{_CELL}">{_escaped(name)}</th>' for name in columns)
-        body = "".join(_row(row, columns) for row in shown)
-        rest = len(self) - len(shown)
-        more = f"<p>… and {rest} more {'row' if rest == 1 else 'rows'}</p>" if rest else ""
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+        rows = ([_shown(row.get(name)) for name in columns] for row in self)
+        baselines = [n for n, row in enumerate(self[:MAX_ROWS]) if row.get("typ") == BASELINE]
+        return html_table(columns, rows, bold=baselines)
 
 
 def rows_of_table(table: Table) -> ExperimentRows:
@@ -83,18 +78,8 @@ def _value(cell: Any) -> Any:
     return list(cell) if isinstance(cell, tuple) else cell
 
 
-def _row(row: dict[str, Any], columns: Sequence[str]) -> str:
-    weight = ";font-weight:bold" if row.get("typ") == "baseline" else ""
-    cells = "".join(f'<td style="{_CELL}{weight}">{_cell(row.get(name))}</td>' for name in columns)
-    return f"<tr>{cells}</tr>"
-
-
-def _cell(value: Any) -> str:
-    return "" if value is None else _escaped(value_text(value, DEFAULT_PRECISION))
-
-
-def _escaped(text: str) -> str:
-    return html.escape(text, quote=True)
+def _shown(value: Any) -> Any:
+    return None if value is None else value_text(value, DEFAULT_PRECISION)
 
 
 def _pandas() -> Any:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from offbranch.base.paths import RepoPath
+from offbranch.base.plugins import load
 from offbranch.base.records import record
 from offbranch.views.plot_data import Point
 
@@ -107,3 +108,8 @@ class Plots:
     pictures: tuple[Picture, ...]
     errors: tuple[PlotError, ...]
     templates: Mapping[str, Any]
+
+    def _repr_html_(self) -> str:
+        """Returns the page of these plots in a frame of its own, for notebooks; it needs no network."""
+        frame: str = load("offbranch.views.plot_html:render_frame")(self)
+        return frame

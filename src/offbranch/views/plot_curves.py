@@ -8,7 +8,7 @@ from offbranch.base.records import record
 
 _COLORS = ("magenta", "cyan", "yellow", "green", "blue", "red", "white")
 # The first line has none; 33 lines can be told apart without colours.
-_MARKERS = ("", *"xo+*#@%&=abcdefghijklmnpqrstuvwyz")
+_MARKERS: tuple[str, ...] = ("", *"xo+*#@%&=abcdefghijklmnpqrstuvwyz")
 # More points than that are not seen in a terminal, and take seconds.
 _MOST_POINTS = 4000
 _BESIDE = 24  # what the axis and its numbers take

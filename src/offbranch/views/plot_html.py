@@ -64,6 +64,13 @@ def render_html(plots: Plots, page: str | None = None) -> str:
     return re.sub(r"\{plot_divs\}|\{scripts\}|\{refresh_tag\}", lambda match: parts[match[0]], text)
 
 
+def render_frame(plots: Plots) -> str:
+    """Returns the page as a frame that a notebook can show among its cells."""
+    page = html.escape(render_html(plots))
+    height = min(900, 80 + 400 * len(plots.names))
+    return f'<iframe srcdoc="{page}" style="width:100%;height:{height}px;border:0" sandbox="allow-scripts"></iframe>'
+
+
 def check_page(page: str, path: str) -> None:
     """Makes sure that a page of the user has a place for plots.
 

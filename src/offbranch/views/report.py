@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from offbranch.base.notebook import html_table
 from offbranch.base.records import record
 from offbranch.views.report_charts import Chart
 
@@ -91,6 +92,19 @@ class Report:
     charts: tuple[Chart, ...] = ()
     images: tuple[ReportImage, ...] = ()
     not_drawn: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        """Returns its tables for notebooks; what changed is bold."""
+        names = (self.baseline.name, *(each.name for each in self.revisions))
+        return "".join(
+            html_table(
+                ("File", title, *names),
+                [(row.path, row.name, row.old, *(cell.value for cell in row.cells)) for row in rows],
+                title=self.title if rows is self.metrics else "",
+                bold=[n for n, row in enumerate(rows) if row.is_changed],
+            )
+            for title, rows in (("Metric", self.metrics), ("Parameter", self.params))
+        )
 
 
 def differs(a: Any, b: Any) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any, Final
 
+from offbranch.base.plugins import load
 from offbranch.base.records import record
 from offbranch.views.baselines import lost_words
 from offbranch.views.flat import Flat, Place, flat_values, names_of
@@ -66,6 +67,11 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        """Returns the table for notebooks."""
+        table: str = load("offbranch.views.experiment_rows:rows_of_table")(self)._repr_html_()
+        return table
 
 
 FIXED: Final = ("Experiment", "rev", "typ", "Created", "parent", "State", "Executor")
