@@ -92,6 +92,9 @@ def test_scripts_are_those_that_were_published() -> None:
         assert hashlib.sha256(content).hexdigest() == known["sha256"]
         assert "Redistribution and use" in (Path(SCRIPTS_DIR) / f"LICENSE-{name}").read_text()
         assert b"</script" not in content.lower() and b"<!--" not in content
+    notices = "".join(path.read_text() for path in Path(SCRIPTS_DIR).glob("LICENSE-*"))
+    for holder in ("Mike Bostock", "Mapbox", "Schlueter", "Joachim Wester", "Simon Lydell", "Charles Karney", "Penner"):
+        assert holder in notices
     assert versions["vega"]["version"].encode() in (Path(SCRIPTS_DIR) / "vega.min.js").read_bytes()
 
 
