@@ -333,3 +333,27 @@ def test_a_bar_with_a_long_name_stays_in_the_terminal() -> None:
     fields = {"x": "importance", "y": "name", "x_label": "importance", "y_label": "name"}
     shown = render_plots_text(plots(spec(template="bar_horizontal", points=points, **fields))).splitlines()
     assert max(map(len, shown[1:])) <= 80 and shown[1] != shown[2]
+
+
+def test_texts_on_the_horizontal_axis_have_the_same_place_in_all_lines() -> None:
+    days = {"a": ("2026-01-01", "2026-01-02", "2026-01-03"), "b": ("2026-01-03", "2026-01-04")}
+    points = tuple({"day": day, "loss": 1, "rev": rev} for rev, each in days.items() for day in each)
+    shown = render_plots_text(plots(spec(points=points, x="day", x_label="day"))).splitlines()
+    assert shown[-3] == "  day: 0 is 2026-01-01, 3 is 2026-01-04"
+    assert shown[-4].split() == ["|", "0", "0.6", "1.2", "1.8", "2.4", "3"]
+
+
+@pytest.mark.parametrize("field", ['a "b"', "it's", "a.b[0]", "<DVC_METRIC_DATA>"])
+def test_a_field_may_have_any_name(field: str) -> None:
+    points = tuple({"step": n, field: n, "rev": "workspace"} for n in range(3))
+    for template in ("linear", "scatter", "simple"):
+        content = fill(BUILT_IN[template], spec(template=template, points=points, y=field, y_label="value"))
+        text = draw_image(content, ImageKind.SVG, name="x").decode()
+        assert "value" in text and "NaN" not in text
+
+
+def test_a_message_about_a_drawing_has_no_places_in_scripts() -> None:
+    content = {"data": {"values": []}, "mark": "point", "encoding": {"x": {"field": "a[", "type": "quantitative"}}}
+    with pytest.raises(OffbranchError) as caught:
+        draw_image(content, ImageKind.SVG, name="x.csv")
+    assert "missing closing bracket" in caught.value.message and "https:" not in caught.value.message

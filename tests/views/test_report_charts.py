@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from golden_files import check_golden
 from offbranch.views.plot import PlotSpec
-from offbranch.views.report import Report, ReportImage, ReportRevision
+from offbranch.views.report import Report, ReportImage, ReportRevision, report_to_json
 from offbranch.views.report_charts import Chart, ChartLine, charts_of, render_mermaid, value_at
 from offbranch.views.report_markdown import render_report
 from projects import TestProject, make_project
@@ -176,3 +176,17 @@ def test_a_plot_that_cannot_be_drawn_is_a_note(project: TestProject) -> None:
     project.write("loss.csv", "step,other\n0,1\n1,2\n")
     text = project.ob("report").out
     assert "### Could not be read" in text and "the plot 'loss.csv' of workspace" in text
+
+
+def test_images_of_several_revisions_stand_side_by_side() -> None:
+    main = ReportRevision(name="main", commit="a" * 40)
+    images = (
+        ReportImage(title="log.csv", href="f/log.csv.png"),
+        *(ReportImage(title="im_1.png", href=f"f/{rev[0]}_im.png", rev=rev) for rev in ("main", "a|b")),
+    )
+    report = Report(title="T", baseline=main, revisions=(main,), metrics=(), params=(), images=images)
+    assert render_report(report).endswith(
+        "### Plots\n\n![log.csv](<f/log.csv.png>)\n\n`im_1.png`:\n\n| `main` | `a\\|b` |\n| --- | --- |\n"
+        "| ![im&#95;1.png of main](<f/m_im.png>) | ![im&#95;1.png of a&#124;b](<f/a_im.png>) |\n"
+    )
+    assert report_to_json(report)["images"][1] == {"title": "im_1.png", "href": "f/m_im.png", "rev": "main"}

@@ -7,11 +7,12 @@ import base64
 import mimetypes
 import os
 import tempfile
+from collections.abc import Callable
 from enum import Enum
 from urllib.parse import quote
 
 from offbranch.api.naming import queued_tasks
-from offbranch.api.plots import PlotRequest, plots_diff, write_images
+from offbranch.api.plots import PlotRequest, plots_diff, write_images, write_pictures
 from offbranch.api.session import Session, need_git, opened
 from offbranch.base.errors import OffbranchError, UsageError
 from offbranch.base.events import Warned
@@ -110,21 +111,29 @@ def _with_plots(report: Report, plots: Plots, mode: PlotMode, out: str | None, s
         return replace(report, notes=notes, charts=charts, not_drawn=tuple(rest))
     if mode is PlotMode.FILES:
         page = absolute(out or "", base=session.start)
-        images, errors = write_images(plots, AbsPath(f"{os.path.splitext(page)[0]}_files"), "png", session)
         above = os.path.dirname(page)
-        shown = tuple(_image(path, quote(os.path.relpath(path, above).replace(os.sep, "/"))) for path in images)
+        out_dir = AbsPath(f"{os.path.splitext(page)[0]}_files")
+        shown, errors = _images(
+            plots, out_dir, session, href_of=lambda path: quote(os.path.relpath(path, above).replace(os.sep, "/"))
+        )
     else:
         with tempfile.TemporaryDirectory() as directory:
-            images, errors = write_images(plots, AbsPath(directory), "png", session)
-            shown = tuple(_image(path, _data_url(path)) for path in images)
+            shown, errors = _images(plots, AbsPath(directory), session, href_of=_data_url)
     return replace(report, notes=(*notes, *(error.message for error in errors)), images=shown)
 
 
-def _image(path: AbsPath, href: str) -> ReportImage:
-    return ReportImage(title=os.path.splitext(os.path.basename(path))[0], href=href)
+def _images(
+    plots: Plots, out: AbsPath, session: Session, *, href_of: Callable[[str], str]
+) -> tuple[tuple[ReportImage, ...], tuple[OffbranchError, ...]]:
+    """Writes what plots draw, then the images among them; returns both as a page names them, and what cannot be drawn."""
+    drawn, errors = write_images(replace(plots, pictures=()), out, "png", session)
+    found = [ReportImage(title=os.path.splitext(os.path.basename(path))[0], href=href_of(path)) for path in drawn]
+    pictures = write_pictures(plots, out)
+    found += [ReportImage(title=id, rev=rev, href=href_of(path)) for (id, rev), path in pictures.items()]
+    return tuple(found), errors
 
 
-def _data_url(path: AbsPath) -> str:
+def _data_url(path: str) -> str:
     kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
     with open(path, "rb") as file:
         return f"data:{kind};base64,{base64.b64encode(file.read()).decode('ascii')}"

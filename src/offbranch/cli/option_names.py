@@ -53,7 +53,7 @@ OPTIONS: Mapping[str, str] = {
     "params diff": "--targets= --all --no-path --deps --lists --json --md --csv --precision= --quiet --verbose --help",
     "metrics show": "--all-branches --all-tags --all-commits --rev= --recursive --lists --json --md --csv --precision= --quiet --verbose --help",
     "metrics diff": "--targets= --all --no-path --recursive --lists --json --md --csv --precision= --quiet --verbose --help",
-    "report": "--against= --title= --higher-is-better= --lower-is-better= --all --out= --max-size= --plots= --precision= --json --quiet --verbose --help",
+    "report": "--against= --title= --higher-is-better= --lower-is-better= --all -o= --out= --max-size= --plots= --precision= --json --quiet --verbose --help",
     "plots show": "-t= --template= -x= --x= -y= --y= --no-header --title= --x-label= --y-label= -o= --out= --text --svg --png --show-vega --json --split --open --html-template= --precision= --quiet --verbose --help",
     "plots diff": "--targets= --experiment -t= --template= -x= --x= -y= --y= --no-header --title= --x-label= --y-label= -o= --out= --text --svg --png --show-vega --json --split --open --html-template= --precision= --quiet --verbose --help",
     "plots modify": "-t= --template= -x= --x= -y= --y= --no-header --title= --x-label= --y-label= --unset= --quiet --verbose --help",

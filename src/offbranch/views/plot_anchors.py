@@ -40,7 +40,9 @@ def _values(spec: PlotSpec) -> dict[str, Any]:
     x, y = _escaped(spec.x), _escaped(spec.y)
     series = [] if spec.series is None else [spec.series]
     facet = {} if spec.series is None else {"field": spec.series, "sort": []}
-    tooltip = [{"field": field} for field in (REVISION, x, y, *series)]
+    # Vega-Lite makes an expression of a tooltip, which quotes in a name would end (6.4).
+    axes = (_escaped(field) for field in (spec.x, spec.y) if '"' not in field)
+    tooltip = [{"field": field} for field in (REVISION, *axes, *series)]
     path = "".join(f" + '::' + {_member(field)}" for field in series)
     values = {
         "DATA": list(spec.points),
@@ -86,7 +88,7 @@ def _member(field: str) -> str:
 
 def _escaped(field: str) -> str:
     """Returns a field so that Vega does not take it for a path."""
-    return "".join(f"\\{char}" if char in ".[]" else char for char in field)
+    return "".join(f"\\{char}" if char in ".[]\"'" else char for char in field)
 
 
 def _filled(value: Any, values: Mapping[str, Any]) -> Any:

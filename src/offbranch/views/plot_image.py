@@ -3,6 +3,7 @@
 See docs/decisions/0024-drawing-plots.md.
 """
 
+import re
 from enum import Enum
 from typing import Any
 
@@ -12,6 +13,7 @@ from offbranch.base.errors import OffbranchError
 
 _VERSION = "6.4"
 _SCALE = 2.0
+_PLACES = re.compile(r"\s+at \S+ \(|\s+at https?:")
 
 
 class ImageKind(Enum):
@@ -38,7 +40,8 @@ def draw_image(content: dict[str, Any], kind: ImageKind, *, name: str) -> bytes:
         drawn = draw(content, **more)
         return drawn.encode() if isinstance(drawn, str) else bytes(drawn)
     except ValueError as error:
-        reason = " ".join(str(error).split())[:300]
+        # Where in its own scripts it was is no help to anybody.
+        reason = " ".join(_PLACES.split(str(error), maxsplit=1)[0].split())[:300]
         raise OffbranchError(
             f"'{name}' cannot be drawn: {reason}", hint="is its template one of Vega-Lite? ob plots templates"
         ) from error

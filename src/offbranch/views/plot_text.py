@@ -62,9 +62,10 @@ def _lines(spec: PlotSpec) -> dict[str, list[Point]]:
 def _curves(spec: PlotSpec, width: int, color: bool) -> Iterator[str]:
     make = load(f"{_CURVES}:Curve")
     curves = []
+    names = _names_of_x(spec)
     for label, points in _lines(spec).items():
         pairs = [
-            (n if (x := _number(point.get(spec.x))) is None else x, y)
+            (_place(point.get(spec.x), n, names), y)
             for n, point in enumerate(points)
             if (y := _number(point.get(spec.y))) is not None
         ]
@@ -78,8 +79,26 @@ def _curves(spec: PlotSpec, width: int, color: bool) -> Iterator[str]:
     )
     drawn = load(f"{_CURVES}:draw_curves")(curves, frame, color=color, is_cloud=spec.template.startswith("scatter"))
     yield from drawn.splitlines()
+    if names:
+        first, *_, last = (*names, next(reversed(names)))
+        yield f"  {_plain(spec.x_label)}: 0 is {_plain(first)}, {len(names) - 1} is {_plain(last)}"
     for mark, name, label in load(f"{_CURVES}:legend")([curve.label for curve in curves], color=color):
         yield f"  \x1b[{_CODES[name]}m{mark}\x1b[0m {label}" if name else f"  {mark} {label}"
+
+
+def _names_of_x(spec: PlotSpec) -> dict[str, int]:
+    """Returns the texts on the horizontal axis, dates as an example, by their places on it; nothing where there are numbers."""
+    texts = dict.fromkeys(str(x) for point in spec.points if (x := point.get(spec.x)) is not None)
+    if all(_number(text) is not None for text in texts):
+        return {}
+    return {text: n for n, text in enumerate(texts)}
+
+
+def _place(x: object, n: int, names: Mapping[str, int]) -> float:
+    if names:
+        return names.get(str(x), n)
+    number = _number(x)
+    return n if number is None else number
 
 
 def _bars(spec: PlotSpec, width: int, precision: int) -> Iterator[str]:

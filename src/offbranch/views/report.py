@@ -61,10 +61,12 @@ class ReportImage:
     """Attributes:
     title: What it shows.
     href: Where it is: a path seen from the page, or a `data:` url.
+    rev: The one revision that it is of; None for all of them together.
     """
 
     title: str
     href: str
+    rev: str | None = None
 
 
 @record
@@ -122,7 +124,7 @@ def report_to_json(report: Report) -> dict[str, Any]:
         "params": _rows_to_json(report.params),
         "notes": list(report.notes),
         "charts": [_chart_to_json(each) for each in report.charts],
-        "images": [{"title": each.title, "href": each.href} for each in report.images],
+        "images": [{"title": each.title, "href": each.href, "rev": each.rev} for each in report.images],
     }
 
 

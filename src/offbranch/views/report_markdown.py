@@ -5,6 +5,7 @@ Names and texts of the project stand in code spans: nothing of them becomes mark
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any, Final
 
 from offbranch.base.records import replace
@@ -106,8 +107,16 @@ def _plots(report: Report, whole: Report) -> Iterator[str]:
     if not (report.charts or report.images or left or report.not_drawn):
         return
     yield "### Plots"
-    for image in report.images:
-        yield f"![{_plain(image.title)}](<{image.href}>)"
+    for (title, is_one_of_many), group in groupby(
+        report.images, key=lambda image: (image.title, image.rev is not None)
+    ):
+        images = list(group)
+        if is_one_of_many:
+            heads = [code(image.rev or "") for image in images]
+            cells = [f"![{_plain(f'{title} of {image.rev}')}](<{image.href}>)" for image in images]
+            yield "\n".join((f"{code(title)}:", "", _line(heads), _line(["---"] * len(heads)), _line(cells)))
+        else:
+            yield "\n\n".join(f"![{_plain(title)}](<{image.href}>)" for image in images)
     for chart in report.charts:
         names = " · ".join(f"{sign} {code(name)}" for sign, name in legend_of(chart))
         rest = f" · and {chart.left_out} more that are not drawn" if chart.left_out else ""

@@ -20,7 +20,12 @@ EXAMPLES = (
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.add_argument("revisions", nargs="*", metavar="revision", help="commit, experiment or 'workspace'")
+    parser.add_argument(
+        "revisions",
+        nargs="*",
+        metavar="revision",
+        help="commit, experiment, also one that runs or has failed, or 'workspace'",
+    )
     parser.add_argument(
         "--targets",
         nargs="*",

@@ -38,7 +38,7 @@ def add_arguments(parser: Parser) -> None:
     )
     _add_list(parser, "--lower-is-better", "the same for metrics that are better when lower")
     parser.add_flag("--all", help="show parameters that are the same, too")
-    parser.add_argument("--out", metavar="FILE", help="write the page there instead of printing it")
+    parser.add_argument("-o", "--out", metavar="FILE", help="write the page there instead of printing it")
     parser.add_argument(
         "--max-size",
         type=whole_number,
