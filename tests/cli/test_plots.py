@@ -295,3 +295,14 @@ def test_split_leaves_the_places_of_data(project: TestProject, ob: Ob) -> None:
     assert entry["content"]["data"]["values"] == "<DVC_METRIC_DATA>"
     assert len(entry["anchor_definitions"]["<DVC_METRIC_DATA>"]) == 3
     assert json.dumps(entry["content"]).count("<DVC_METRIC_TITLE>") == 1
+
+
+def test_a_file_of_a_directory_is_drawn_once_as_it_is_defined_itself(tmp_path: Path, ob: Ob) -> None:
+    files = {f"curves/{name}.csv": "epoch,acc,f1\n1,2,3\n2,3,4\n" for name in "ab"}
+    definition = "plots:\n- curves\n- curves/a.csv: {x: epoch, y: acc, template: simple}\n"
+    project = make_project(tmp_path / "p", {**files, "dvc.yaml": definition})
+    for words in ((), ("curves",), ("curves", "curves/a.csv")):
+        data = ob("plots", "show", *words, "--json", cwd=project.root).json["data"]
+        assert sorted(data) == ["curves/a.csv", "curves/b.csv"] and all(len(each) == 1 for each in data.values())
+        axes = {name: data[name][0]["content"]["encoding"]["x"]["field"] for name in data}
+        assert axes == {"curves/a.csv": "epoch", "curves/b.csv": "step"}

@@ -5,7 +5,7 @@ from typing import Any
 
 from offbranch.base.errors import BadInputError, NotFoundError, OffbranchError, did_you_mean
 from offbranch.base.events import Progressed, Reporter
-from offbranch.base.paths import RepoPath, resolve_in
+from offbranch.base.paths import RepoPath, is_same_or_inside, resolve_in
 from offbranch.base.records import record, replace
 from offbranch.experiments.plot_definitions import (
     Definition,
@@ -58,7 +58,7 @@ def collect_plots(
     pictures: list[Picture] = []
     for n, definition in enumerate(definitions):
         reporter.emit(Progressed(what="reading plots", done=n, total=len(definitions), unit="files"))
-        for one in _expanded(definition, revisions, query, errors):
+        for one in _expanded(definition, known, revisions, query, errors):
             name = shown_id(one, known if one is definition else (), cwd=query.cwd)
             names[name] = None
             drawing = _Drawing(one, name, query, errors, defining.get((definition.file, definition.id)))
@@ -103,6 +103,9 @@ def _wanted(known: Sequence[Definition], revisions: Sequence[PlotRevision], quer
     for target in query.targets:
         for each in chosen(known, target, cwd=query.cwd) or (_of_file(target, known, revisions, query.cwd),):
             found.setdefault((each.file, each.id), each)
+            # Files of a directory that are defined by themselves are drawn as that says.
+            inside = (one for one in known if one.is_path and each.is_path and one.id.startswith(f"{each.id}/"))
+            found.update(((one.file, one.id), one) for one in inside if (one.file, one.id) not in found)
     return tuple(found.values())
 
 
@@ -131,9 +134,16 @@ def _there(revision: PlotRevision, path: RepoPath) -> bool:
 
 
 def _expanded(
-    definition: Definition, revisions: Sequence[PlotRevision], query: PlotQuery, errors: list[PlotError]
+    definition: Definition,
+    known: Sequence[Definition],
+    revisions: Sequence[PlotRevision],
+    query: PlotQuery,
+    errors: list[PlotError],
 ) -> Iterable[Definition]:
-    """Returns a plot as itself, a directory as one for each file that it holds in any of the revisions."""
+    """Returns a plot as itself, a directory as one for each file that it holds in any of the revisions.
+
+    A file that is defined by itself, too, is left to that definition.
+    """
     if not definition.is_path:
         return (definition,)
     found: dict[RepoPath, None] = {}
@@ -144,7 +154,9 @@ def _expanded(
             errors.append(_error(error, revision.name, name=shown_path(definition.id, query.cwd)))
     if not found or list(found) == [definition.id]:
         return (definition,)
-    return [_narrowed(definition, path) for path in sorted(found)]
+    inside = [RepoPath(each.id) for each in known if each.is_path and each.id.startswith(f"{definition.id}/")]
+    own = (path for path in sorted(found) if not any(is_same_or_inside(path, other) for other in inside))
+    return [_narrowed(definition, path) for path in own]
 
 
 def _narrowed(definition: Definition, path: RepoPath) -> Definition:
