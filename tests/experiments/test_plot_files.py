@@ -1,5 +1,6 @@
 """Plots of revisions whose data is in Git, in the cache, gone, or being written by a running experiment."""
 
+import json
 import os
 import subprocess
 import sys
@@ -118,6 +119,14 @@ def test_a_running_experiment_is_drawn_by_its_name(project: TestProject) -> None
             threading.Event().wait(0.02)
         plots = plots_diff(PlotRequest(targets=("log.csv",)), ("live", "HEAD"), project.session())
         assert firsts(plots, "log.csv") == {"live": 9, "HEAD": 3}
+        # What else shows revisions reads where it runs, too.
+        for words in (("params", "diff"), ("exp", "diff")):
+            found = json.loads(project.ob(*words, "HEAD", "live", "--json").out)
+            assert (found.get("params") or found)["params.yaml"]["lr"]["new"] == 9
+        found = json.loads(project.ob("params", "show", "--rev", "live", "--json").out)
+        assert found["live"]["data"]["params.yaml"]["data"]["lr"] == 9
+        found = json.loads(project.ob("report", "live", "--json").out)
+        assert found["params"][0]["new"][0]["value"] == 9 and found["revisions"] == [{"name": "live", "rev": None}]
     finally:
         (project.root / "HOLD").unlink()
         process.wait(timeout=60)

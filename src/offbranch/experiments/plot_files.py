@@ -8,25 +8,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from offbranch.base.errors import MissingDataError, OffbranchError
-from offbranch.base.files import DirectoryReader, FileReader
-from offbranch.base.paths import AbsPath, RepoPath, is_same_or_inside, parent
+from offbranch.base.files import FileReader
+from offbranch.base.paths import RepoPath, is_same_or_inside, parent
 from offbranch.base.records import record
-from offbranch.experiments.attempts import attempt_of, read_records
-from offbranch.experiments.experiment import Attempt, AttemptState
+from offbranch.experiments.attempts import attempt_of
+from offbranch.experiments.experiment import Attempt
 from offbranch.experiments.loading import load, parsing_options
-from offbranch.experiments.refs import find_experiment
 from offbranch.experiments.revision_files import no_such_file
+from offbranch.experiments.running import find_running, where_it_runs
 from offbranch.experiments.sides import find_commit
 from offbranch.experiments.used import RevisionOutputs
 from offbranch.git.objects import ObjectReader
-from offbranch.git.refs import resolve_revision
 from offbranch.git.repository import GitRepo
 from offbranch.git.tree_reader import TreeReader
 from offbranch.pipeline.load import load_pipelines
 from offbranch.pipeline.recorded import RecordedOutput, all_recorded
 from offbranch.pipeline.stage import Pipelines
 from offbranch.project import Project
-from offbranch.storage.ignore import load_ignore_rules
 from offbranch.storage.local import LocalCache
 from offbranch.storage.objects import ObjectId, is_directory
 
@@ -167,10 +165,9 @@ def open_revisions(project: Project, repo: GitRepo | None, names: Sequence[str])
 def _open(project: Project, repo: GitRepo, objects: ObjectReader, outputs: RevisionOutputs, name: str) -> PlotRevision:
     if name == WORKSPACE:
         return _workspace(project)
-    if resolve_revision(repo, name) is None and find_experiment(repo, name) is None:
-        running = _find_running(project, name)
-        if running is not None:
-            return _running(project, name, running)
+    running = find_running(project, repo, name)
+    if running is not None:
+        return _running(project, name, running)
     commit = objects.commit(find_commit(project, repo, name))
     tree = commit.tree
     reader = TreeReader(objects, tree, project.prefix)
@@ -207,21 +204,8 @@ def _workspace(project: Project) -> PlotRevision:
     return PlotRevision(name=WORKSPACE, pipelines=pipelines, files=files)
 
 
-def _find_running(project: Project, name: str) -> Attempt | None:
-    running = [
-        each
-        for each in read_records(project.root)
-        if name in (each.name, each.id)
-        and each.state is AttemptState.RUNNING
-        and each.true_state is AttemptState.RUNNING
-    ]
-    return running[-1] if running else None
-
-
 def _running(project: Project, name: str, attempt: Attempt) -> PlotRevision:
     """Reads where an experiment runs; what dvc.lock records there is of an earlier run, so only the disk counts."""
-    root = AbsPath(attempt.root)
-    reader = DirectoryReader(root)
-    ignores = project.ignore.ignores if root == project.root else load_ignore_rules(root).ignores
-    pipelines = load_pipelines(reader, ignores=ignores, options=parsing_options(project), root=root)
+    reader, ignores = where_it_runs(project, attempt)
+    pipelines = load_pipelines(reader, ignores=ignores, options=parsing_options(project), root=reader.root)
     return PlotRevision(name=name, pipelines=pipelines, files=PlotFiles(reader, {}, project.cache))

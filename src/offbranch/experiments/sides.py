@@ -16,6 +16,7 @@ from offbranch.experiments.refs import TASKS, find_experiment, task_ref, unknown
 from offbranch.experiments.revision import RevisionData, read_revision
 from offbranch.experiments.revision_files import DirectoryFiles
 from offbranch.experiments.revision_reader import RevisionReader
+from offbranch.experiments.running import find_running, where_it_runs
 from offbranch.experiments.wanted import Wanted, wanted_of
 from offbranch.git.ids import CommitId
 from offbranch.git.objects import Commit, ObjectReader
@@ -95,12 +96,14 @@ def open_sides(
             found = read[id]
             # What its files hold was measured before.
             read[id] = replace(found, metrics={}) if isinstance(found, RevisionData) else found
-        yield tuple(
-            _side(project, objects, reader, name, known[commits[name]], read, attempts)
-            if name in commits
-            else _workspace(project, param_deps=param_deps)
-            for name in names
-        )
+        sides = {
+            name: _side(project, objects, reader, name, known[commit], read, attempts)
+            for name, commit in commits.items()
+        }
+        for name, side in sides.items():
+            if side.attempt is not None and (running := find_running(project, repo, name)) is not None:
+                sides[name] = _where_it_runs(project, running, side, param_deps=param_deps)
+        yield tuple(sides.get(name) or _workspace(project, param_deps=param_deps) for name in names)
 
 
 def _queued(repo: GitRepo) -> frozenset[CommitId]:
@@ -134,6 +137,14 @@ def _side(
         wanted=wanted,
         files=TreeReader(objects, commit.tree, project.prefix),
     )
+
+
+def _where_it_runs(project: Project, attempt: Attempt, side: Side, *, param_deps: bool) -> Side:
+    """Returns the side of an experiment that runs now, with what its files hold at this moment."""
+    reader, ignores = where_it_runs(project, attempt)
+    wanted = wanted_of(load_pipelines(reader, ignores=ignores, root=reader.root))
+    data = read_revision(wanted, DirectoryFiles(reader, project.cache), project.cache, param_deps=param_deps)
+    return replace(side, data=data, wanted=wanted, files=reader)
 
 
 def _workspace(project: Project, *, param_deps: bool) -> Side:

@@ -12,6 +12,7 @@ from offbranch.base.errors import OffbranchError
 from offbranch.base.paths import DATA_SUFFIX, PIPELINE_FILE, RepoPath
 from offbranch.base.records import record
 from offbranch.experiments.attempts import attempt_of
+from offbranch.experiments.experiment import Attempt
 from offbranch.experiments.revision import read_params
 from offbranch.experiments.revision_files import DirectoryFiles, Entry, RevisionFiles
 from offbranch.experiments.revision_metrics import (
@@ -24,6 +25,7 @@ from offbranch.experiments.revision_metrics import (
     read_metrics,
 )
 from offbranch.experiments.revision_reader import RevisionReader
+from offbranch.experiments.running import where_it_runs
 from offbranch.experiments.wanted import Wanted, wanted_of, wanted_of_stages
 from offbranch.git.ids import CommitId
 from offbranch.git.objects import ObjectReader
@@ -95,6 +97,17 @@ def workspace_values(project: Project, choice: Choice, name: str) -> RevisionVal
     except OffbranchError as error:
         wanted = error
     return _values(name, DirectoryFiles(project.reader, project.cache), wanted, project.cache, choice)
+
+
+def running_values(project: Project, attempt: Attempt, choice: Choice, name: str) -> RevisionValues:
+    """Returns what the files of an experiment that runs now hold where it runs."""
+    reader, ignores = where_it_runs(project, attempt)
+    wanted: Wanted | OffbranchError
+    try:
+        wanted = choice.understand(load_pipelines(reader, ignores=ignores, root=reader.root))
+    except OffbranchError as error:
+        wanted = error
+    return _values(name, DirectoryFiles(reader, project.cache), wanted, project.cache, choice)
 
 
 def commit_values(

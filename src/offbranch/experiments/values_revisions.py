@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from offbranch.base.errors import NoProjectError
-from offbranch.base.records import record
+from offbranch.base.records import record, replace
 from offbranch.experiments.diff import WORKSPACE, diff_entries
 from offbranch.experiments.diff_record import Changes, changes_html
+from offbranch.experiments.running import find_running
 from offbranch.experiments.sides import find_commit
-from offbranch.experiments.values import Choice, RevisionValues, commit_values, workspace_values
+from offbranch.experiments.values import Choice, RevisionValues, commit_values, running_values, workspace_values
 from offbranch.git.ids import CommitId
 from offbranch.git.objects import ObjectReader
 from offbranch.git.refs import all_branches, all_tags
@@ -70,13 +71,15 @@ def show_values(project: Project, revisions: Revisions, choice: Choice) -> tuple
     if revisions.is_only_workspace:
         return (workspace_values(project, choice, ""),)
     repo = _need_git(project)
-    names = _named_commits(project, repo, revisions)
+    found = {rev: find_running(project, repo, rev) for rev in dict.fromkeys(revisions.revs)}
+    running = [running_values(project, each, choice, rev) for rev, each in found.items() if each is not None]
+    names = _named_commits(project, repo, replace(revisions, revs=tuple(rev for rev in found if found[rev] is None)))
     workspace = workspace_values(project, choice, WORKSPACE)
     with ObjectReader(repo) as objects:
         commits = commit_values(project, objects, names, choice)
     branch = current_branch(repo)
     is_same = any(each.name == branch and each.error is None and each.files == workspace.files for each in commits)
-    return commits if is_same and workspace.error is None else (workspace, *commits)
+    return (*(() if is_same and workspace.error is None else (workspace,)), *running, *commits)
 
 
 def diff_revisions(project: Project, a: str | None, b: str | None, choice: Choice, *, all_values: bool) -> ValuesDiff:
@@ -99,6 +102,9 @@ def revision_values(project: Project, name: str, choice: Choice) -> RevisionValu
     if name == WORKSPACE:
         return workspace_values(project, choice, name)
     repo = _need_git(project)
+    running = find_running(project, repo, name)
+    if running is not None:
+        return running_values(project, running, choice, name)
     with ObjectReader(repo) as objects:
         return commit_values(project, objects, {find_commit(project, repo, name): name}, choice)[0]
 

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from offbranch.base.errors import OffbranchError
 from offbranch.base.events import Reporter
-from offbranch.base.files import DirectoryReader
-from offbranch.base.paths import AbsPath, join
+from offbranch.base.paths import join
 from offbranch.base.plugins import load
 from offbranch.base.records import replace
 from offbranch.experiments.attempts import list_attempts
@@ -21,12 +20,12 @@ from offbranch.experiments.lost_baselines import find_lost
 from offbranch.experiments.refs import TASKS, by_baseline, list_experiments
 from offbranch.experiments.revision import RevisionData, data_to_json, read_directory
 from offbranch.experiments.revision_files import error_to_json
+from offbranch.experiments.running import where_it_runs
 from offbranch.git.ids import CommitId
 from offbranch.git.objects import ObjectReader
 from offbranch.git.refs import may_have_refs
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
-from offbranch.storage.ignore import load_ignore_rules
 from offbranch.views.baselines import Baseline, choose_baselines, lost_to_json, name_baselines
 from offbranch.views.options import ShowOptions
 from offbranch.views.rows import Rows, local_time
@@ -205,6 +204,5 @@ _SILENT_END = {
 
 
 def _read_live(project: Project, attempt: Attempt) -> RevisionData:
-    root = AbsPath(attempt.root)
-    ignores = project.ignore.ignores if root == project.root else load_ignore_rules(root).ignores
-    return read_directory(DirectoryReader(root), ignores=ignores, cache=project.cache, param_deps=False)
+    reader, ignores = where_it_runs(project, attempt)
+    return read_directory(reader, ignores=ignores, cache=project.cache, param_deps=False)

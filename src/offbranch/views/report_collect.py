@@ -10,6 +10,7 @@ from offbranch.experiments.attempts import attempt_of
 from offbranch.experiments.revision import RevisionData, read_directory
 from offbranch.experiments.revision_files import Entry
 from offbranch.experiments.revision_reader import RevisionReader
+from offbranch.experiments.running import find_running, where_it_runs
 from offbranch.experiments.sides import find_commit
 from offbranch.git.ids import CommitId
 from offbranch.git.objects import ObjectReader
@@ -103,6 +104,11 @@ def _read(
         )
         commit = None
     else:
+        running = find_running(project, repo, name)
+        if running is not None:
+            where, ignores = where_it_runs(project, running)
+            now = read_directory(where, ignores=ignores, cache=project.cache, param_deps=False)
+            return ReportRevision(name=name, commit=None), now
         commit = task or find_commit(project, repo, name)
         attempt = attempt_of(objects.commit(commit).message)
         data = reader.read((commit,))[commit] if attempt is None else reader.read_attempt(commit, attempt.baseline)

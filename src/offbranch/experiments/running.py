@@ -1,0 +1,33 @@
+"""Experiments that run at this moment: found by name or id, and read where they run."""
+
+from offbranch.base.files import DirectoryReader
+from offbranch.base.paths import AbsPath
+from offbranch.experiments.attempts import read_records
+from offbranch.experiments.experiment import Attempt, AttemptState
+from offbranch.experiments.refs import find_experiment
+from offbranch.git.refs import resolve_revision
+from offbranch.git.repository import GitRepo
+from offbranch.pipeline.load import Ignores
+from offbranch.project import Project
+from offbranch.storage.ignore import load_ignore_rules
+
+
+def find_running(project: Project, repo: GitRepo, name: str) -> Attempt | None:
+    """Returns the experiment that a name stands for and that runs now; Git revisions and experiments come first."""
+    found = [
+        each
+        for each in read_records(project.root)
+        if name in (each.name, each.id)
+        and each.state is AttemptState.RUNNING
+        and each.true_state is AttemptState.RUNNING
+    ]
+    if not found or resolve_revision(repo, name) is not None or find_experiment(repo, name) is not None:
+        return None
+    return found[-1]
+
+
+def where_it_runs(project: Project, attempt: Attempt) -> tuple[DirectoryReader, Ignores]:
+    """Returns the files of the directory that an attempt runs in, and what is ignored there."""
+    root = AbsPath(attempt.root)
+    ignores = project.ignore.ignores if root == project.root else load_ignore_rules(root).ignores
+    return DirectoryReader(root), ignores
