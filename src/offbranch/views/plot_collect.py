@@ -120,6 +120,7 @@ def _of_file(target: str, known: Sequence[Definition], revisions: Sequence[PlotR
             return definition_of_file(path)
     names = [shown_id(each, known, cwd=cwd) for each in known]
     names += [shown_path(file, cwd) for each in revisions if each.pipelines for file in files_of(each.pipelines)]
+    names = list(dict.fromkeys(names))
     raise NotFoundError(
         f"'{target}' is neither a plot nor a file that one could be made from",
         hint=did_you_mean(target, names) or (f"plots: {', '.join(names[:8])}" if names else None),
