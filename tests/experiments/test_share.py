@@ -650,6 +650,7 @@ def test_rename_without_atomic_pushes(place: Place) -> None:
 # Many
 
 
+@pytest.mark.timeout(300)  # writes 12,000 refs, one file each: a slow disk takes its time
 def test_many_experiments_at_once(place: Place) -> None:
     project = place.project
     base, _ = ref_of(project, "one")
