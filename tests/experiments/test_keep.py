@@ -123,6 +123,15 @@ def test_remove_checks_all_names_first(project: TestProject) -> None:
     assert set(project.exps()) == {"two"}
 
 
+def test_remove_takes_patterns(project: TestProject) -> None:
+    assert remove(Removal(names=("o*", "tw?"), dry=True), project.session()).names == ("one", "two")
+    assert remove(Removal(names=("o*",)), project.session()).names == ("one",)
+    assert set(project.exps()) == {"two"}
+    with pytest.raises(NotFoundError, match="nothing was removed"):
+        remove(Removal(names=("x*", "two")), project.session())
+    assert set(project.exps()) == {"two"}
+
+
 def test_remove_by_selector_keep_and_attempts(project: TestProject) -> None:
     with pytest.raises(StageFailedError):
         run(RunRequest(overrides=("lr=0.9", "fail=2"), name="bad"), project.session())

@@ -8,10 +8,13 @@ from typing import Any
 from offbranch.cli.console import Console
 from offbranch.cli.options import add_json, add_precision, refuse_together
 from offbranch.cli.parser import Parser
-from offbranch.experiments.values import RevisionValues
-from offbranch.experiments.values_revisions import Revisions
+from offbranch.experiments.values import Kind, RevisionValues
+from offbranch.experiments.values_revisions import Revisions, ValuesDiff
 from offbranch.views.values_text import (
     ValuesTable,
+    changes_to_json,
+    diff_table,
+    digits_of,
     problems_of,
     render_values_csv,
     render_values_markdown,
@@ -95,3 +98,18 @@ def tell_problems(revisions: Iterable[RevisionValues], console: Console) -> None
     """Says on stderr what could not be read; the rest has been printed."""
     for text in dict.fromkeys(text for each in revisions for text in problems_of(each)):
         console.warn(text)
+
+
+def print_diff(args: Namespace, console: Console, found: ValuesDiff, kind: Kind) -> None:
+    """Prints how two revisions differ, and says what could not be read."""
+    digits = digits_of(kind, args.precision)
+    print_values(
+        args,
+        console,
+        data=lambda: changes_to_json(found.changes),
+        table=lambda: diff_table(found, kind, digits=digits, no_path=args.no_path),
+    )
+    tell_problems((found.old, found.new), console)
+    if not found.changes:
+        what = {Kind.METRICS: "metric", Kind.PARAMS: "parameter"}[kind]
+        console.hint(f"no {what} differs between {found.old.name} and {found.new.name}")

@@ -6,13 +6,12 @@ from fnmatch import fnmatchcase
 from offbranch.base.errors import NotFoundError, UsageError, did_you_mean
 from offbranch.base.records import record
 from offbranch.experiments.experiment import Experiment
-from offbranch.experiments.refs import resolve_any
+from offbranch.experiments.refs import is_abbreviation, resolve_any
 from offbranch.git.ids import CommitId
 from offbranch.git.refs import commit_history
 from offbranch.git.repository import GitRepo, head_commit
 
 _PATTERN_SIGNS = frozenset("*?[")
-_SHORTEST_ID = 4
 
 
 @record
@@ -94,7 +93,7 @@ def _named(
     chosen: set[str] = set()
     unknown = []
     for name in names:
-        found = _meant(repo, name, experiments, where)
+        found = experiments_named(repo, name, experiments, where=where)
         chosen.update(e.ref for e in found)
         if not found:
             unknown.append(name)
@@ -105,12 +104,18 @@ def _named(
     return tuple(e for e in experiments if e.ref in chosen)
 
 
-def _meant(repo: GitRepo, name: str, experiments: Sequence[Experiment], where: str) -> Sequence[Experiment]:
+def experiments_named(
+    repo: GitRepo, name: str, experiments: Sequence[Experiment], *, where: str = ""
+) -> Sequence[Experiment]:
+    """Returns the experiments that a name, full ref, pattern or abbreviated commit id means; none where it means none.
+
+    Raises:
+        NotFoundError: Several have the name, or begin like it, and no baseline tells them apart.
+    """
     found = [e for e in experiments if name in (e.name, e.ref)]
     if not found and _PATTERN_SIGNS.intersection(name):
         return [e for e in experiments if fnmatchcase(e.name, name)]
-    if not found and len(name) >= _SHORTEST_ID:
-        return [e for e in experiments if e.commit.startswith(name)]
+    found = found or [e for e in experiments if is_abbreviation(name, e.commit)]
     if len(found) <= 1:
         return found
     head = head_commit(repo)

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from offbranch.base.errors import NotFoundError, UsageError, did_you_mean
 from offbranch.base.records import record
 from offbranch.experiments.attempts import forget_attempts, list_attempts
+from offbranch.experiments.choose import Choice, baselines_of, experiments_named
 from offbranch.experiments.experiment import Attempt, AttemptState, Experiment
 from offbranch.experiments.labels import removed_labels
 from offbranch.experiments.refs import EXEC_APPLY, is_abbreviation, list_experiments
-from offbranch.git.objects import CommitId
-from offbranch.git.refs import ANY, RefUpdate, commit_history, list_refs, resolve_revision
-from offbranch.git.repository import GitRepo, head_commit
+from offbranch.git.refs import ANY, RefUpdate, list_refs
+from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 
 
@@ -19,7 +19,7 @@ class Removal:
     """What to remove.
 
     Attributes:
-        names: Experiments or failed attempts, by name, commit id or full ref.
+        names: Experiments by name, pattern, commit id or full ref, or failed attempts.
         everything: All experiments of the repository.
         revs: Those of these baselines.
         n_commits: With `revs` (default HEAD): of so many commits back from each; negative for all.
@@ -82,7 +82,9 @@ def plan_removal(project: Project, repo: GitRepo, removal: Removal) -> Removed:
     experiments = list_experiments(repo)
     ended = tuple(a for a in list_attempts(repo, project.root) if a.true_state is not AttemptState.RUNNING)
     if by_selector:
-        baselines = None if removal.everything else _baselines(repo, removal)
+        baselines = (
+            None if removal.everything else baselines_of(repo, Choice(revs=removal.revs, n_commits=removal.n_commits))
+        )
         chosen = tuple(e for e in experiments if baselines is None or e.baseline in baselines)
         attempts = tuple(a for a in ended if baselines is None or a.baseline in baselines)
     else:
@@ -102,18 +104,8 @@ def _named(
     chosen: dict[str, Experiment] = {}
     attempts: dict[str, Attempt] = {}
     unknown = []
-    head = head_commit(repo)
     for name in removal.names:
-        found = [e for e in experiments if name in (e.name, e.ref)]
-        found = found or [e for e in experiments if is_abbreviation(name, e.commit)]
-        at_head = [e for e in found if e.baseline == head]
-        if len(found) > 1 and len(at_head) != 1:
-            where = ", ".join(e.baseline[:7] for e in found)
-            raise NotFoundError(
-                f"the name '{name}' is ambiguous: experiments of the baselines {where} have it",
-                hint=f"give the full ref, e.g. {found[0].ref}",
-            )
-        found = at_head if len(found) > 1 else found
+        found = experiments_named(repo, name, experiments)
         failed = [a for a in ended if name in (a.name, a.id) or (a.commit and is_abbreviation(name, a.commit))]
         if not found and not failed and name not in removal.names_elsewhere:
             unknown.append(name)
@@ -126,13 +118,3 @@ def _named(
             hint=did_you_mean(unknown[0], known) or "ob exp list -A shows all experiments",
         )
     return tuple(chosen.values()), tuple(attempts.values())
-
-
-def _baselines(repo: GitRepo, removal: Removal) -> frozenset[CommitId]:
-    found: set[CommitId] = set()
-    for rev in removal.revs or ("HEAD",):
-        start = resolve_revision(repo, rev)
-        if start is None:
-            raise NotFoundError(f"'{rev}' is not a Git revision", hint="give a commit id, branch or tag")
-        found.update(commit_history(repo, start, 1 if removal.n_commits is None else removal.n_commits))
-    return frozenset(found)

@@ -26,7 +26,7 @@ EXAMPLES = (
 
 def add_arguments(parser: Parser) -> None:
     parser.add_argument(
-        "experiments", nargs="*", metavar="experiment", help="name, commit, or id of a failed or queued one"
+        "experiments", nargs="*", metavar="experiment", help="name, pattern, commit, or id of a failed or queued one"
     )
     add_revisions(parser, "remove")
     parser.add_flag("--keep", help="keep what was chosen and remove all others of the repository")

@@ -12,11 +12,9 @@ from offbranch.cli.values_output import (
     add_diff_revisions,
     add_formats,
     check_formats,
-    print_values,
-    tell_problems,
+    print_diff,
 )
 from offbranch.experiments.values import Kind
-from offbranch.views.values_text import changes_to_json, diff_table, digits_of
 
 EXAMPLES = (
     ("ob params diff", "HEAD and the workspace"),
@@ -44,15 +42,5 @@ def run(args: Namespace, console: Console) -> int:
         lists=args.lists,
     )
     session = Session(start=console.start, environment=console.environment, reporter=console)
-    found = diff_params(request, session)
-    digits = digits_of(Kind.PARAMS, args.precision)
-    print_values(
-        args,
-        console,
-        data=lambda: changes_to_json(found.changes),
-        table=lambda: diff_table(found, Kind.PARAMS, digits=digits, no_path=args.no_path),
-    )
-    tell_problems((found.old, found.new), console)
-    if not found.changes:
-        console.hint(f"no parameter differs between {found.old.name} and {found.new.name}")
+    print_diff(args, console, diff_params(request, session), Kind.PARAMS)
     return ExitCode.DONE
