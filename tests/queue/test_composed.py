@@ -54,7 +54,7 @@ def test_a_sweep_over_groups_and_values(project: TestProject) -> None:
         assert project.file_at(commit, "params.yaml") + "\n" == project.file_at(commit, "out.txt") + "\n" == text
         assert project.file_at(commit, "conf/db/new.yaml") == "user: untracked"
         head = project.git("cat-file", "commit", commit).partition("\n\n")[0].splitlines()
-        record = json.loads(head[-1].removeprefix("ob-composition "))
+        (record,) = [json.loads(line.split(" ", 1)[1]) for line in head if line.startswith("ob-composition ")]
         assert record["overrides"][0] in ("db=pg", "db=new")
 
 

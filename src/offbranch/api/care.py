@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from offbranch.api.session import Session, held, opened, working_directory
+from offbranch.api.session import Session, beginning, held, opened, working_directory
 from offbranch.base.errors import UsageError
 from offbranch.base.paths import AbsPath
 from offbranch.base.records import replace
@@ -47,6 +47,7 @@ def gc(
             raise UsageError("gc cannot run inside of a stage", hint="run it when nothing else works on the project")
         others = _other_projects(stack, scope, session, project)
         for each in (project, *others):
+            stack.enter_context(beginning(each))
             refuse_while_active(each)
         collection = plan_collection(project, others, scope, session.reporter, now_ns=time.time_ns())
         if not dry and not collection.is_empty:

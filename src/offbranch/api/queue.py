@@ -6,14 +6,23 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from offbranch.api.exp import RunRequest, make_launch, push_new
-from offbranch.api.session import Session, held, need_git, refuse_during_operation, working_directory
-from offbranch.base.errors import ConflictError, Interrupted, OffbranchError, StageFailedError, UsageError
+from offbranch.api.session import (
+    Session,
+    beginning,
+    held,
+    need_git,
+    opened,
+    refuse_during_operation,
+    working_directory,
+)
+from offbranch.base.errors import ConflictError, Interrupted, LockedError, OffbranchError, StageFailedError, UsageError
 from offbranch.base.events import Warned
 from offbranch.base.paths import RepoPath, absolute, join, relative_to
 from offbranch.base.plugins import load
 from offbranch.base.records import record, replace
 from offbranch.experiments.composition import group_options, hydra_source_of, source_files
 from offbranch.experiments.experiment import Experiment, ExperimentSpec
+from offbranch.experiments.leases import forget_lease, hold_lease
 from offbranch.experiments.names import Chooser, check_name
 from offbranch.experiments.override_files import placed_overrides
 from offbranch.experiments.run import RunOptions
@@ -146,26 +155,33 @@ def run_all(
         yield from load("offbranch.api.queue_side_by_side:run_side_by_side")(session, jobs, flags)
         return
     tried: set[str] = set()
-    while (taken := _take_next(session, tried, clock)) is not None:
-        yield _carry_out(taken, session)
+    while (found := _next(session, tried)) is not None:
+        tried.add(found.ref)
+        if isinstance(found, Unreadable):
+            session.reporter.emit(Warned(text=f"'{found.ref}' is left in the queue: {found.reason}"))
+        elif (end := _run_one(found, session, clock)) is not None:
+            yield end
 
 
-def _take_next(session: Session, tried: set[str], clock: Callable[[], float]) -> Taken | None:
-    """Holds the project only while it takes a task, as every temporary run does."""
-    while True:
-        with held(session, patient=True) as (project, _):
-            repo = need_git(project)
-            found = next_waiting(repo, project.root, tried)
-            if found is None:
-                return None
-            tried.add(found.ref)
-            if isinstance(found, Unreadable):
-                session.reporter.emit(Warned(text=f"'{found.ref}' is left in the queue: {found.reason}"))
-                continue
-            try:
-                return take_task(project, repo, found, make_launch(session, project, clock, ()))
-            except ConflictError:
-                continue  # somebody has removed it in this very moment
+def _next(session: Session, tried: set[str]) -> StoredTask | Unreadable | None:
+    with opened(session) as project:
+        return next_waiting(need_git(project), project.root, tried)
+
+
+def _run_one(stored: StoredTask, session: Session, clock: Callable[[], float]) -> TaskEnd | None:
+    """Carries out one task, unless somebody else does; the project is not held meanwhile."""
+    with opened(session) as project:
+        repo = need_git(project)
+        try:
+            with hold_lease(project.root, stored.task.id) as lock:
+                with beginning(project):
+                    launch = make_launch(session, project, clock, ())
+                    taken = take_task(project, repo, stored, launch, lock)
+                end = _carry_out(taken, session)
+                forget_lease(project.root, stored.task.id)
+                return end
+        except (ConflictError, LockedError):
+            return None
 
 
 def _carry_out(taken: Taken, session: Session) -> TaskEnd:

@@ -22,6 +22,7 @@ from offbranch.git.repository import GitRepo, operation_in_progress
 from offbranch.project import Project, open_project
 
 LOCK = f"{OB_DIR}/lock"
+_BEGINNING = f"{OB_DIR}/queue/begin.lock"
 _MOMENT_S = 2.0
 
 
@@ -100,6 +101,11 @@ def held(
         if descriptors and project.repo is not None:
             _recover(project, session)
         yield project, descriptors
+
+
+def beginning(project: Project) -> AbstractContextManager[LockFile]:
+    """Holds what a queued task is taken under, for a moment; who removes data holds it all the time, so that nothing begins."""
+    return hold_lock(join(project.root, _BEGINNING), wait_s=math.inf)
 
 
 def _own_lock(session: Session, project: Project, wait_s: float) -> AbstractContextManager[LockFile]:

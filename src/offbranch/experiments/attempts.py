@@ -22,7 +22,7 @@ from offbranch.experiments.experiment import (
     attempt_from_json,
     attempt_to_json,
 )
-from offbranch.experiments.refs import ATTEMPTS, attempt_ref, encode
+from offbranch.experiments.refs import ATTEMPTS, attempt_ref, encode, lease_ref
 from offbranch.git.objects import CommitId, ObjectReader, TreeId, write_commit
 from offbranch.git.refs import ANY, RefUpdate, list_refs, update_refs
 from offbranch.git.repository import GitRepo
@@ -52,6 +52,26 @@ def begin_attempt(repo: GitRepo, root: AbsPath, attempt: Attempt, tree: TreeId, 
     return attempt
 
 
+def begin_leased(
+    repo: GitRepo, root: AbsPath, attempt: Attempt, tree: TreeId, had: CommitId | None, *more: RefUpdate
+) -> Attempt:
+    """Does the same for a queued task, which becomes ours by it: the ref of its lease, one for each task, is at our attempt.
+
+    Args:
+        had: What that ref is at now: the attempt of a worker that died; None if it is not there.
+
+    Raises:
+        ConflictError: Somebody else has the task, or it is not in the queue any more; nothing has been done.
+    """
+    assert attempt.task_id is not None
+    commit = _commit(repo, attempt, tree)
+    lease = RefUpdate(ref=lease_ref(attempt.task_id), new=commit, old=had)
+    update_refs(repo, [RefUpdate(ref=attempt_ref(attempt.id), new=commit, old=None), lease, *more])
+    attempt = replace(attempt, commit=commit)
+    write_record(root, attempt)
+    return attempt
+
+
 def end_attempt(repo: GitRepo, root: AbsPath, attempt: Attempt, tree: TreeId | None, *more: RefUpdate) -> Attempt:
     """Records how an attempt ended without becoming an experiment; `tree` is what its files are now.
 
@@ -65,6 +85,15 @@ def end_attempt(repo: GitRepo, root: AbsPath, attempt: Attempt, tree: TreeId | N
     update_refs(repo, [*own, *more])
     write_record(root, attempt)
     return attempt
+
+
+def end_update(repo: GitRepo, attempt: Attempt) -> tuple[Attempt, RefUpdate]:
+    """Returns an ended attempt with its new commit, whose files are those of the present one, and the change of its ref."""
+    assert attempt.commit is not None
+    with ObjectReader(repo) as objects:
+        tree = objects.commit(attempt.commit).tree
+    ended = replace(attempt, commit=_commit(repo, attempt, tree))
+    return ended, RefUpdate(ref=attempt_ref(attempt.id), new=ended.commit, old=attempt.commit)
 
 
 def publish(
@@ -152,7 +181,8 @@ def _read_all(root: AbsPath) -> Iterator[Attempt]:
 
 def _commit(repo: GitRepo, attempt: Attempt, tree: TreeId) -> CommitId:
     message = f"{_SUBJECT}{attempt.name}\n\n{_text(attempt)}"
-    return write_commit(repo, tree=tree, parents=(attempt.baseline,), message=message)
+    parents = (attempt.baseline,) if attempt.task_commit is None else (attempt.baseline, attempt.task_commit)
+    return write_commit(repo, tree=tree, parents=parents, message=message)
 
 
 def attempt_of(message: str) -> Attempt | None:

@@ -82,6 +82,8 @@ class Attempt:
         root: Directory it runs in.
         started_utc, ended_utc: Seconds since the epoch.
         task_id: The queued task that it carries out; None for a run that was not queued.
+        task_commit: Commit of that task as it was then; kept by the attempt, so that it can be queued again.
+        task_round: How often the user has queued that task, this time included.
     """
 
     id: str
@@ -101,6 +103,8 @@ class Attempt:
     stage: str | None = None
     cause: str = ""
     task_id: str | None = None
+    task_commit: CommitId | None = None
+    task_round: int = 1
 
     @property
     def true_state(self) -> AttemptState:
@@ -137,6 +141,8 @@ def attempt_to_json(attempt: Attempt) -> dict[str, Any]:
         "stage": attempt.stage,
         "cause": attempt.cause,
         "task_id": attempt.task_id,
+        "task_commit": attempt.task_commit,
+        "task_round": attempt.task_round,
     }
 
 
@@ -167,6 +173,8 @@ def attempt_from_json(data: Mapping[str, Any]) -> Attempt:
             stage=data["stage"],
             cause=str(data["cause"]),
             task_id=None if data.get("task_id") is None else str(data["task_id"]),
+            task_commit=None if data.get("task_commit") is None else CommitId(data["task_commit"]),
+            task_round=int(data.get("task_round", 1)),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not the record of an attempt: {error}") from error

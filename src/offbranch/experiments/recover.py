@@ -17,14 +17,15 @@ from offbranch.experiments.attempts import attempt_dir, end_attempt, list_attemp
 from offbranch.experiments.commit import files_of_stages, snapshot_of
 from offbranch.experiments.events import AttemptRecovered
 from offbranch.experiments.experiment import Attempt, AttemptState, Where
+from offbranch.experiments.leases import is_carried_out
 from offbranch.experiments.loading import load
 from offbranch.experiments.peer_signals import clear_running
-from offbranch.experiments.refs import EXEC_HEAD
+from offbranch.experiments.refs import EXEC_HEAD, lease_ref
 from offbranch.experiments.restore import restore_files
 from offbranch.experiments.workbench import in_git
 from offbranch.git.checkout import apply_tree_checkout, plan_tree_checkout
 from offbranch.git.objects import ObjectReader, TreeId
-from offbranch.git.refs import ANY, RefUpdate
+from offbranch.git.refs import ANY, RefUpdate, list_refs
 from offbranch.git.repository import GitRepo
 from offbranch.params.apply import plan_overrides
 from offbranch.params.overrides import parse_override
@@ -50,6 +51,8 @@ def recover_attempts(
 def _is_dead(attempt: Attempt, project: Project) -> bool:
     # A temporary run works in a copy below `.dvc/tmp` of the project.
     is_ours = relative_to(AbsPath(attempt.root), project.root) is not None
+    if attempt.task_id is not None and is_carried_out(project.root, attempt):
+        return False  # a command that it left behind still runs
     return is_ours and attempt.state is AttemptState.RUNNING and attempt.true_state is AttemptState.INTERRUPTED
 
 
@@ -64,6 +67,11 @@ def _recover(project: Project, repo: GitRepo, attempt: Attempt, reporter: Report
             restored += _restore_unfinished(project, repo, attempt, tree)
         clear_running(project)
         drop = (RefUpdate(ref=EXEC_HEAD, new=None, old=ANY),)
+    elif attempt.task_id is not None:
+        lease = lease_ref(attempt.task_id)
+        drop = tuple(
+            RefUpdate(ref=ref, new=None, old=at) for ref, at in list_refs(repo, lease) if at == str(attempt.commit)
+        )
     ended = replace(
         attempt, state=AttemptState.INTERRUPTED, ended_utc=now_utc, cause="the process that ran it was killed"
     )

@@ -21,6 +21,7 @@ APPLY_STASH: Final = "refs/exps/apply/stash"
 ATTEMPTS: Final = "refs/ob/attempts/"
 LABELS: Final = "refs/ob/labels/"
 TASKS: Final = "refs/ob/tasks/"
+LEASES: Final = "refs/ob/leases/"
 # As Git has it.
 _SHORTEST_ID = 4
 _HEX = frozenset("0123456789abcdef")
@@ -55,6 +56,11 @@ def label_ref(baseline: CommitId, name: str) -> str:
 def task_ref(task_id: str) -> str:
     """Returns the private ref that keeps a queued task: its files and its spec."""
     return f"{TASKS}{task_id}"
+
+
+def lease_ref(task_id: str) -> str:
+    """Returns the private ref that says which attempt has a task: there can be one at a time."""
+    return f"{LEASES}{task_id}"
 
 
 def list_experiments(repo: GitRepo, baseline: CommitId | None = None) -> tuple[Experiment, ...]:

@@ -5,7 +5,7 @@ links from the shared cache, as the stages need it). Nothing of it shows in the 
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from offbranch.base.errors import NotFoundError, OffbranchError
 from offbranch.base.events import Warned
@@ -22,21 +22,24 @@ from offbranch.base.paths import (
 )
 from offbranch.base.plugins import load as load_by_name
 from offbranch.base.records import record, replace
-from offbranch.experiments.attempts import begin_attempt, write_record
+from offbranch.experiments.attempts import begin_attempt, begin_leased, write_record
 from offbranch.experiments.commit import files_of_stages, snapshot_of
 from offbranch.experiments.composition import source_files
 from offbranch.experiments.data_changes import with_changed_data
 from offbranch.experiments.events import ExperimentStarted
 from offbranch.experiments.experiment import ExperimentSpec, Where
 from offbranch.experiments.preview import look_ahead
+from offbranch.experiments.refs import lease_ref
 from offbranch.experiments.run import Outcome, RunOptions, parse_overrides, write_parameter_files
 from offbranch.experiments.run_environment import note_environment
 from offbranch.experiments.underway import (
+    Fate,
     Launch,
     Ran,
     Underway,
     carry_out_in,
     conclude,
+    fate_of,
     give_up,
     new_attempt,
     raise_if_failed,
@@ -61,12 +64,14 @@ class Prepared:
         tree: What the copy is filled with.
         written: New contents of parameter files.
         copy_paths: Paths of the workspace that the copy shall have too.
+        keep_open: Descriptors of locks that live as long as its commands.
     """
 
     under: Underway
     tree: TreeId
     written: Mapping[RepoPath, bytes]
     copy_paths: tuple[AbsPath, ...]
+    keep_open: tuple[int, ...] = ()
 
 
 def prepare_temporary(
@@ -111,6 +116,11 @@ class QueuedFiles:
         commit: Its commit.
         tree: Its files.
         copy_paths: Paths of the workspace that the copy shall have too.
+        round: How often the user has queued it.
+        fate: What an error means for it.
+        lease_lock: Descriptor of the lock that says that it runs; its commands inherit it.
+        before: Changes of refs that go with its beginning: the end of an attempt whose worker has died.
+        had: What the ref of its lease is at: that attempt.
     """
 
     id: str
@@ -118,6 +128,11 @@ class QueuedFiles:
     commit: CommitId
     tree: TreeId
     copy_paths: tuple[AbsPath, ...] = ()
+    round: int = 1
+    fate: Callable[[BaseException], Fate] = fate_of
+    lease_lock: int
+    before: tuple[RefUpdate, ...] = ()
+    had: CommitId | None = None
 
 
 def prepare_queued(
@@ -128,12 +143,28 @@ def prepare_queued(
     Raises:
         ConflictError: The task is not there any more.
     """
-    attempt = replace(new_attempt(project, spec, launch, Where.QUEUE), task_id=queued.id)
+    attempt = replace(
+        new_attempt(project, spec, launch, Where.QUEUE),
+        task_id=queued.id,
+        task_commit=queued.commit,
+        task_round=queued.round,
+    )
     is_there = RefUpdate(ref=queued.ref, new=queued.commit, old=queued.commit)
-    attempt = begin_attempt(repo, project.root, attempt, queued.tree, is_there)
+    attempt = begin_leased(repo, project.root, attempt, queued.tree, queued.had, is_there, *queued.before)
     note_environment(project.root, attempt.id, project.environment.all)
-    under = Underway(project=project, repo=repo, spec=spec, launch=launch, attempt=attempt, task=queued.ref)
-    return Prepared(under=under, tree=queued.tree, written={}, copy_paths=queued.copy_paths)
+    under = Underway(
+        project=project,
+        repo=repo,
+        spec=spec,
+        launch=launch,
+        attempt=attempt,
+        task=queued.ref,
+        lease=lease_ref(queued.id),
+        fate=queued.fate,
+    )
+    return Prepared(
+        under=under, tree=queued.tree, written={}, copy_paths=queued.copy_paths, keep_open=(queued.lease_lock,)
+    )
 
 
 def run_prepared(prepared: Prepared, options: RunOptions) -> Ran:
@@ -158,7 +189,7 @@ def run_prepared(prepared: Prepared, options: RunOptions) -> Ran:
                 check_copies(project, prepared.copy_paths)
                 _copy_paths(project, place, prepared.copy_paths)
                 write_parameter_files(place, prepared.written)
-                outcome = carry_out_in(place, under, options, keep_open=(copy.lock.descriptor,))
+                outcome = carry_out_in(place, under, options, keep_open=(copy.lock.descriptor, *prepared.keep_open))
                 raise_if_failed(outcome, options)
                 _warn_of_untracked(place, copy.repo, outcome, under)
                 experiment = conclude(under, place, outcome)

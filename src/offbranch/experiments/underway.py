@@ -35,6 +35,9 @@ from offbranch.pipeline.execute import FailurePolicy
 from offbranch.pipeline.runner import CommandRunner
 from offbranch.project import Project
 
+# Header of the commit of an experiment that came from the queue: the id of its task.
+TASK_HEADER = "ob-task"
+
 OpenRunner = Callable[[AbsPath, tuple[int, ...]], AbstractContextManager[CommandRunner]]
 
 
@@ -55,6 +58,28 @@ class Launch:
 
 
 @record
+class Fate:
+    """What becomes of an attempt that an error has ended.
+
+    Attributes:
+        state: FAILED or CANCELLED.
+        cause: Instead of what the error says; empty to leave it.
+        keeps_task: Whether the queued task that it carried out waits again.
+    """
+
+    state: AttemptState
+    cause: str = ""
+    keeps_task: bool = False
+
+
+def fate_of(error: BaseException) -> Fate:
+    """Returns the usual fate: who is stopped goes on another time, who fails does not."""
+    if isinstance(error, (Interrupted, KeyboardInterrupt)):
+        return Fate(state=AttemptState.CANCELLED, keeps_task=True)
+    return Fate(state=AttemptState.FAILED)
+
+
+@record
 class Underway:
     """One experiment while it is made.
 
@@ -63,7 +88,9 @@ class Underway:
         repo: Its repository, which gets the commit and the refs.
         attempt: The record as it is now.
         drop: Refs that go with the attempt.
-        task: Ref of the queued task that it carries out: goes when this ends, stays when it is stopped.
+        task: Ref of the queued task that it carries out.
+        lease: Ref that says that the task is ours; whoever finds it changed has lost the task, and publishes nothing.
+        fate: What an error that ends it means for it and for its task.
     """
 
     project: Project
@@ -73,6 +100,8 @@ class Underway:
     attempt: Attempt
     drop: tuple[str, ...] = ()
     task: str | None = None
+    lease: str | None = None
+    fate: Callable[[BaseException], Fate] = fate_of
 
     @property
     def log(self) -> AbsPath:
@@ -154,6 +183,8 @@ def conclude(under: Underway, place: Project, outcome: Outcome) -> Experiment:
     tree = snapshot_of(place, place.repo or under.repo, dict.fromkeys((*files, *touched, *overridden, *sources)))
     message = spec.message or standard_message(reproduced_entries(results))
     headers = composition_headers(spec)
+    if under.attempt.task_id is not None:
+        headers += ((TASK_HEADER, under.attempt.task_id),)
     commit = commit_experiment(under.repo, tree=tree, baseline=spec.baseline, message=message, headers=headers)
     ended = replace(under.attempt, state=AttemptState.SUCCEEDED, ended_utc=under.launch.clock())
     more = (*_drops(under), *leftover_labels(under.repo, spec.baseline, spec.name))
@@ -179,21 +210,20 @@ def give_up(
     with suppress(OffbranchError, OSError):
         restore()
     with suppress(OffbranchError, OSError):
-        ended = ended_attempt(under.attempt, error, under.launch)
-        stopped = ended.state is AttemptState.CANCELLED
-        end_attempt(under.repo, under.project.root, ended, as_found, *_drops(under, keep_task=stopped))
+        fate = under.fate(error)
+        ended = ended_attempt(under.attempt, error, fate, under.launch)
+        end_attempt(under.repo, under.project.root, ended, as_found, *_drops(under, keep_task=fate.keeps_task))
 
 
-def ended_attempt(attempt: Attempt, error: BaseException, launch: Launch) -> Attempt:
+def ended_attempt(attempt: Attempt, error: BaseException, fate: Fate, launch: Launch) -> Attempt:
     """Returns the record of an attempt that an error ended."""
-    stopped = isinstance(error, (Interrupted, KeyboardInterrupt))
     return replace(
         attempt,
-        state=AttemptState.CANCELLED if stopped else AttemptState.FAILED,
+        state=fate.state,
         ended_utc=launch.clock(),
         exit_code=error.exit_code_of_command if isinstance(error, StageFailedError) else None,
         stage=error.stage if isinstance(error, StageFailedError) else None,
-        cause=str(error) or type(error).__name__,
+        cause=fate.cause or str(error) or type(error).__name__,
     )
 
 
@@ -216,4 +246,5 @@ def tree_of_attempt(place: Project, repo: GitRepo, outcome: Outcome | None) -> T
 
 def _drops(under: Underway, *, keep_task: bool = False) -> list[RefUpdate]:
     task = () if under.task is None or keep_task else (under.task,)
-    return [RefUpdate(ref=ref, new=None, old=ANY) for ref in (*under.drop, *task)]
+    lease = [] if under.lease is None else [RefUpdate(ref=under.lease, new=None, old=under.attempt.commit)]
+    return [*(RefUpdate(ref=ref, new=None, old=ANY) for ref in (*under.drop, *task)), *lease]

@@ -1,16 +1,17 @@
 """The tasks that Git has: list them, find them by name, and take them out of the queue.
 
-A task is queued as long as its ref is there and no living process carries it out; which one does is told by the attempts.
+A task is queued as long as its ref is there and nobody carries it out; who does is told by its lease, which is at an attempt.
 """
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from offbranch.base.errors import ConflictError, UsageError
 from offbranch.base.paths import AbsPath
 from offbranch.base.records import record, replace
 from offbranch.experiments.attempts import list_attempts
-from offbranch.experiments.experiment import Attempt, AttemptState
-from offbranch.experiments.refs import TASKS, find_experiment
+from offbranch.experiments.experiment import Attempt
+from offbranch.experiments.leases import is_carried_out
+from offbranch.experiments.refs import LEASES, TASKS, find_experiment
 from offbranch.git.ids import CommitId, ObjectName
 from offbranch.git.objects import ObjectReader
 from offbranch.git.records import parse_commit
@@ -54,16 +55,16 @@ def read_tasks(repo: GitRepo, root: AbsPath, *, attempts: Sequence[Attempt] | No
         root: Of the project, whose attempts tell which of them run.
         attempts: Its attempts, if they are known already.
     """
-    refs = list_refs(repo, TASKS)
+    refs, leases = _refs_and_leases(repo)
     if not refs:
         return Tasks()
-    running = _running(list_attempts(repo, root) if attempts is None else attempts)
+    around = _Around(root=root, leases=leases, attempts=_by_task(repo, root, attempts))
     found: list[StoredTask] = []
     unreadable: list[Unreadable] = []
     with ObjectReader(repo) as objects:
         contents = objects.read_many(commit for _, commit in refs)
     for ref, commit in refs:
-        task = _parse(ref, commit, contents.get(commit), running)
+        task = _parse(ref, commit, contents.get(commit), around)
         if isinstance(task, Unreadable):
             unreadable.append(task)
         else:
@@ -72,23 +73,25 @@ def read_tasks(repo: GitRepo, root: AbsPath, *, attempts: Sequence[Attempt] | No
 
 
 def next_waiting(repo: GitRepo, root: AbsPath, tried: Container[str]) -> StoredTask | Unreadable | None:
-    """Returns the first ref of a task that neither runs nor was tried, None if there is none; reads no other.
+    """Returns what is to be run next: of those that wait and are not held the first of the highest priority, or one that
+    cannot be read; None if there is none.
 
     Args:
         repo: Where.
         root: Of the project.
         tried: Refs that are not to be looked at again.
     """
-    refs = list_refs(repo, TASKS)
-    if not refs:
-        return None
-    running = _running(list_attempts(repo, root))
-    with ObjectReader(repo) as objects:
-        for ref, commit in refs:
-            if ref in tried or ref.removeprefix(TASKS) in running:
-                continue
-            return _parse(ref, commit, objects.read_many((commit,)).get(commit), running)
-    return None
+    tasks = read_tasks(repo, root)
+    for unreadable in tasks.unreadable:
+        if unreadable.ref not in tried:
+            return unreadable
+    waiting = [each for each in tasks.queued if each.ref not in tried and not each.task.is_held]
+    return min(waiting, key=queue_order, default=None)
+
+
+def queue_order(stored: StoredTask) -> tuple[int, str]:
+    """Returns what tasks are sorted by, next first."""
+    return -stored.task.priority, stored.task.id
 
 
 def find_task(tasks: Iterable[StoredTask], text: str) -> StoredTask | None:
@@ -144,9 +147,30 @@ def remove_tasks(repo: GitRepo, tasks: Sequence[StoredTask], unreadable: Sequenc
     update_refs(repo, updates)
 
 
-def _parse(
-    ref: str, commit: ObjectName, found: tuple[str, bytes] | None, running: Container[str]
-) -> StoredTask | Unreadable:
+@record
+class _Around:
+    """What is known about all tasks together."""
+
+    root: AbsPath
+    leases: Mapping[str, CommitId]
+    attempts: Mapping[str, Sequence[Attempt]]
+
+
+def _refs_and_leases(repo: GitRepo) -> tuple[list[tuple[str, ObjectName]], dict[str, CommitId]]:
+    found = list_refs(repo, LEASES, TASKS)
+    tasks = [(ref, commit) for ref, commit in found if ref.startswith(TASKS)]
+    return tasks, {ref.removeprefix(LEASES): CommitId(name) for ref, name in found if ref.startswith(LEASES)}
+
+
+def _by_task(repo: GitRepo, root: AbsPath, attempts: Sequence[Attempt] | None) -> dict[str, list[Attempt]]:
+    found: dict[str, list[Attempt]] = {}
+    for attempt in list_attempts(repo, root) if attempts is None else attempts:
+        if attempt.task_id is not None:
+            found.setdefault(attempt.task_id, []).append(attempt)
+    return found
+
+
+def _parse(ref: str, commit: ObjectName, found: tuple[str, bytes] | None, around: _Around) -> StoredTask | Unreadable:
     kind, content = found or ("nothing", b"")
     try:
         if kind != "commit":
@@ -157,13 +181,17 @@ def _parse(
             raise ValueError("its commit does not start from its baseline")
     except ValueError as error:
         return Unreadable(ref=ref, commit=commit, reason=str(error))
-    state = TaskState.RUNNING if task.id in running else TaskState.QUEUED
-    return StoredTask(task=task, ref=ref, commit=about.id, tree=about.tree, state=state)
-
-
-def _running(attempts: Iterable[Attempt]) -> frozenset[str]:
-    return frozenset(
-        attempt.task_id
-        for attempt in attempts
-        if attempt.task_id is not None and attempt.true_state is AttemptState.RUNNING
+    lease = around.leases.get(task.id)
+    attempts = tuple(each for each in around.attempts.get(task.id, ()) if each.task_round == task.round)
+    is_running = lease is not None and any(
+        each.commit == lease and is_carried_out(around.root, each) for each in attempts
+    )
+    return StoredTask(
+        task=task,
+        ref=ref,
+        commit=about.id,
+        tree=about.tree,
+        state=TaskState.RUNNING if is_running else TaskState.QUEUED,
+        lease=lease,
+        attempts=attempts,
     )

@@ -1,18 +1,26 @@
-"""Taking the next task: from what waits in Git to a prepared run, the same as that of `ob exp run --temp`.
+"""Taking a task: from what waits in Git to a prepared run, the same as that of `ob exp run --temp`.
 
-To be called while the project is held, so that no two take the same task. The ref of the task stays until its run has ended: a
-worker that dies leaves a task that is still queued, and its attempt, which is recorded as interrupted.
+To be called by who holds the lock of the lease, while nothing is collected as garbage. The ref of the lease is made in the
+transaction that makes the attempt, and expects what was read before: of several that try, one gets the task. It goes in the
+transaction that ends the attempt, so who lost the task meanwhile publishes nothing.
 """
 
+from collections.abc import Callable
+
+from offbranch.base.locks import LockFile
 from offbranch.base.paths import absolute
-from offbranch.base.records import record
-from offbranch.experiments.experiment import Attempt
+from offbranch.base.records import record, replace
+from offbranch.experiments.attempts import end_update, write_record
+from offbranch.experiments.experiment import Attempt, AttemptState
 from offbranch.experiments.run import RunOptions
 from offbranch.experiments.temporary_run import Prepared, QueuedFiles, prepare_queued, run_prepared
-from offbranch.experiments.underway import Launch, Ran
+from offbranch.experiments.underway import Fate, Launch, Ran, fate_of
+from offbranch.git.refs import RefUpdate
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.queue.task import StoredTask
+
+LOST = "the process that ran it was killed"
 
 
 @record
@@ -28,28 +36,59 @@ class Taken:
         return self.prepared.under.attempt
 
 
-def take_task(project: Project, repo: GitRepo, stored: StoredTask, launch: Launch) -> Taken:
+def take_task(
+    project: Project,
+    repo: GitRepo,
+    stored: StoredTask,
+    launch: Launch,
+    lock: LockFile,
+    fate: Callable[[BaseException], Fate] = fate_of,
+) -> Taken:
     """Makes a task ours: its attempt is recorded, and from now on it counts as running.
 
+    An attempt whose worker has died, and whose lease the task still has, is recorded as interrupted in the same transaction.
+
+    Args:
+        project: Whose task.
+        repo: Its repository.
+        stored: The task, as it was read a moment ago.
+        launch: For the run.
+        lock: That of its lease.
+        fate: What an error means for it.
+
     Raises:
-        ConflictError: It is not in the queue any more.
+        ConflictError: Somebody else has it, or it is not in the queue any more.
     """
+    lost = next((each for each in stored.attempts if each.commit is not None and each.commit == stored.lease), None)
+    before: tuple[RefUpdate, ...] = ()
+    if lost is not None and lost.state is AttemptState.RUNNING:
+        lost = replace(lost, state=AttemptState.INTERRUPTED, ended_utc=launch.clock(), cause=LOST)
+        lost, update = end_update(repo, lost)
+        before = (update,)
     queued = QueuedFiles(
         id=stored.task.id,
         ref=stored.ref,
         commit=stored.commit,
         tree=stored.tree,
         copy_paths=tuple(absolute(path, base=project.root) for path in stored.task.copy_paths),
+        round=stored.task.round,
+        fate=fate,
+        lease_lock=lock.descriptor,
+        before=before,
+        had=stored.lease,
     )
-    return Taken(stored=stored, prepared=prepare_queued(project, repo, stored.task.spec, queued, launch))
+    prepared = prepare_queued(project, repo, stored.task.spec, queued, launch)
+    if lost is not None and before:
+        write_record(project.root, lost)
+    return Taken(stored=stored, prepared=prepared)
 
 
 def run_taken(taken: Taken) -> Ran:
     """Carries out a task: its experiment comes to be and the task goes in one transaction.
 
     Raises:
-        OffbranchError: It failed: the attempt is recorded, and the task gone.
-        Interrupted: It was stopped: the attempt is recorded, and the task waits again.
+        OffbranchError: It failed: the attempt is recorded.
+        Interrupted: It was stopped: likewise; what becomes of the task is said by its fate.
     """
     options: RunOptions = taken.stored.task.options
     return run_prepared(taken.prepared, options)

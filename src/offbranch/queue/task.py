@@ -12,7 +12,7 @@ from typing import Any, Final
 from offbranch.base.errors import UsageError
 from offbranch.base.paths import ROOT, RepoPath, resolve_in
 from offbranch.base.records import as_dict, fields_of, record
-from offbranch.experiments.experiment import ExperimentSpec
+from offbranch.experiments.experiment import Attempt, ExperimentSpec
 from offbranch.experiments.names import check_name
 from offbranch.experiments.run import RunOptions
 from offbranch.git.ids import CommitId, TreeId, is_hex
@@ -20,8 +20,11 @@ from offbranch.params.hydra_source import HydraSource
 from offbranch.pipeline.execute import ExecuteOptions, FailurePolicy
 from offbranch.pipeline.plan import PlanOptions
 from offbranch.pipeline.select import SelectOptions
+from offbranch.queue.resources import Resources, resources_from_json, resources_to_json
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+# What the first version did not say has a default.
+_READABLE = (1, 2)
 SUBJECT = "ob: task "
 
 
@@ -35,13 +38,13 @@ class TaskState(Enum):
     CANCELLED = "cancelled"
 
 
-# A running task that is stopped, or whose process dies, is queued again; what has ended stays as it is.
+# A running task that is stopped, or whose process dies, is queued again; what has ended badly can be queued again by the user.
 TRANSITIONS: Final[Mapping[TaskState, frozenset[TaskState]]] = {
     TaskState.QUEUED: frozenset((TaskState.RUNNING, TaskState.CANCELLED)),
-    TaskState.RUNNING: frozenset((TaskState.SUCCEEDED, TaskState.FAILED, TaskState.QUEUED)),
+    TaskState.RUNNING: frozenset((TaskState.SUCCEEDED, TaskState.FAILED, TaskState.CANCELLED, TaskState.QUEUED)),
     TaskState.SUCCEEDED: frozenset(),
-    TaskState.FAILED: frozenset(),
-    TaskState.CANCELLED: frozenset(),
+    TaskState.FAILED: frozenset((TaskState.QUEUED,)),
+    TaskState.CANCELLED: frozenset((TaskState.QUEUED,)),
 }
 
 
@@ -56,6 +59,12 @@ class Task:
         copy_paths: Untracked paths of the project that its copy shall have too.
         created_utc: When it was queued, in seconds since the epoch.
         order: Its place among those queued together, from 1.
+        priority: Higher ones are run first; among equals the order is that of the ids.
+        is_held: Whether it is left alone until it is released.
+        timeout_s: Seconds that its commands may take altogether; None for as long as they like.
+        retries: How often it is run again after a failure.
+        round: How often the user has queued it: 1 at first, 2 after `ob queue retry`.
+        resources: What it needs of a machine.
     """
 
     id: str
@@ -64,6 +73,12 @@ class Task:
     copy_paths: tuple[RepoPath, ...] = ()
     created_utc: float
     order: int
+    priority: int = 0
+    is_held: bool = False
+    timeout_s: float | None = None
+    retries: int = 0
+    round: int = 1
+    resources: Resources = Resources()
 
 
 @record
@@ -74,6 +89,8 @@ class StoredTask:
         commit: Its commit; the parent is the baseline.
         tree: Its files, parameters included.
         state: QUEUED or RUNNING: what has ended has no ref any more.
+        lease: What the ref of its lease is at; None if there is none. A queued one that has it was lost by its worker.
+        attempts: At this task, of this round, newest first.
     """
 
     task: Task
@@ -81,6 +98,8 @@ class StoredTask:
     commit: CommitId
     tree: TreeId
     state: TaskState = TaskState.QUEUED
+    lease: CommitId | None = None
+    attempts: tuple[Attempt, ...] = ()
 
     @property
     def name(self) -> str:
@@ -109,6 +128,12 @@ def task_to_json(task: Task) -> dict[str, Any]:
         "copy_paths": list(task.copy_paths),
         "created_utc": task.created_utc,
         "order": task.order,
+        "priority": task.priority,
+        "is_held": task.is_held,
+        "timeout_s": task.timeout_s,
+        "retries": task.retries,
+        "round": task.round,
+        "resources": resources_to_json(task.resources),
         "hydra": None if spec.hydra is None else as_dict(spec.hydra),
         "select": as_dict(options.select),
         "execute": {
@@ -127,7 +152,7 @@ def task_from_json(data: Mapping[str, Any]) -> Task:
     Raises:
         ValueError: It is not one, or of a later version.
     """
-    if data.get("version") != FORMAT_VERSION:
+    if data.get("version") not in _READABLE:
         raise ValueError(f"version {data.get('version')!r} of a task is not known")
     try:
         return Task(
@@ -145,6 +170,12 @@ def task_from_json(data: Mapping[str, Any]) -> Task:
             copy_paths=tuple(_inside(path) for path in data["copy_paths"]),
             created_utc=float(data["created_utc"]),
             order=int(data["order"]),
+            priority=int(data.get("priority", 0)),
+            is_held=bool(data.get("is_held", False)),
+            timeout_s=None if data.get("timeout_s") is None else float(data["timeout_s"]),
+            retries=int(data.get("retries", 0)),
+            round=int(data.get("round", 1)),
+            resources=resources_from_json(data.get("resources", {})),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not the record of a task: {error}") from error
