@@ -17,6 +17,7 @@ from offbranch.experiments.experiment import Attempt, AttemptState, Experiment
 from offbranch.experiments.label_records import Labels
 from offbranch.experiments.labels import read_labels
 from offbranch.experiments.lost_baselines import find_lost
+from offbranch.experiments.peer_signals import has_peer_queue
 from offbranch.experiments.refs import TASKS, by_baseline, list_experiments
 from offbranch.experiments.revision import RevisionData, data_to_json, read_directory
 from offbranch.experiments.revision_files import error_to_json
@@ -54,7 +55,8 @@ def collect_states(project: Project, repo: GitRepo, options: ShowOptions, report
     experiments = by_baseline(list_experiments(repo, commits[0] if _is_single(commits, options) else None))
     known = list_attempts(repo, project.root)
     attempts = by_attempt_baseline(known)
-    tasks = load(f"{QUEUED}:queued_by_baseline")(repo, project.root, known) if may_have_refs(repo, TASKS) else {}
+    has_tasks = may_have_refs(repo, TASKS) or has_peer_queue(project.root)
+    tasks = load(f"{QUEUED}:queued_by_baseline")(project, repo, known) if has_tasks else {}
     with ObjectReader(repo) as objects:
         rows = Rows(project, objects, reporter, force=options.force, param_deps=options.param_deps)
         others = {*experiments, *attempts, *tasks} - set(commits)
@@ -83,7 +85,7 @@ def collect_states(project: Project, repo: GitRepo, options: ShowOptions, report
                 _experiment_range(rows, each, chains[each.ref], labels) for each in experiments.get(baseline.commit, ())
             ]
             ranges += [_attempt_range(project, rows, each) for each in attempts.get(baseline.commit, ())]
-            ranges += [load(f"{QUEUED}:task_range")(rows, each) for each in tasks.get(baseline.commit, ())]
+            ranges += [load(f"{QUEUED}:task_range")(project, rows, each) for each in tasks.get(baseline.commit, ())]
             states.append(
                 _baseline_state(rows, _named(baseline, options), [each for each in ranges if _is_wanted(each, options)])
             )
