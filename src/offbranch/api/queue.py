@@ -38,6 +38,7 @@ from offbranch.queue.store import Unreadable, next_waiting
 from offbranch.queue.submit import Wish, choose_names, plan_submission, write_submission
 from offbranch.queue.take import Taken, run_taken, take_task
 from offbranch.queue.task import StoredTask, Task
+from offbranch.queue.terms import NO_TERMS, Terms
 
 # More at once are most often a slip of the keyboard; this many are queued in a few seconds.
 MAX_TRIALS = 5_000
@@ -86,6 +87,7 @@ def submit(
     request: RunRequest,
     session: Session,
     *,
+    terms: Terms = NO_TERMS,
     max_trials: int = MAX_TRIALS,
     rng: Chooser | None = None,
     clock: Callable[[], float] = time.time,
@@ -95,6 +97,7 @@ def submit(
     Args:
         request: What is to be run; with `dry` nothing is written.
         session: Where.
+        terms: How the tasks are to be run: priority, held, time, retries, resources.
         max_trials: More are refused; they are counted before anything is expanded.
         rng: Chooses automatic names.
         clock: Seconds since the epoch.
@@ -112,7 +115,7 @@ def submit(
     with held(session) as (project, _):
         repo = need_git(project)
         refuse_during_operation(repo)
-        wish = _wish(request, session, project, clock())
+        wish = replace(_wish(request, session, project, clock()), terms=terms)
         parsed = placed_overrides(
             request.overrides,
             wish.options.select.cwd,

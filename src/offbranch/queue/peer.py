@@ -7,20 +7,25 @@ does. What a task shall do stands in a pickle of its commit, which `peer_pickle.
 import base64
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from offbranch.base.errors import UsageError
+from offbranch.base.errors import ConflictError, UsageError
 from offbranch.base.paths import AbsPath, join
 from offbranch.base.records import record, replace
+from offbranch.experiments.leases import QUEUE_DIR
 from offbranch.experiments.names import check_name
+from offbranch.experiments.refs import IMPORTS, is_abbreviation
 from offbranch.git.ids import CommitId, is_hex
+from offbranch.git.refs import list_refs
 from offbranch.project import Project
 from offbranch.queue.task import TaskState
 
 EXPS_DIR = ".dvc/tmp/exps"
 WAITING_DIR = f"{EXPS_DIR}/celery/broker/in"
 TAKEN_DIR = f"{EXPS_DIR}/celery/broker/processed"
+# Messages that `ob queue import` has taken, and not finished with; see `peer_import.py`.
+IMPORTS_DIR = f"{QUEUE_DIR}/imports"
 _RESULTS_DIR = f"{EXPS_DIR}/celery/result"
 _RUNS_DIR = f"{EXPS_DIR}/run"
 _KIND = "dvc.repo.experiments.queue.tasks.run_exp"
@@ -78,13 +83,27 @@ def peer_tasks(project: Project) -> tuple[PeerTask, ...]:
     The experiments of the succeeded ones are ordinary ones, which every list of experiments has anyway. Costs a listing of two
     directories where DVC never queued anything; no process is asked, and nothing is written.
     """
-    waiting = _messages(project.root, WAITING_DIR)
-    taken = _messages(project.root, TAKEN_DIR)
-    found = [_with_state(project.root, task, is_waiting=True) for task in waiting]
-    found += [_with_state(project.root, task, is_waiting=False) for task in taken]
-    # A message that was moved between the two listings is in both: the later look is the truth.
+    found = list(messages_in(project.root, WAITING_DIR))
+    found += [_with_state(project, task) for task in messages_in(project.root, TAKEN_DIR)]
+    found += half_imported(project)
+    # A message that was moved between two listings is in both: the later look is the truth.
     by_id = {task.id: task for task in found}
     return tuple(sorted(by_id.values(), key=_order))
+
+
+def refuse_peers(project: Project, names: Sequence[str]) -> None:
+    """Makes sure that none of some names, which are unknown to us, stands for a task of DVC.
+
+    Raises:
+        ConflictError: One does.
+    """
+    for task in peer_tasks(project):
+        if any(text == task.name or is_abbreviation(text.lower(), task.commit) for text in names):
+            is_waiting = task.state is TaskState.QUEUED
+            raise ConflictError(
+                f"'{task.name}' is a task of DVC's queue; nothing was changed",
+                hint=f"make it ours: ob queue import {task.name}" if is_waiting else "see 'dvc queue --help'",
+            )
 
 
 def read_message(path: AbsPath) -> PeerTask | None:
@@ -98,7 +117,17 @@ def read_message(path: AbsPath) -> PeerTask | None:
         return None
 
 
-def _messages(root: AbsPath, directory: str) -> Iterator[PeerTask]:
+def half_imported(project: Project) -> tuple[PeerTask, ...]:
+    """Returns tasks whose import was killed when they were neither DVC's any more nor ours yet."""
+    found = tuple(messages_in(project.root, IMPORTS_DIR))
+    if not found or project.repo is None:
+        return ()
+    done = {ref.removeprefix(IMPORTS) for ref, _ in list_refs(project.repo, IMPORTS)}
+    return tuple(task for task in found if task.id not in done)
+
+
+def messages_in(root: AbsPath, directory: str) -> Iterator[PeerTask]:
+    """Yields the tasks whose messages lie in a directory, as if they waited."""
     try:
         names = os.listdir(join(root, directory))
     except OSError:
@@ -132,10 +161,9 @@ def _parse(path: AbsPath, data: Mapping[str, Any], created_utc: float) -> PeerTa
     )
 
 
-def _with_state(root: AbsPath, task: PeerTask, *, is_waiting: bool) -> PeerTask:
-    """Returns a task with its state and its traces; DVC goes by the same order of questions."""
-    if is_waiting:
-        return task
+def _with_state(project: Project, task: PeerTask) -> PeerTask:
+    """Returns a task that a worker has taken, with its state and its traces; DVC asks in the same order."""
+    root = project.root
     run, process = _run_file(root, task, "run"), _run_file(root, task, "json")
     log = join(root, f"{_RUNS_DIR}/{task.commit}/{task.commit}.out")
     is_ended = _status(root, task) in _ENDED
@@ -147,7 +175,7 @@ def _with_state(root: AbsPath, task: PeerTask, *, is_waiting: bool) -> PeerTask:
         task,
         name=_result_name(run) if is_done else task.name,
         state=state,
-        root=_copy(root, run) if is_running else None,
+        root=_copy(project, run) if is_running else None,
         log=log if os.path.isfile(log) else None,
         pid=pid if _is_number(pid) and is_running else None,
         exit_code=code if _is_number(code) else None,
@@ -163,11 +191,12 @@ def _run_file(root: AbsPath, task: PeerTask, kind: str) -> Mapping[str, Any]:
     return _json(join(root, f"{_RUNS_DIR}/{task.commit}/{task.commit}.{kind}"))
 
 
-def _copy(root: AbsPath, run: Mapping[str, Any]) -> str | None:
-    """Returns where a task runs, if that is where DVC makes its copies."""
+def _copy(project: Project, run: Mapping[str, Any]) -> str | None:
+    """Returns the project in the copy that a task runs in, if that is where DVC makes its copies."""
     where = run.get("root_dir")
-    is_copy = isinstance(where, str) and os.path.dirname(where) == join(root, EXPS_DIR)
-    return where if is_copy else None
+    if not isinstance(where, str) or os.path.dirname(where) != join(project.root, EXPS_DIR):
+        return None
+    return os.path.join(where, project.prefix) if project.prefix else where
 
 
 def _result_name(run: Mapping[str, Any]) -> str:
@@ -202,7 +231,7 @@ def _name(value: Any) -> str:
 
 def _plain(value: Any) -> str:
     """Returns an id that is part of the name of a file."""
-    if not isinstance(value, str) or not value or not value.replace("-", "").isalnum():
+    if not isinstance(value, str) or not value.isascii() or not value.replace("-", "").isalnum():
         raise ValueError(f"{value!r} is no id of a task")
     return value
 

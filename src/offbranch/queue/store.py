@@ -5,7 +5,7 @@ A task is queued as long as its ref is there and nobody carries it out; who does
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 
-from offbranch.base.errors import ConflictError, UsageError
+from offbranch.base.errors import UsageError
 from offbranch.base.paths import AbsPath
 from offbranch.base.records import record, replace
 from offbranch.experiments.attempts import list_attempts
@@ -15,7 +15,7 @@ from offbranch.experiments.refs import LEASES, TASKS, find_experiment
 from offbranch.git.ids import CommitId, ObjectName
 from offbranch.git.objects import ObjectReader
 from offbranch.git.records import parse_commit
-from offbranch.git.refs import RefUpdate, list_refs, may_have_refs, resolve_revision, update_refs
+from offbranch.git.refs import list_refs, may_have_refs, resolve_revision
 from offbranch.git.repository import GitRepo
 from offbranch.queue.task import StoredTask, TaskState, task_from_message
 
@@ -131,20 +131,6 @@ def revision_of(repo: GitRepo, root: AbsPath, text: str) -> str:
 def queued_names(repo: GitRepo, root: AbsPath, baseline: CommitId) -> frozenset[str]:
     """Returns the names that experiments of a baseline will get when their tasks have run."""
     return frozenset(each.name for each in read_tasks(repo, root).all if each.task.spec.baseline == baseline)
-
-
-def remove_tasks(repo: GitRepo, tasks: Sequence[StoredTask], unreadable: Sequence[Unreadable] = ()) -> None:
-    """Takes tasks out of the queue, all or none.
-
-    Raises:
-        ConflictError: One of them runs, or has been taken meanwhile.
-    """
-    for each in tasks:
-        if not each.can_be_cancelled:
-            raise ConflictError(f"'{each.name}' is running; nothing was removed", hint="stop it first, with Ctrl-C")
-    updates = [RefUpdate(ref=each.ref, new=None, old=each.commit) for each in tasks]
-    updates += [RefUpdate(ref=each.ref, new=None, old=each.commit) for each in unreadable]
-    update_refs(repo, updates)
 
 
 @record

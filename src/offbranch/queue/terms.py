@@ -64,7 +64,9 @@ def parse_duration(text: str) -> float:
     """
     match = _DURATION.fullmatch(text)
     if match is None:
-        raise UsageError(f"'{text}' is no length of time", hint="as in 30, 90s, 10m, 2h or 1d; 0 for as long as it likes")
+        raise UsageError(
+            f"'{text}' is no length of time", hint="as in 30, 90s, 10m, 2h or 1d; 0 for as long as it likes"
+        )
     return float(match[1]) * _UNITS_S[match[2]]
 
 
