@@ -95,8 +95,8 @@ def test_a_message_without_record_is_refused(message: str) -> None:
         task_from_message(message)
 
 
-def test_what_has_ended_stays_as_it_is() -> None:
+def test_what_has_succeeded_stays_as_it_is_and_what_has_not_can_be_queued_again() -> None:
     assert set(TRANSITIONS) == set(TaskState)
-    ended = (TaskState.SUCCEEDED, TaskState.FAILED, TaskState.CANCELLED)
-    assert not any(TRANSITIONS[state] for state in ended)
+    assert not TRANSITIONS[TaskState.SUCCEEDED]
+    assert TRANSITIONS[TaskState.FAILED] == TRANSITIONS[TaskState.CANCELLED] == {TaskState.QUEUED}
     assert TaskState.QUEUED in TRANSITIONS[TaskState.RUNNING]

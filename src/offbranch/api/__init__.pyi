@@ -56,6 +56,14 @@ from offbranch.api.python_refs import all_branches, all_commits, all_tags
 from offbranch.api.python_values import metrics_show, params_show
 from offbranch.api.queue import run_all as run_queue
 from offbranch.api.queue import submit as exp_queue
+from offbranch.api.queue_change import change_terms as queue_change
+from offbranch.api.queue_change import hold as queue_hold
+from offbranch.api.queue_change import release as queue_release
+from offbranch.api.queue_change import remove as queue_remove
+from offbranch.api.queue_change import retry as queue_retry
+from offbranch.api.queue_change import set_priority as queue_priority
+from offbranch.api.queue_import import clean as queue_clean
+from offbranch.api.queue_import import import_tasks as queue_import
 from offbranch.api.remotes import (
     add_remote,
     default_remote,
@@ -89,6 +97,9 @@ from offbranch.experiments.share_remove import RemoteRemoval
 from offbranch.experiments.sharing import ShareRequest
 from offbranch.experiments.source_repo import RepoSource
 from offbranch.experiments.values_revisions import Revisions
+from offbranch.queue.chosen import TaskChoice
+from offbranch.queue.task import TaskState
+from offbranch.queue.terms import Terms
 from offbranch.views.experiment_rows import ExperimentRows
 from offbranch.views.listing import ListOptions
 from offbranch.views.options import ShowOptions
@@ -122,6 +133,9 @@ __all__ = [
     "Session",
     "ShareRequest",
     "ShowOptions",
+    "TaskChoice",
+    "TaskState",
+    "Terms",
     "UpdateRequest",
     "ValuesDiffRequest",
     "ValuesRequest",
@@ -193,6 +207,14 @@ __all__ = [
     "plot_templates",
     "plots_diff",
     "plots_show",
+    "queue_change",
+    "queue_clean",
+    "queue_hold",
+    "queue_import",
+    "queue_priority",
+    "queue_release",
+    "queue_remove",
+    "queue_retry",
     "read",
     "remove",
     "remove_remote",

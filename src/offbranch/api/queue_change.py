@@ -4,7 +4,7 @@ None of these waits for a run: the workspace may be in use meanwhile. Each is on
 somebody has taken or changed one of the tasks since they were read; then they are read again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import TypeVar
 
 from offbranch.api.session import Session, beginning, need_git, opened
@@ -91,7 +91,7 @@ def change_terms(choice: TaskChoice, terms: Terms, session: Session) -> Changed:
 
     def plan(project: Project, repo: GitRepo) -> Amendment:
         known = read_known(repo, project.root, with_succeeded=bool(choice.names))
-        return plan_amendment(_chosen(project, repo, known, choice), terms)
+        return plan_amendment(_chosen(project, repo, known, choice, (TaskState.QUEUED, TaskState.RUNNING)), terms)
 
     def apply(_: Project, repo: GitRepo, planned: Amendment) -> Changed:
         return Changed(tasks=apply_amendment(repo, planned), same=planned.same, running=planned.running)
@@ -159,7 +159,7 @@ def retry(choice: TaskChoice, session: Session, *, terms: Terms = NO_TERMS, dry:
 
     def plan(project: Project, repo: GitRepo) -> Retry:
         known = read_known(repo, project.root, with_succeeded=bool(choice.names))
-        return plan_retry(repo, known, _chosen(project, repo, known, choice), terms)
+        return plan_retry(repo, known, _chosen(project, repo, known, choice, AGAIN), terms)
 
     def apply(_: Project, repo: GitRepo, planned: Retry) -> Retried:
         tasks = tuple(task for task, _ in planned.tasks)
@@ -168,9 +168,11 @@ def retry(choice: TaskChoice, session: Session, *, terms: Terms = NO_TERMS, dry:
     return _at_last(session, plan, apply)
 
 
-def _chosen(project: Project, repo: GitRepo, known: KnownTasks, choice: TaskChoice) -> Chosen:
+def _chosen(
+    project: Project, repo: GitRepo, known: KnownTasks, choice: TaskChoice, prefer: Container[TaskState] = ()
+) -> Chosen:
     try:
-        return choose_tasks(repo, known.tasks, choice)
+        return choose_tasks(repo, known.tasks, choice, prefer=prefer)
     except NotFoundError:
         if has_peer_queue(project.root):
             load("offbranch.queue.peer:refuse_peers")(project, choice.names)

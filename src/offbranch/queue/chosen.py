@@ -3,7 +3,7 @@
 A task that has a ref waits or runs. One that has none is known by what it left: attempts, or an experiment that names it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from offbranch.base.errors import NotFoundError, UsageError, did_you_mean
@@ -133,8 +133,16 @@ def made_of_tasks(repo: GitRepo) -> dict[str, Experiment]:
     return found
 
 
-def choose_tasks(repo: GitRepo, known: Sequence[KnownTask], choice: TaskChoice) -> Chosen:
+def choose_tasks(
+    repo: GitRepo, known: Sequence[KnownTask], choice: TaskChoice, *, prefer: Container[TaskState] = ()
+) -> Chosen:
     """Returns the tasks that are meant.
+
+    Args:
+        repo: Tells what HEAD is.
+        known: All tasks.
+        choice: What is meant.
+        prefer: Where several are called the same, those in one of these states are meant, if there are any.
 
     Raises:
         NotFoundError: A name means none.
@@ -145,6 +153,7 @@ def choose_tasks(repo: GitRepo, known: Sequence[KnownTask], choice: TaskChoice) 
     unknown = []
     for text in choice.names:
         exact = _named(repo, known, text)
+        exact = [each for each in exact if each.state in prefer] or exact
         by_name.update(each.id for each in exact)
         matched = [] if exact else _matching(known, text)
         chosen.update(each.id for each in matched)

@@ -2,8 +2,8 @@
 
 The hand-over is the renaming of the message out of the directory that DVC's workers take messages from, under the lock of that
 file: who renames it has it. Then one transaction makes our task, and a mark (`refs/ob/imports/<id>`) that says so; after that
-what DVC still has is removed, the message and the mark last. Killed before the transaction, the message lies in a directory of ours,
-and the next import goes on from there; killed after it, the mark says that only the rest is left to do.
+what DVC still has is removed, the message and the mark last. Killed before the transaction, the message lies in a directory of
+ours, and the next import goes on from there; killed after it, the mark says that only the rest is left to do.
 """
 
 import hashlib

@@ -50,7 +50,7 @@ def read_options(data: Any) -> PeerOptions:
     if not isinstance(targets, (list, tuple)) or not all(isinstance(each, str) for each in targets):
         raise ValueError("its targets are no texts")
     on_error = given.get("on_error", "fail")
-    if on_error not in _ON_ERROR:
+    if not isinstance(on_error, str) or on_error not in _ON_ERROR:
         raise ValueError(f"it goes on after a failure in an unknown way ({on_error!r})")
     plan = PlanOptions(
         force=flags["force"], forced_after=flags["force_downstream"], allow_missing=flags["allow_missing"]
