@@ -244,6 +244,9 @@ def _drop_stashes(project: Project, repo: GitRepo, commits: Iterable[CommitId]) 
                 entries = [n for n, entry in enumerate(read_reflog(repo, STASH)) if entry.new in gone]
                 for position in reversed(entries):  # from the oldest on: the numbers of the others stay
                     drop_reflog_entry(repo, STASH, position)
+                if not read_reflog(repo, STASH):  # killed after the last entry had gone, and before the ref
+                    left = [(ref, at) for ref, at in list_refs(repo, STASH) if at in gone]
+                    update_refs(repo, [RefUpdate(ref=ref, new=None, old=at) for ref, at in left])
                 return True
         except LockedError:
             time.sleep(_PAUSE_S)
