@@ -8,11 +8,11 @@ import os
 from contextlib import suppress
 
 from offbranch.base.errors import LockedError, NotFoundError, UsageError
-from offbranch.base.files import remove_file, remove_tree
-from offbranch.base.paths import AbsPath, join
+from offbranch.base.files import remove_tree
+from offbranch.base.paths import AbsPath
 from offbranch.base.records import record, replace
 from offbranch.experiments.attempts import attempt_dir, forget_attempts, read_records
-from offbranch.experiments.leases import QUEUE_DIR, forget_lease, hold_lease, lease_path
+from offbranch.experiments.leases import forget_lease, hold_lease, lease_path
 from offbranch.experiments.refs import lease_ref, task_ref
 from offbranch.experiments.remove import Removal, Removed, apply_removal, plan_removal
 from offbranch.git.refs import RefUpdate
@@ -29,6 +29,7 @@ from offbranch.queue.chosen import (
     read_known,
 )
 from offbranch.queue.cleared import clear_tasks
+from offbranch.queue.requests import forget_request
 from offbranch.queue.store import Unreadable
 from offbranch.queue.task import StoredTask, TaskState
 
@@ -155,7 +156,7 @@ def _forget_files(repo: GitRepo, root: AbsPath, withdrawal: Withdrawal) -> None:
             if attempt.task_id in done:
                 remove_tree(attempt_dir(root, attempt.id))
     for each in withdrawal.tasks:
-        remove_file(join(root, f"{QUEUE_DIR}/requests/{each.id}.json"))
+        forget_request(root, each.id)
         if os.path.exists(lease_path(root, each.id)):
             with suppress(LockedError), hold_lease(root, each.id):
                 forget_lease(root, each.id)
