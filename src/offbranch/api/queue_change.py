@@ -91,7 +91,7 @@ def change_terms(choice: TaskChoice, terms: Terms, session: Session) -> Changed:
 
     def plan(project: Project, repo: GitRepo) -> Amendment:
         known = read_known(repo, project.root, with_succeeded=bool(choice.names))
-        return plan_amendment(_chosen(project, repo, known, choice, (TaskState.QUEUED, TaskState.RUNNING)), terms)
+        return plan_amendment(_chosen(project, known, choice, (TaskState.QUEUED, TaskState.RUNNING)), terms)
 
     def apply(_: Project, repo: GitRepo, planned: Amendment) -> Changed:
         return Changed(tasks=apply_amendment(repo, planned), same=planned.same, running=planned.running)
@@ -132,7 +132,7 @@ def remove(choice: TaskChoice, session: Session, *, dry: bool = False) -> TasksR
         with_succeeded = bool(choice.names) or TaskState.SUCCEEDED in choice.states
         known = read_known(repo, project.root, with_succeeded=with_succeeded)
         unreadable = known.unreadable if TaskState.QUEUED in choice.states else ()
-        return plan_withdrawal(_chosen(project, repo, known, choice), unreadable)
+        return plan_withdrawal(_chosen(project, known, choice), unreadable)
 
     def apply(project: Project, repo: GitRepo, planned: Withdrawal) -> TasksRemoved:
         if not dry:
@@ -159,7 +159,7 @@ def retry(choice: TaskChoice, session: Session, *, terms: Terms = NO_TERMS, dry:
 
     def plan(project: Project, repo: GitRepo) -> Retry:
         known = read_known(repo, project.root, with_succeeded=bool(choice.names))
-        return plan_retry(repo, known, _chosen(project, repo, known, choice, AGAIN), terms)
+        return plan_retry(repo, known, _chosen(project, known, choice, AGAIN), terms)
 
     def apply(_: Project, repo: GitRepo, planned: Retry) -> Retried:
         tasks = tuple(task for task, _ in planned.tasks)
@@ -168,11 +168,9 @@ def retry(choice: TaskChoice, session: Session, *, terms: Terms = NO_TERMS, dry:
     return _at_last(session, plan, apply)
 
 
-def _chosen(
-    project: Project, repo: GitRepo, known: KnownTasks, choice: TaskChoice, prefer: Container[TaskState] = ()
-) -> Chosen:
+def _chosen(project: Project, known: KnownTasks, choice: TaskChoice, prefer: Container[TaskState] = ()) -> Chosen:
     try:
-        return choose_tasks(repo, known.tasks, choice, prefer=prefer)
+        return choose_tasks(known.tasks, choice, prefer=prefer)
     except NotFoundError:
         if has_peer_queue(project.root):
             load("offbranch.queue.peer:refuse_peers")(project, choice.names)

@@ -16,7 +16,7 @@ from offbranch.experiments.refs import is_abbreviation, list_experiments
 from offbranch.experiments.underway import TASK_HEADER
 from offbranch.git.ids import CommitId, ObjectName
 from offbranch.git.objects import ObjectReader
-from offbranch.git.repository import GitRepo, head_commit
+from offbranch.git.repository import GitRepo
 from offbranch.queue.cleared import cleared_tasks
 from offbranch.queue.store import Unreadable, read_tasks
 from offbranch.queue.task import StoredTask, TaskState
@@ -133,26 +133,23 @@ def made_of_tasks(repo: GitRepo) -> dict[str, Experiment]:
     return found
 
 
-def choose_tasks(
-    repo: GitRepo, known: Sequence[KnownTask], choice: TaskChoice, *, prefer: Container[TaskState] = ()
-) -> Chosen:
+def choose_tasks(known: Sequence[KnownTask], choice: TaskChoice, *, prefer: Container[TaskState] = ()) -> Chosen:
     """Returns the tasks that are meant.
 
     Args:
-        repo: Tells what HEAD is.
         known: All tasks.
         choice: What is meant.
         prefer: Where several are called the same, those in one of these states are meant, if there are any.
 
     Raises:
         NotFoundError: A name means none.
-        UsageError: Tasks of several baselines have a name, none of them that of HEAD.
+        UsageError: Tasks of several baselines have a name.
     """
     chosen = {each.id for each in known if each.state in choice.states}
     by_name: set[str] = set()
     unknown = []
     for text in choice.names:
-        exact = _named(repo, known, text)
+        exact = _named(known, text)
         exact = [each for each in exact if each.state in prefer] or exact
         by_name.update(each.id for each in exact)
         matched = [] if exact else _matching(known, text)
@@ -171,7 +168,7 @@ def names_of(tasks: Sequence[KnownTask]) -> str:
     return ", ".join(names) if len(tasks) <= _SHOWN else f"{', '.join(names)} and {len(tasks) - _SHOWN} more"
 
 
-def _named(repo: GitRepo, known: Iterable[KnownTask], text: str) -> list[KnownTask]:
+def _named(known: Iterable[KnownTask], text: str) -> list[KnownTask]:
     found = [each for each in known if text in each.words]
     if not found and not is_pattern(text):
         prefix = text.lower()
@@ -179,11 +176,8 @@ def _named(repo: GitRepo, known: Iterable[KnownTask], text: str) -> list[KnownTa
     baselines = {each.baseline for each in found}
     if len(baselines) <= 1:
         return found
-    here = [each for each in found if each.baseline == head_commit(repo)]
-    if here:
-        return here
-    ids = ", ".join(f"{each.id} (of {each.baseline[:7]})" for each in found)
-    raise UsageError(f"tasks of several baselines are called '{text}'", hint=f"give the id of one: {ids}")
+    ids = ", ".join(each.id for each in found)
+    raise UsageError(f"'{text}' stands for several tasks, of different baselines", hint=f"give the id of one: {ids}")
 
 
 def _matching(known: Iterable[KnownTask], text: str) -> list[KnownTask]:

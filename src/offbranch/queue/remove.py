@@ -90,7 +90,7 @@ def remove_with_tasks(project: Project, repo: GitRepo, removal: Removal) -> Remo
     withdrawal = plan_withdrawal(Chosen(tasks=()))
     meant: set[str] = set()
     for name in removal.names:
-        chosen = _find(repo, waiting, name)
+        chosen = _find(waiting, name)
         if chosen.tasks:
             meant.add(name)
             found = plan_withdrawal(chosen)
@@ -108,10 +108,10 @@ def remove_with_tasks(project: Project, repo: GitRepo, removal: Removal) -> Remo
     return shown
 
 
-def _find(repo: GitRepo, waiting: tuple[KnownTask, ...], name: str) -> Chosen:
+def _find(waiting: tuple[KnownTask, ...], name: str) -> Chosen:
     """Returns what a name means of the queue; it may mean nothing there."""
     try:
-        return choose_tasks(repo, waiting, TaskChoice(names=(name,)))
+        return choose_tasks(waiting, TaskChoice(names=(name,)))
     except NotFoundError:
         return Chosen(tasks=())
 
@@ -122,7 +122,7 @@ def _remove_queued(project: Project, repo: GitRepo, removal: Removal, known: Kno
             "--queue removes everything that waits, and goes with no name or other selector",
             hint="ob exp remove --queue, or the names alone",
         )
-    chosen = choose_tasks(repo, known.tasks, TaskChoice(states=frozenset((TaskState.QUEUED,))))
+    chosen = choose_tasks(known.tasks, TaskChoice(states=frozenset((TaskState.QUEUED,))))
     withdrawal = plan_withdrawal(chosen, known.unreadable)
     if not removal.dry:
         withdraw(repo, project.root, withdrawal)
