@@ -119,5 +119,5 @@ def test_what_is_said_later_wins_and_what_is_not_said_stays(first: Terms, then: 
 
 @pytest.mark.parametrize("terms", [Terms(priority=10**7), Terms(retries=-1), Terms(retries=10**6)])
 def test_numbers_out_of_bounds(terms: Terms) -> None:
-    with pytest.raises(UsageError, match="is not between"):
+    with pytest.raises(UsageError, match="out of bounds"):
         with_terms(TASK, terms)

@@ -17,9 +17,11 @@ from offbranch.api.complete import (
     option_names,
     parameter_files,
     parameter_keys,
+    peer_task_names,
     remote_names,
     stage_names,
     tag_names,
+    task_names,
 )
 from offbranch.base.environ import Environment
 from offbranch.base.paths import AbsPath
@@ -113,6 +115,10 @@ def _experiments_and_tasks(place: Place) -> Iterable[str]:
     return names_with_tasks(place.start, place.environment)
 
 
+def _tasks(*states: str) -> "Source":
+    return lambda place: task_names(place.start, place.environment, *states)
+
+
 def _tags(place: Place) -> Iterable[str]:
     return tag_names(place.start, place.environment)
 
@@ -175,6 +181,12 @@ _ARGUMENTS: Mapping[str, Source] = {
     "exp compare": _experiments_and_tasks,
     "exp tag": _experiment_then_tags,
     "exp note": lambda place: () if place.n_before else _experiments(place),
+    "queue remove": _tasks("queued", "failed", "cancelled", "succeeded"),
+    "queue retry": _tasks("failed", "cancelled"),
+    "queue hold": _tasks("queued"),
+    "queue release": _tasks("queued"),
+    "queue priority": lambda place: _tasks("queued")(place) if place.n_before else (),
+    "queue import": lambda place: peer_task_names(place.start, place.environment),
     "params diff": _experiments,
     "metrics diff": _experiments,
     "exp run": _stages,

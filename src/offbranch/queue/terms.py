@@ -82,4 +82,4 @@ def _with_resources(old: Resources, new: Resources | None) -> Resources:
 
 def _check(what: str, value: int | None, lowest: int, highest: int) -> None:
     if value is not None and not lowest <= value <= highest:
-        raise UsageError(f"the {what} {value} is not between {lowest} and {highest}")
+        raise UsageError(f"the {what} {value} is out of bounds", hint=f"give one from {lowest} to {highest}")
