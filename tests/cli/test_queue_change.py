@@ -125,7 +125,7 @@ def test_names_are_completed(ob: Ob, project: TestProject) -> None:
     queue(ob, project, "-n", "waits")
 
     def completed(*words: str) -> list[str]:
-        return ob("__complete", str(len(words) - 1), *words, cwd=project.root).out.split()
+        return project.ob("__complete", str(len(words) - 1), *words).out.split()
 
     assert completed("queue", "hold", "") == ["waits"]
     assert completed("queue", "retry", "") == ["bad"]

@@ -65,7 +65,7 @@ PUBLIC: Mapping[str, str] = {
     "queue_hold": "offbranch.api.queue_change:hold",
     "queue_release": "offbranch.api.queue_change:release",
     "queue_priority": "offbranch.api.queue_change:set_priority",
-    "queue_change": "offbranch.api.queue_change:change_terms",
+    "queue_terms": "offbranch.api.queue_change:change_terms",
     "queue_import": "offbranch.api.queue_import:import_tasks",
     "queue_clean": "offbranch.api.queue_import:clean",
     "SaveRequest": "offbranch.experiments.save:SaveRequest",

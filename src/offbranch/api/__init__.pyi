@@ -56,7 +56,7 @@ from offbranch.api.python_refs import all_branches, all_commits, all_tags
 from offbranch.api.python_values import metrics_show, params_show
 from offbranch.api.queue import run_all as run_queue
 from offbranch.api.queue import submit as exp_queue
-from offbranch.api.queue_change import change_terms as queue_change
+from offbranch.api.queue_change import change_terms as queue_terms
 from offbranch.api.queue_change import hold as queue_hold
 from offbranch.api.queue_change import release as queue_release
 from offbranch.api.queue_change import remove as queue_remove
@@ -207,7 +207,6 @@ __all__ = [
     "plot_templates",
     "plots_diff",
     "plots_show",
-    "queue_change",
     "queue_clean",
     "queue_hold",
     "queue_import",
@@ -215,6 +214,7 @@ __all__ = [
     "queue_release",
     "queue_remove",
     "queue_retry",
+    "queue_terms",
     "read",
     "remove",
     "remove_remote",
