@@ -62,8 +62,8 @@ from offbranch.api.queue_change import release as queue_release
 from offbranch.api.queue_change import remove as queue_remove
 from offbranch.api.queue_change import retry as queue_retry
 from offbranch.api.queue_change import set_priority as queue_priority
-from offbranch.api.queue_import import clean as queue_clean
-from offbranch.api.queue_import import import_tasks as queue_import
+from offbranch.api.queue_peer import clean as queue_clean
+from offbranch.api.queue_peer import import_tasks as queue_import
 from offbranch.api.remotes import (
     add_remote,
     default_remote,

@@ -6,7 +6,7 @@ Tasks, attempts, experiments and logs stay, and so does all that belongs to a wo
 import json
 from argparse import Namespace
 
-from offbranch.api.queue_import import clean
+from offbranch.api.queue_peer import clean
 from offbranch.base.errors import ExitCode
 from offbranch.cli.console import Console
 from offbranch.cli.options import add_dry_run, add_json

@@ -7,7 +7,7 @@ moment stays with that worker; what runs, or has ended, is left where it is.
 import json
 from argparse import Namespace
 
-from offbranch.api.queue_import import Imported, import_tasks
+from offbranch.api.queue_peer import Imported, import_tasks
 from offbranch.base.errors import ExitCode, UsageError
 from offbranch.cli.console import Console
 from offbranch.cli.options import add_dry_run, add_json
