@@ -1,6 +1,9 @@
 """Commands that change the queue, killed between any two writes: all tasks have changed or none, none is lost or doubled."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +18,7 @@ from offbranch.base.paths import AbsPath
 from offbranch.queue.chosen import read_known
 from offbranch.queue.peer import peer_tasks
 from peer_queue import put, queued_of_dvc, stashed
-from projects import TestProject, make_project
+from projects import SOURCE, TestProject, make_project
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(300)]
 
@@ -151,3 +154,38 @@ def test_an_import_loses_nothing_and_doubles_nothing(killer: Killer, tmp_path: P
         assert kept(project, OWN) == user and litter(project) == [], place
         check_git(project)
     assert seen == {"ours", "theirs", "between"}
+
+
+def test_changes_while_workers_take_tasks_lose_none(tmp_path: Path) -> None:
+    """Everything is held, released and moved all the time; each task runs once, and what was removed does not run."""
+    project = make_project(tmp_path / "p")
+    ran(project, "exp", "run", "--queue", "-n", "P", "-S", "lr=range(1,25)")
+    ran(project, "exp", "run", "--queue", "-n", "Q", "-S", "lr=range(1,9)", "--hold")
+    commands = (
+        ("queue", "hold", "P-*"),
+        ("queue", "priority", "3", "P-1*"),
+        ("queue", "release", "P-*"),
+        ("queue", "priority", "-1", "P-2*"),
+    )
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    words = [sys.executable, "-m", "offbranch"]
+    for round_ in range(3):  # a worker that finds everything held ends
+        with subprocess.Popen(
+            [*words, "exp", "run", "--run-all", "-j", "2"],
+            cwd=project.root,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as worker:
+            for command in commands * 3:
+                done = project.ob(*command)
+                # All of a pattern may be gone, or run: then it means nothing, and nothing else may go wrong.
+                assert done.code == 0 or "not a valid experiment name" in done.err, done.err
+            if round_ == 1:
+                ran(project, "queue", "remove", "Q-*")
+        assert worker.returncode == 0
+    ran(project, "queue", "release", "--all")
+    ran(project, "exp", "run", "--run-all")
+    assert set(project.exps()) == {f"P-{number}" for number in range(1, 25)}
+    assert project.git("for-each-ref", "refs/ob") == ""
+    check_git(project)

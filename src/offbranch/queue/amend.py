@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 from offbranch.base.errors import ConflictError
 from offbranch.base.records import record, replace
-from offbranch.experiments.refs import lease_ref
 from offbranch.git.many_commits import CommitDraft, write_commits
 from offbranch.git.refs import RefUpdate, update_refs
 from offbranch.git.repository import GitRepo
 from offbranch.queue.chosen import Chosen, KnownTask, names_of
+from offbranch.queue.store import expect_lease
 from offbranch.queue.task import StoredTask, Task, TaskState, message_of
 from offbranch.queue.terms import Terms, with_terms
 
@@ -79,11 +79,6 @@ def apply_amendment(repo: GitRepo, amendment: Amendment) -> tuple[StoredTask, ..
         found.append(replace(old, task=new, commit=commit))
     update_refs(repo, updates)
     return tuple(found)
-
-
-def expect_lease(stored: StoredTask) -> RefUpdate:
-    """Returns the change that changes nothing, and fails if somebody has taken the task since it was read."""
-    return RefUpdate(ref=lease_ref(stored.task.id), new=stored.lease, old=stored.lease)
 
 
 def refuse_running(chosen: Chosen, consequence: str) -> None:

@@ -13,12 +13,12 @@ from offbranch.base.paths import AbsPath
 from offbranch.base.records import record, replace
 from offbranch.experiments.attempts import attempt_dir, forget_attempts, read_records
 from offbranch.experiments.leases import forget_lease, hold_lease, lease_path
-from offbranch.experiments.refs import lease_ref, task_ref
+from offbranch.experiments.refs import task_ref
 from offbranch.experiments.remove import Removal, Removed, apply_removal, plan_removal
 from offbranch.git.refs import RefUpdate
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
-from offbranch.queue.amend import expect_lease, refuse_running
+from offbranch.queue.amend import refuse_running
 from offbranch.queue.chosen import (
     Chosen,
     KnownTask,
@@ -30,8 +30,8 @@ from offbranch.queue.chosen import (
 )
 from offbranch.queue.cleared import clear_tasks
 from offbranch.queue.requests import forget_request
-from offbranch.queue.store import Unreadable
-from offbranch.queue.task import StoredTask, TaskState
+from offbranch.queue.store import Unreadable, drop_task
+from offbranch.queue.task import TaskState
 
 _NOTHING_REMOVED = "nothing was removed"
 
@@ -134,17 +134,10 @@ def _updates(withdrawal: Withdrawal) -> list[RefUpdate]:
     updates: list[RefUpdate] = []
     for each in withdrawal.tasks:
         if each.stored is not None:
-            updates += (RefUpdate(ref=each.stored.ref, new=None, old=each.stored.commit), _drop_lease(each.stored))
+            updates += drop_task(each.stored)
         else:  # fails if it has been queued again meanwhile
             updates.append(RefUpdate(ref=task_ref(each.id), new=None, old=None))
     return updates + [RefUpdate(ref=each.ref, new=None, old=each.commit) for each in withdrawal.unreadable]
-
-
-def _drop_lease(stored: StoredTask) -> RefUpdate:
-    """Returns the change that removes the lease of a worker that died, or makes sure that there is none."""
-    if stored.lease is None:
-        return expect_lease(stored)
-    return RefUpdate(ref=lease_ref(stored.task.id), new=None, old=stored.lease)
 
 
 def _forget_files(repo: GitRepo, root: AbsPath, withdrawal: Withdrawal) -> None:

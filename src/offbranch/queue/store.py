@@ -11,11 +11,11 @@ from offbranch.base.records import record, replace
 from offbranch.experiments.attempts import list_attempts
 from offbranch.experiments.experiment import Attempt
 from offbranch.experiments.leases import is_carried_out
-from offbranch.experiments.refs import LEASES, TASKS, find_experiment
+from offbranch.experiments.refs import LEASES, TASKS, find_experiment, lease_ref
 from offbranch.git.ids import CommitId, ObjectName
 from offbranch.git.objects import ObjectReader
 from offbranch.git.records import parse_commit
-from offbranch.git.refs import list_refs, may_have_refs, resolve_revision
+from offbranch.git.refs import RefUpdate, list_refs, may_have_refs, resolve_revision
 from offbranch.git.repository import GitRepo
 from offbranch.queue.task import StoredTask, TaskState, task_from_message
 
@@ -114,6 +114,19 @@ def revision_of(repo: GitRepo, root: AbsPath, text: str) -> str:
 def queued_names(repo: GitRepo, root: AbsPath, baseline: CommitId) -> frozenset[str]:
     """Returns the names that experiments of a baseline will get when their tasks have run."""
     return frozenset(each.name for each in read_tasks(repo, root).all if each.task.spec.baseline == baseline)
+
+
+def expect_lease(stored: StoredTask) -> RefUpdate:
+    """Returns the change that changes nothing, and fails if somebody has taken the task since it was read."""
+    return RefUpdate(ref=lease_ref(stored.task.id), new=stored.lease, old=stored.lease)
+
+
+def drop_task(stored: StoredTask) -> tuple[RefUpdate, ...]:
+    """Returns the changes that take a waiting task out of the queue, with what a dead worker left; they fail likewise."""
+    lease = RefUpdate(ref=lease_ref(stored.task.id), new=None, old=stored.lease)
+    return RefUpdate(ref=stored.ref, new=None, old=stored.commit), expect_lease(
+        stored
+    ) if stored.lease is None else lease
 
 
 @record
