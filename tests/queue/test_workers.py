@@ -80,7 +80,9 @@ def test_it_runs_what_is_queued_and_what_comes_later(project: TestProject) -> No
     assert (started.code, started.out) == (0, "Started '2' new experiments task queue workers.\n"), started.err
     again = project.ob("queue", "start", "-j", "2", "--json")
     assert again.json == {"started": 0, "worker": None, "log": None}
-    assert project.ob("queue", "start", "-j", "3").out == "Started '1' new experiments task queue worker.\n"
+    assert (
+        project.ob("queue", "start", "-j", "3", MINE="kept").out == "Started '1' new experiments task queue worker.\n"
+    )
     await_end(project)
     queue(project, "lr=3", name="late")
     await_end(project)

@@ -15,7 +15,7 @@ from offbranch.base.locks import hold_lock
 from offbranch.base.paths import AbsPath, join
 from offbranch.base.processes import host_name, is_alive, this_process
 from offbranch.base.records import record, replace
-from offbranch.experiments.leases import QUEUE_DIR, end_holders
+from offbranch.experiments.leases import QUEUE_DIR, end_orphans
 from offbranch.experiments.refs import LEASES, lease_ref
 from offbranch.git.refs import list_refs
 from offbranch.git.repository import GitRepo
@@ -191,7 +191,7 @@ def _end_without_worker(repo: GitRepo, root: AbsPath, stored: StoredTask) -> Non
     wish = None if attempt is None else read_request(root, stored.task.id, attempt.id)
     if attempt is None or wish is None or attempt.process.host != host_name() or is_alive(attempt.process):
         return
-    end_holders(root, stored.task.id)
+    end_orphans(root, stored.task.id, attempt.process.pid)
     settle(repo, root, stored, fate_by_request(stored, wish))
     forget_request(root, stored.task.id)
 

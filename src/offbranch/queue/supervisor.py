@@ -19,7 +19,7 @@ from offbranch.base.plugins import load
 from offbranch.base.processes import this_process
 from offbranch.base.records import record, replace
 from offbranch.experiments.experiment import Attempt, AttemptState
-from offbranch.experiments.leases import BEAT_S, beat, end_holders, is_orphaned
+from offbranch.experiments.leases import BEAT_S, beat, end_orphans, is_orphaned
 from offbranch.experiments.underway import Fate
 from offbranch.git.ids import TreeId
 from offbranch.git.repository import GitRepo
@@ -184,11 +184,10 @@ class Supervisor:
         for task_id, lease in self._board.stale.items():
             drop_lease(self._repo, task_id, lease)
         for stored in self._board.leased:
-            if stored.task.id not in self._running and any(
-                each.commit == stored.lease and is_orphaned(self._root, each) for each in stored.attempts
-            ):
-                end_holders(self._root, stored.task.id)
-                self._board.forget()
+            for each in stored.attempts:
+                if each.commit == stored.lease and is_orphaned(self._root, each):
+                    end_orphans(self._root, stored.task.id, each.process.pid)
+                    self._board.forget()
 
     def _obey(self) -> None:
         """Does what signals, the wish to stop, wishes about tasks and their limits of time say."""
@@ -239,7 +238,7 @@ class Supervisor:
 
     def _kill(self, running: _Running) -> None:
         running.child.signal(signal.SIGKILL)
-        end_holders(self._root, running.stored.task.id)
+        end_orphans(self._root, running.stored.task.id, running.child.pid)
 
     # What has happened
 
@@ -281,7 +280,7 @@ class Supervisor:
         end = running.end
         try:
             if end is None:
-                end_holders(self._root, task_id)
+                end_orphans(self._root, task_id, running.child.pid)
                 end = self._end_for_it(running)
             elif end.experiment is None:
                 self._make_sure(running, end)
@@ -305,8 +304,8 @@ class Supervisor:
             fate = fate_by_request(stored, running.asked)
             return settle(self._repo, self._root, stored, fate, self._left)
         fate = Fate(state=AttemptState.INTERRUPTED, cause="the process that ran it was killed", keeps_task=True)
-        settle(self._repo, self._root, stored, fate, self._left)
-        self._reporter.emit(TaskLost(name=stored.name))
+        if settle(self._repo, self._root, stored, fate, self._left) is not None:
+            self._reporter.emit(TaskLost(name=stored.name))
         return None
 
     def _make_sure(self, running: _Running, end: TaskEnd) -> None:
