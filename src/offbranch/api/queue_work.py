@@ -282,6 +282,8 @@ def _run(taken: Taken, session: Session) -> TaskEnd:
         made = run_taken(taken).experiment
     except (OffbranchError, KeyboardInterrupt) as error:
         return _ended_badly(taken, session, error)
+    except OSError as error:  # a full disk, most often
+        return _ended_badly(taken, session, error)
     except Exception as error:  # noqa: BLE001 - an edge: a mistake of ours is the end of this task only
         traceback.print_exc()
         return _ended_badly(taken, session, error)
@@ -297,7 +299,7 @@ def _ended_badly(taken: Taken, session: Session, error: BaseException) -> TaskEn
     fate = under.fate(error)
     name = taken.stored.name
     hint = error.hint if isinstance(error, OffbranchError) else None
-    cause = fate.cause or str(error) or type(error).__name__
+    cause = fate.cause or _cause(error)
     if fate.state is AttemptState.FAILED:
         session.reporter.emit(TaskFailed(name=name, cause=cause, hint=hint, is_repeated=fate.keeps_task))
     elif fate.keeps_task:
@@ -306,3 +308,9 @@ def _ended_badly(taken: Taken, session: Session, error: BaseException) -> TaskEn
         session.reporter.emit(TaskCancelled(name=name, cause=cause))
     code = error.exit_code_of_command if isinstance(error, StageFailedError) and not fate.cause else None
     return replace(end_of(taken.stored, taken.attempt.id, fate), cause=cause, exit_code=code, hint=hint)
+
+
+def _cause(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: '{error.filename}'" if error.filename else error.strerror
+    return str(error) or type(error).__name__
