@@ -13,51 +13,28 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 from offbranch.base.errors import Interrupted, OffbranchError
-from offbranch.base.events import Reporter, Warned
-from offbranch.base.paths import AbsPath
+from offbranch.base.events import Warned
 from offbranch.base.plugins import load
-from offbranch.base.records import record, replace
-from offbranch.experiments.experiment import Attempt, AttemptState
+from offbranch.base.records import replace
+from offbranch.experiments.experiment import AttemptState
 from offbranch.experiments.leases import BEAT_S, beat, end_orphans, is_orphaned
 from offbranch.experiments.underway import Fate
-from offbranch.git.ids import TreeId
-from offbranch.git.repository import GitRepo
 from offbranch.queue.board import Board
 from offbranch.queue.child import ChildManner, Say, fork_child
 from offbranch.queue.events import TaskBegan, TaskLost, TaskOver
 from offbranch.queue.requests import RequestKind, forget_request
 from offbranch.queue.running_task import RunningTask
 from offbranch.queue.settle import drop_lease, end_of
+from offbranch.queue.shift import Around
+from offbranch.queue.shift import Shift as Shift
 from offbranch.queue.slots import Slot, SlotPool
 from offbranch.queue.task import StoredTask
 from offbranch.queue.task_end import TaskEnd, end_from_json
 from offbranch.queue.workers import SlotUse, Worker, stop_wish, with_slot, write_worker
 
 LOOK_S = 0.2
-GRACE_S = 10.0
 _LONGEST_PAUSE_S = 30.0
 _MOST_REFUSALS = 5
-
-CarryOut = Callable[[StoredTask, Slot, Say], None]
-
-
-@record
-class Shift:
-    """What a worker is there for.
-
-    Attributes:
-        only: Ids of the tasks that it may take; None for all.
-        idle_s: Ends after so many seconds without a task that it could run; None: stays until it is stopped.
-        apart: Children have process groups of their own.
-        marks: Output goes through the worker, each line with the name of its experiment.
-        grace_s: How long one that shall end may take for it before it is killed.
-    """
-
-    only: frozenset[str] | None = None
-    idle_s: float | None = None
-    apart: bool = True
-    marks: bool = False
-    grace_s: float = GRACE_S
 
 
 class Supervisor:
@@ -65,26 +42,22 @@ class Supervisor:
 
     def __init__(
         self,
-        repo: GitRepo,
-        root: AbsPath,
+        around: Around,
         worker: Worker,
         shift: Shift,
         pool: SlotPool,
-        carry_out: CarryOut,
-        left: Callable[[Attempt], TreeId | None],
-        reporter: Reporter,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._repo = repo
-        self._root = root
+        self._repo = around.repo
+        self._root = around.root
         self._worker = worker
         self._shift = shift
         self._pool = pool
-        self._carry_out = carry_out
-        self._left = left
-        self._reporter = reporter
+        self._carry_out = around.carry_out
+        self._left = around.left
+        self._reporter = around.reporter
         self._clock = clock
-        self._board = Board(repo, root, shift.only)
+        self._board = Board(self._repo, self._root, shift.only)
         self._running: dict[str, RunningTask] = {}
         self._not_before: dict[str, float] = {}
         self._refusals: dict[str, int] = {}
