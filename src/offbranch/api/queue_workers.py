@@ -1,25 +1,25 @@
 """Workers of the queue: starting them in the background, being one, stopping them, and stopping single tasks."""
 
-import os
-import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
-from typing import NoReturn
 
+from offbranch.api.detached import detach
 from offbranch.api.queue_work import Crew, new_worker_id, work
 from offbranch.api.session import Session, need_git, opened
-from offbranch.base.errors import ConflictError, Interrupted, NotFoundError, OffbranchError, UsageError, did_you_mean
+from offbranch.base.errors import ConflictError, NotFoundError, OffbranchError, UsageError, did_you_mean
 from offbranch.base.events import Reporter
 from offbranch.base.locks import hold_lock
 from offbranch.base.paths import AbsPath, join
-from offbranch.base.processes import this_process
+from offbranch.base.processes import host_name, is_alive, this_process
 from offbranch.base.records import record, replace
-from offbranch.experiments.leases import QUEUE_DIR
+from offbranch.experiments.leases import QUEUE_DIR, end_orphans
+from offbranch.experiments.refs import LEASES, lease_ref
+from offbranch.git.refs import list_refs
 from offbranch.git.repository import GitRepo
-from offbranch.queue.requests import Request, RequestKind, write_request
+from offbranch.queue.requests import Request, RequestKind, forget_request, read_request, write_request
+from offbranch.queue.settle import fate_by_request, leased_attempt, settle
+from offbranch.queue.shift import GRACE_S, Shift
 from offbranch.queue.store import find_task, read_tasks
-from offbranch.queue.supervisor import GRACE_S, Shift
 from offbranch.queue.task import StoredTask, TaskState
 from offbranch.queue.task_end import TaskEnd
 from offbranch.queue.workers import (
@@ -34,6 +34,7 @@ from offbranch.queue.workers import (
 # A worker in the background that finds nothing to do for so long ends.
 IDLE_S = 10.0
 _START_S = 30.0
+_SUPERVISED_S = 2.0
 _LOOK_S = 0.05
 
 
@@ -99,9 +100,7 @@ def start_workers(request: StartRequest, session: Session, voices: Voices) -> St
         worker_id = new_worker_id(time.time())
         log = worker_log(worker_id)
         crew = Crew(kind=WorkerKind.BACKGROUND, n_slots=n_new, id=worker_id, log=log, into_log=True)
-        if not _detach(
-            lambda ready: _be_worker(session, shift, replace(crew, is_ready=ready), voices), join(root, log)
-        ):
+        if not detach(lambda ready: _be_worker(session, shift, replace(crew, is_ready=ready), voices), join(root, log)):
             raise OffbranchError("the worker did not start", hint=f"its last words are in '{log}'")
     return Started(n_new=n_new, worker=worker_id, log=log)
 
@@ -164,18 +163,32 @@ def kill_tasks(names: Sequence[str], session: Session, *, force: bool = False) -
         wish = Request(kind=RequestKind.KILL, attempt_id=attempt_id, by=this_process(), at_utc=now, force=force)
         write_request(root, stored.task.id, wish)
     left = {stored.task.id: stored for stored in chosen}
+    unsupervised_after = time.monotonic() + _SUPERVISED_S
 
     def have_ended() -> bool:
-        running = {each.task.id: each for each in read_tasks(repo, root).all}
-        for task_id in tuple(left):
-            if (found := running.get(task_id)) is None or found.state is not TaskState.RUNNING:
+        leases = dict(list_refs(repo, LEASES))
+        for task_id, stored in tuple(left.items()):
+            if leases.get(lease_ref(task_id)) != str(stored.lease):
                 del left[task_id]
+            elif time.monotonic() > unsupervised_after:
+                _end_without_worker(repo, root, stored)
         return not left
 
     if not _await(have_ended):
         names_left = ", ".join(f"'{stored.name}'" for stored in left.values())
         raise OffbranchError(f"{names_left} did not end yet", hint="ob queue kill --force")
     return tuple(stored.name for stored in chosen)
+
+
+def _end_without_worker(repo: GitRepo, root: AbsPath, stored: StoredTask) -> None:
+    """Ends a task of which only commands are left: who ran it was killed, and its worker too."""
+    attempt = leased_attempt(repo, stored.task.id)
+    wish = None if attempt is None else read_request(root, stored.task.id, attempt.id)
+    if attempt is None or wish is None or attempt.process.host != host_name() or is_alive(attempt.process):
+        return
+    end_orphans(root, stored.task.id, attempt.process.pid)
+    settle(repo, root, stored, fate_by_request(stored, wish))
+    forget_request(root, stored.task.id)
 
 
 def _shift(request: StartRequest, repo: GitRepo, root: AbsPath) -> Shift:
@@ -222,7 +235,7 @@ def _running_tasks(repo: GitRepo, root: AbsPath, names: Sequence[str]) -> tuple[
                 hint=near if queued is None else f"it waits in the queue: ob queue remove {name}",
             )
         chosen.append(found)
-    return tuple(dict.fromkeys(chosen))
+    return tuple({stored.task.id: stored for stored in chosen}.values())
 
 
 def _await(is_so: Callable[[], bool]) -> bool:
@@ -233,53 +246,6 @@ def _await(is_so: Callable[[], bool]) -> bool:
             return False
         time.sleep(_LOOK_S)
     return True
-
-
-def _detach(action: Callable[[Callable[[], None]], None], log: AbsPath) -> bool:
-    """Runs an action in a process of a session of its own, which says it is ready; returns whether it did."""
-    os.makedirs(os.path.dirname(log), exist_ok=True)
-    read, write = os.pipe()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    pid = os.fork()
-    if pid == 0:
-        os.close(read)
-        _be_detached(action, log, write)
-    os.close(write)
-    os.waitpid(pid, 0)
-    said = os.read(read, 1)
-    os.close(read)
-    return said == b"+"
-
-
-def _be_detached(action: Callable[[Callable[[], None]], None], log: AbsPath, write: int) -> NoReturn:
-    code = 1
-    try:
-        os.setsid()
-        if os.fork():  # so that it is nobody's child, and can never get a terminal
-            os._exit(0)
-        nothing = os.open(os.devnull, os.O_RDWR)
-        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-        os.dup2(nothing, 0)
-        os.dup2(descriptor, 1)
-        os.dup2(descriptor, 2)
-        os.closerange(3, write)
-        os.closerange(write + 1, 256)
-
-        def ready() -> None:
-            os.write(write, b"+")
-            os.close(write)
-
-        action(ready)
-        code = 0
-    except Interrupted:
-        code = 0
-    except BaseException:  # noqa: BLE001 - an edge: nothing of who started it may be run in here
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
 
 
 def _be_worker(session: Session, shift: Shift, crew: Crew, voices: Voices) -> None:
