@@ -28,9 +28,9 @@ def names(found: Any) -> list[str]:
 def test_what_is_said_when_queueing_is_in_the_record(ob: Ob, project: TestProject) -> None:
     words = ("--priority", "3", "--timeout", "10m", "--retries", "2", "--resources", "gpus=1,memory=8G", "--hold")
     (task,) = queue(ob, project, "-n", "a", *words, "--json").json
-    assert {key: task[key] for key in ("priority", "held", "timeout_s", "retries", "round", "resources")} == {
+    assert {key: task[key] for key in ("priority", "is_held", "timeout_s", "retries", "round", "resources")} == {
         "priority": 3,
-        "held": True,
+        "is_held": True,
         "timeout_s": 600.0,
         "retries": 2,
         "round": 1,
@@ -57,7 +57,7 @@ def test_hold_release_and_priority(ob: Ob, project: TestProject) -> None:
     assert ob("queue", "hold", "--all", cwd=project.root).out == "No tasks to change in the queue.\n"
     assert ob("exp", "run", "--run-all", cwd=project.root).code == 0 and project.exps() == {}
     released = ob("queue", "release", "--all", "--json", cwd=project.root).json
-    assert names(released) == ["P-1", "P-2"] and [each["held"] for each in released] == [False, False]
+    assert names(released) == ["P-1", "P-2"] and [each["is_held"] for each in released] == [False, False]
     assert ob("queue", "priority", "-5", "P-1", cwd=project.root).out == "Priority -5: P-1\n"
     assert names(ob("queue", "priority", "7", "--all", "--json", cwd=project.root).json) == ["P-1", "P-2"]
     for command in (("hold",), ("release",), ("priority", "1")):

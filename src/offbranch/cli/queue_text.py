@@ -79,7 +79,7 @@ def task_to_json(task: Task) -> dict[str, Any]:
         "baseline": task.spec.baseline,
         "overrides": list(task.spec.overrides),
         "priority": task.priority,
-        "held": task.is_held,
+        "is_held": task.is_held,
         "timeout_s": task.timeout_s,
         "retries": task.retries,
         "round": task.round,
