@@ -1,10 +1,9 @@
 """What Git knows of the queue at one moment: tasks that wait or run, attempts at them, experiments that came of them.
 
-One question to Git lists the refs; what their commits say comes from the index, and is read from Git where that does not know it.
+One question to Git lists the refs; what their commits say comes from the index, and from Git where that does not know it.
 Nothing is decided here: see `status.py`.
 """
 
-import json
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -98,7 +97,7 @@ def read_history(repo: GitRepo, root: AbsPath, *, use_index: bool = True) -> His
             leases[ref.removeprefix(LEASES)] = commit
         elif ref.startswith(ATTEMPTS):
             attempts += _attempt(root, ref.removeprefix(ATTEMPTS), commit, fact)
-        elif fact is not None and fact["task_id"] is not None and (place := decode(ref)) is not None:
+        elif fact is not None and fact.get("task_id") is not None and (place := decode(ref)) is not None:
             made.append(
                 Made(
                     task_id=fact["task_id"], name=place[1], baseline=place[0], commit=commit, made_utc=fact["made_utc"]
@@ -183,5 +182,3 @@ def _succeeded(root: AbsPath, others: set[str]) -> tuple[Attempt, ...]:
 
 def _newest_first(attempt: Attempt) -> tuple[Any, ...]:
     return -attempt.started_utc, attempt.id
-
-

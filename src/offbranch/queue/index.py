@@ -1,8 +1,8 @@
 """The index of the queue: what commits of tasks, attempts and experiments say, so that none of them is read twice.
 
 SQLite in WAL mode, derived data only. A commit never changes, so a row is right for ever and nothing has to be kept in step:
-the file may be deleted, cut short, of another version, on a full disk or read-only at any moment, and whoever finds it so goes on
-without it. Every row carries a check sum of itself, so that a damaged file costs time and never an answer.
+the file may be deleted, cut short, of another version, on a full disk or read-only at any moment, and whoever finds it so goes
+on without it. Every row carries a check sum of itself, so that a damaged file costs time and never an answer.
 """
 
 import json

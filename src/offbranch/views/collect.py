@@ -27,8 +27,9 @@ from offbranch.git.refs import may_have_refs
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.views.baselines import Baseline, choose_baselines, lost_to_json, name_baselines
+from offbranch.views.cells import local_time
 from offbranch.views.options import ShowOptions
-from offbranch.views.rows import Rows, local_time
+from offbranch.views.rows import Rows
 from offbranch.views.table import State
 
 # What waits in the queue; loaded only where something does.

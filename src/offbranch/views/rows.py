@@ -1,6 +1,5 @@
 """Commits as states of `exp show --json`: from the row cache where they are known, otherwise read, all at once."""
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from offbranch.experiments.revision_reader import RevisionReader
 from offbranch.git.ids import CommitId
 from offbranch.git.objects import ObjectReader
 from offbranch.project import Project
+from offbranch.views.cells import local_time
 from offbranch.views.row_cache import Row, RowCache
 
 # An experiment is a handful of commits; a ref that does not lead to its baseline must not list all of history.
@@ -142,8 +142,3 @@ class Rows:
 
 def _stored(data: RevisionData) -> Mapping[str, Any]:
     return {"params": data.params, "metrics": data.metrics, "deps": data.deps, "outs": data.outs, "meta": {}}
-
-
-def local_time(time_s: float) -> str:
-    """Returns a moment in local time, as JSON and CSV write it."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time_s))
