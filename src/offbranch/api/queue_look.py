@@ -1,4 +1,7 @@
-"""Looking at the queue: its status, once and as it changes, waiting for its end. Nothing here takes a lock or changes a task."""
+"""Looking at the queue: its status, once and as it changes, and waiting for its end.
+
+Nothing here takes a lock or changes a task.
+"""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence

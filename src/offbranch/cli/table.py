@@ -83,6 +83,9 @@ COMMANDS: Mapping[str, Command] = {
         ("exp push", "exp_push", "push experiments to a Git remote, with their outputs"),
         ("exp pull", "exp_pull", "pull experiments from a Git remote, with their outputs"),
         ("exp save", "exp_save", "save the workspace as an experiment without running"),
+        ("queue status", "queue_status", "show the tasks of the queue and the workers"),
+        ("queue logs", "queue_logs", "print what an experiment has written"),
+        ("queue wait", "queue_wait", "wait until tasks have ended; tells whether all succeeded"),
         ("params show", "params_show", "show parameters"),
         ("params diff", "params_diff", "compare the parameters of two commits or experiments"),
         ("metrics show", "metrics_show", "show metrics"),
@@ -115,6 +118,7 @@ COMMANDS: Mapping[str, Command] = {
 }
 GROUPS: Mapping[str, str] = {
     "exp": "run, compare and keep experiments",
+    "queue": "experiments that wait, run and have ended",
     "params": "show and compare parameters",
     "metrics": "show and compare metrics",
     "remote": "places that data is pushed to and pulled from",
@@ -133,7 +137,7 @@ ALIASES: Mapping[str, str] = {
     "mv": "move",
 }
 # Commands of DVC 3.67 that later versions bring; each gets one honest line instead of "unknown".
-LATER: frozenset[str] = frozenset("artifacts import-db install queue studio".split()) | {
+LATER: frozenset[str] = frozenset("artifacts import-db install studio".split()) | {
     "exp clean",
 }
 

@@ -17,8 +17,8 @@ from offbranch.experiments.experiment import Attempt
 from offbranch.experiments.leases import is_carried_out
 from offbranch.experiments.refs import ATTEMPTS, LEASES, TASKS
 from offbranch.git.repository import GitRepo
-from offbranch.queue.at_work import WORKERS_DIR
 from offbranch.queue.status import QueueStatus, TaskStatus
+from offbranch.queue.workers import WORKERS_DIR
 
 # Often enough for metrics within a second; a look takes 0.1 ms.
 TICK_S = 0.2

@@ -13,7 +13,6 @@ from offbranch.experiments.experiment import Attempt, AttemptState
 from offbranch.experiments.leases import is_carried_out
 from offbranch.git.ids import CommitId
 from offbranch.git.repository import GitRepo
-from offbranch.queue.at_work import Worker, read_workers
 from offbranch.queue.history import History, Made, WaitingTask, read_history
 from offbranch.queue.status import (
     CANCELLED,
@@ -26,6 +25,7 @@ from offbranch.queue.status import (
     TaskStatus,
     was_lost,
 )
+from offbranch.queue.workers import Worker, list_workers
 
 # As they are listed; held ones come after those that wait for nothing but a worker.
 _RANKS = {RUNNING: 0, QUEUED: 1, FAILED: 3, CANCELLED: 3, SUCCEEDED: 4}
@@ -56,7 +56,7 @@ def read_status(repo: GitRepo, root: AbsPath, *, use_index: bool = True) -> Queu
         use_index: Off: everything is read from Git, with the same result.
     """
     history = read_history(repo, root, use_index=use_index)
-    workers = read_workers(root)
+    workers = list_workers(root)
     around = Around(places=places_of(workers), goes_on=lambda attempt: is_carried_out(root, attempt))
     return QueueStatus(tasks=task_statuses(history, around), workers=workers)
 

@@ -11,7 +11,7 @@ from offbranch.base.plugins import load
 from offbranch.base.records import record
 from offbranch.experiments.experiment import Attempt, AttemptState
 from offbranch.git.ids import CommitId
-from offbranch.queue.at_work import Worker
+from offbranch.queue.workers import Worker
 
 QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED = "queued", "running", "succeeded", "failed", "cancelled"
 ENDED = frozenset((SUCCEEDED, FAILED, CANCELLED))

@@ -5,8 +5,8 @@ from typing import Any
 
 from offbranch.base.records import as_dict
 from offbranch.experiments.experiment import Attempt
-from offbranch.queue.at_work import Worker
 from offbranch.queue.status import QueueStatus, TaskStatus, was_lost
+from offbranch.queue.workers import Worker
 
 Metrics = Mapping[str, Mapping[str, Any]]
 _LOST = "lost"
@@ -90,4 +90,14 @@ def _attempt(task: TaskStatus, number: int, attempt: Attempt) -> dict[str, Any]:
 
 
 def _worker(worker: Worker) -> dict[str, Any]:
-    return {**as_dict(worker), "slots": [as_dict(slot) for slot in worker.slots]}
+    slots = [{**as_dict(slot), "gpus": list(slot.gpus)} for slot in worker.slots]
+    return {
+        "id": worker.id,
+        "kind": worker.kind.value,
+        "pid": worker.process.pid,
+        "host": worker.process.host,
+        "started_utc": worker.started_utc,
+        "is_stopping": worker.stopping,
+        "log": worker.log,
+        "slots": slots,
+    }
