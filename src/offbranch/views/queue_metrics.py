@@ -1,23 +1,23 @@
 """Metrics of queued experiments: of those that run, from the directory they run in; of failed ones, what they had written."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from offbranch.base.errors import OffbranchError
 from offbranch.base.events import NullReporter
 from offbranch.experiments.attempts import read_record
-from offbranch.experiments.experiment import Attempt, Where
+from offbranch.experiments.experiment import Attempt
 from offbranch.experiments.revision_files import DirectoryFiles, Entry
 from offbranch.experiments.revision_metrics import locks_of, metric_sources, read_metrics
-from offbranch.experiments.running import where_it_runs
+from offbranch.experiments.running import has_own_directory, where_it_runs
 from offbranch.experiments.wanted import Wanted, wanted_of
 from offbranch.git.objects import ObjectReader
 from offbranch.git.repository import GitRepo
 from offbranch.pipeline.load import load_pipelines
 from offbranch.project import Project
 from offbranch.queue.pulse import record_of
-from offbranch.queue.status import QueueStatus
+from offbranch.queue.status import QueueStatus, TaskStatus
 from offbranch.views.rows import Rows
 
 Metrics = Mapping[str, Entry]
@@ -70,14 +70,9 @@ class LiveMetrics:
         return self._last.get(key)
 
 
-def has_own_directory(project: Project, attempt: Attempt) -> bool:
-    """Tells whether an attempt runs in a directory whose metrics are its own: until its copy is made, it has none."""
-    return attempt.where is Where.WORKSPACE or attempt.root != project.root
-
-
-def metrics_of_failed(project: Project, repo: GitRepo, status: QueueStatus) -> dict[str, Metrics]:
+def metrics_of_failed(project: Project, repo: GitRepo, tasks: Sequence[TaskStatus]) -> dict[str, Metrics]:
     """Returns what failed and cancelled tasks had measured, by their ids; read once, then remembered."""
-    lasts = [(task.id, task.last) for task in status.tasks if task.has_ended and task.experiment is None]
+    lasts = [(task.id, task.last) for task in tasks if task.has_ended and task.experiment is None]
     with ObjectReader(repo) as objects:
         rows = Rows(project, objects, NullReporter(), force=False, param_deps=False)
         found = {task_id: _recorded(rows, attempt) for task_id, attempt in lasts if attempt is not None}
