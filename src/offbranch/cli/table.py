@@ -83,6 +83,9 @@ COMMANDS: Mapping[str, Command] = {
         ("exp push", "exp_push", "push experiments to a Git remote, with their outputs"),
         ("exp pull", "exp_pull", "pull experiments from a Git remote, with their outputs"),
         ("exp save", "exp_save", "save the workspace as an experiment without running"),
+        ("queue start", "queue_start", "start workers that run what is queued"),
+        ("queue stop", "queue_stop", "let the workers end"),
+        ("queue kill", "queue_kill", "stop tasks that run"),
         ("queue status", "queue_status", "show the tasks of the queue and the workers"),
         ("queue logs", "queue_logs", "print what an experiment has written"),
         ("queue wait", "queue_wait", "wait until tasks have ended; tells whether all succeeded"),
@@ -118,7 +121,7 @@ COMMANDS: Mapping[str, Command] = {
 }
 GROUPS: Mapping[str, str] = {
     "exp": "run, compare and keep experiments",
-    "queue": "experiments that wait, run and have ended",
+    "queue": "run queued experiments in the background, and look at them",
     "params": "show and compare parameters",
     "metrics": "show and compare metrics",
     "remote": "places that data is pushed to and pulled from",
