@@ -114,7 +114,7 @@ def _find(request: LogRequest, repo: GitRepo, root: AbsPath) -> FoundLog:
         return _of_attempt(request, repo, root, status)
     numbered = task.attempts[::-1]
     by_id = next((n for n, each in enumerate(numbered, 1) if each.id == request.name), None)
-    number = request.number or by_id or len(numbered)
+    number = request.number if request.number is not None else by_id or len(numbered)
     if not numbered:
         raise _not_there(task)
     _check_number(task.name, number, len(numbered))
@@ -144,7 +144,7 @@ def _of_attempt(request: LogRequest, repo: GitRepo, root: AbsPath, status: Queue
             f"'{request.name}' is not a valid queued experiment name, and no other run has left a log by that name",
             hint=did_you_mean(request.name, known) or "ob queue status and ob exp show list what there is",
         )
-    number = request.number or len(own)
+    number = request.number if request.number is not None else len(own)
     _check_number(request.name, number, len(own))
     attempt = own[number - 1]
     return FoundLog(

@@ -124,6 +124,13 @@ def read_attempts(repo: GitRepo, root: AbsPath) -> tuple[Attempt, ...]:
     return tuple(sorted(found, key=_newest_first))
 
 
+def read_records(repo: GitRepo, root: AbsPath, commits: Iterable[CommitId]) -> dict[CommitId, Fact]:
+    """Returns the records of tasks by their commits, also of those that have left the queue; what is not there is left out."""
+    keys = {f"{_TASK} {commit}": commit for commit in commits}
+    facts = _facts(repo, root, frozenset(keys), use_index=True)
+    return {commit: facts[key] for key, commit in keys.items() if key in facts and "problem" not in facts[key]}
+
+
 def _kind_of(ref: str) -> str | None:
     if ref.startswith(EXPERIMENTS):
         return _EXPERIMENT if decode(ref) is not None else None

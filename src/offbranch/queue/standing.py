@@ -151,7 +151,7 @@ def _of_ended(
         baseline=last.baseline,
         rev=last.task_commit,
         state=state if standing is None else RUNNING,
-        about={"overrides": list(last.overrides)},
+        about={"overrides": list(last.overrides), "round": last.task_round},
         attempts=attempts,
         n_lost=sum(was_lost(each) for each in this_round if standing is None or each is not last),
         n_failed=_n_failed(this_round),
