@@ -59,7 +59,7 @@ def _decoder(encoding: str) -> Callable[[bytes], str]:
         UsageError: There is no such encoding.
     """
     try:
-        b"".decode(encoding)
+        b"a".decode(encoding, "replace")
         decoder = load("codecs:getincrementaldecoder")(encoding)(errors="replace")
     except (LookupError, ValueError):
         raise UsageError(f"unknown encoding '{encoding}'", hint="e.g. -e utf-8 or -e latin-1") from None
