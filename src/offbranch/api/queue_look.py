@@ -15,8 +15,8 @@ from offbranch.base.records import record, replace
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.queue.history import read_records
-from offbranch.queue.standing import read_status
 from offbranch.queue.status import QUEUED, RUNNING, SUCCEEDED, QueueStatus, TaskStatus, choose_tasks, find_tasks
+from offbranch.queue.whole import read_queue
 
 # What reads pipelines; loaded only where something runs, or its metrics are asked for.
 PARTS: Final = {
@@ -76,7 +76,7 @@ def queue_status(names: Sequence[str], session: Session, *, in_full: bool = Fals
     """
     with opened(session) as project:
         repo = need_git(project)
-        status = read_status(repo, project.root)
+        status = read_queue(project, repo)
         tasks = choose_tasks(status, names)
         metrics = _live(project, status)
         if in_full:
@@ -105,7 +105,7 @@ def watch_queue(
         last: QueueView | None = None
         while True:
             began_ns = time.time_ns()
-            status = read_status(repo, project.root)
+            status = read_queue(project, repo)
             tasks = choose_tasks(status, names) if last is None else _still(status, names)
             view = QueueView(status=status, tasks=tasks, metrics=live.read(status))
             if view != last:
@@ -139,7 +139,7 @@ def queue_wait(
     with opened(session) as project:
         repo = need_git(project)
         began_ns = time.time_ns()
-        status = read_status(repo, project.root)
+        status = read_queue(project, repo)
         known = {task.id: task.name for task in _newest(status, names)} if names else None
         _warn_of_idleness(status, session)
         while True:
@@ -149,7 +149,7 @@ def queue_wait(
                 return Waited(tasks=waited.tasks, removed=waited.removed, has_timed_out=not is_over)
             _wait(project, repo, status, began_ns, until, clock, sleep)
             began_ns = time.time_ns()
-            status = read_status(repo, project.root)
+            status = read_queue(project, repo)
 
 
 def _wait(
@@ -204,6 +204,6 @@ def _waited(status: QueueStatus, known: Mapping[str, str] | None) -> Waited:
 
 
 def _warn_of_idleness(status: QueueStatus, session: Session) -> None:
-    waits = any(task.state == QUEUED and not task.is_held for task in status.tasks)
+    waits = any(task.state == QUEUED and not task.is_held and task.peer is None for task in status.tasks)
     if waits and not status.workers and not any(task.state == RUNNING for task in status.tasks):
         session.reporter.emit(Warned(text="no worker runs what is queued", hint="ob queue start"))

@@ -46,6 +46,7 @@ def _columns(tasks: Sequence[TaskStatus], metrics: Mapping[str, Metrics], now_s:
     }
     priorities = [task.about.get("priority", 0) if task.state == QUEUED else 0 for task in tasks]
     more = {
+        "Queue": ["" if task.peer is None else "DVC" for task in tasks],
         "Priority": [str(priority) if priority else "" for priority in priorities],
         "Metrics": [_metrics(metrics.get(task.id, {})) for task in tasks],
         "Cause": [cause_text(task) for task in tasks],
