@@ -11,7 +11,7 @@ import pytest
 
 from projects import SIMPLE, TestProject, make_project
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs process groups")
+pytestmark = [pytest.mark.skipif(os.name != "posix", reason="needs process groups"), pytest.mark.timeout(300)]
 # Says who it is, and ends when it is told to: not when its terminal is gone, as most commands do.
 SLOW = """\
 trap '' HUP PIPE
