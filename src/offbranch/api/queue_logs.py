@@ -10,7 +10,7 @@ from offbranch.base.events import Notice
 from offbranch.base.paths import AbsPath, join
 from offbranch.base.processes import host_name, is_alive
 from offbranch.base.records import record
-from offbranch.experiments.attempts import read_record, read_records
+from offbranch.experiments.attempts import read_one, read_records
 from offbranch.experiments.experiment import Attempt, AttemptState
 from offbranch.experiments.leases import BEAT_S, is_carried_out
 from offbranch.git.repository import GitRepo
@@ -221,7 +221,7 @@ def _life_of(project: Project, repo: GitRepo, found: FoundLog) -> Callable[[], b
         )
 
     def goes_on() -> bool:
-        now = read_record(root, attempt.id) or attempt
+        now = read_one(root, attempt.id) or attempt
         if now.state is not AttemptState.RUNNING:
             return False
         if attempt.task_id is None:
