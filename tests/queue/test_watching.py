@@ -94,6 +94,18 @@ def test_what_was_written_a_moment_ago_is_looked_at_again(made: MadeHistory) -> 
     assert has_changed(repo, made.root, fresh)
 
 
+def test_the_last_task_that_goes_while_the_queue_is_read(made: MadeHistory) -> None:
+    """Git removes the directories of refs with their last file, so they themselves say nothing any more."""
+    repo = opened(made.project.root)
+    (task,) = made.queue("t")
+    began_ns = time.time_ns()
+    status = read_status(repo, made.root)
+    made.drop(task)
+    made.flush()
+    assert not (made.project.root / ".git/refs/ob/tasks").exists()
+    assert has_changed(repo, made.root, remember(repo, made.root, status, (), began_ns=began_ns))
+
+
 def test_a_process_that_dies_is_seen(made: MadeHistory, monkeypatch: pytest.MonkeyPatch) -> None:
     repo = opened(made.project.root)
     (task,) = made.queue("t")
