@@ -62,6 +62,14 @@ from offbranch.api.queue_change import release as queue_release
 from offbranch.api.queue_change import remove as queue_remove
 from offbranch.api.queue_change import retry as queue_retry
 from offbranch.api.queue_change import set_priority as queue_priority
+from offbranch.api.queue_logs import LogRequest as LogRequest
+from offbranch.api.queue_logs import find_log as queue_log
+from offbranch.api.queue_logs import follow_found as follow_log
+from offbranch.api.queue_logs import read_found as read_log
+from offbranch.api.queue_look import QueueView as QueueView
+from offbranch.api.queue_look import queue_status as queue_status
+from offbranch.api.queue_look import queue_wait as queue_wait
+from offbranch.api.queue_look import watch_queue as queue_watch
 from offbranch.api.queue_peer import clean as queue_clean
 from offbranch.api.queue_peer import import_tasks as queue_import
 from offbranch.api.remotes import (
@@ -120,8 +128,10 @@ __all__ = [
     "ImportRequest",
     "ListOptions",
     "ListRequest",
+    "LogRequest",
     "NewStage",
     "PlotRequest",
+    "QueueView",
     "RemoteRemoval",
     "Removal",
     "RepoSource",
@@ -180,6 +190,7 @@ __all__ = [
     "exp_states",
     "exp_table",
     "exp_tag",
+    "follow_log",
     "fsck",
     "gc",
     "get",
@@ -210,12 +221,17 @@ __all__ = [
     "queue_clean",
     "queue_hold",
     "queue_import",
+    "queue_log",
     "queue_priority",
     "queue_release",
     "queue_remove",
     "queue_retry",
+    "queue_status",
     "queue_terms",
+    "queue_wait",
+    "queue_watch",
     "read",
+    "read_log",
     "remove",
     "remove_remote",
     "rename_remote",

@@ -26,7 +26,7 @@ def names_with_tasks(start: AbsPath, environment: Environment) -> tuple[str, ...
     return tuple(dict.fromkeys((*experiment_names(start, environment), *(task.name for task in tasks))))
 
 
-def task_names(start: AbsPath, environment: Environment, *states: str) -> tuple[str, ...]:
+def tasks_in_states(start: AbsPath, environment: Environment, *states: str) -> tuple[str, ...]:
     """Returns the names of tasks in some states, each once."""
     project = open_project(start, environment)
     if project.repo is None:
@@ -39,6 +39,16 @@ def peer_task_names(start: AbsPath, environment: Environment) -> tuple[str, ...]
     """Returns the names of what waits in DVC's queue, each once."""
     found = load("offbranch.queue.peer:peer_tasks")(open_project(start, environment))
     return tuple(dict.fromkeys(each.name for each in found if each.state.value == "queued"))
+
+
+def task_names(start: AbsPath, environment: Environment) -> tuple[str, ...]:
+    """Returns the names of all tasks that `ob queue status` lists, each once."""
+    project = open_project(start, environment)
+    if project.repo is None:
+        return ()
+    return tuple(
+        dict.fromkeys(task.name for task in load("offbranch.queue.whole:read_queue")(project, project.repo).tasks)
+    )
 
 
 def tag_names(start: AbsPath, environment: Environment) -> tuple[str, ...]:
