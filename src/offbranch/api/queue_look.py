@@ -141,10 +141,10 @@ def queue_wait(
         began_ns = time.time_ns()
         status = read_queue(project, repo)
         known = {task.id: task.name for task in _newest(status, names)} if names else None
-        _warn_of_idleness(status, session)
+        _warn(_waited(status, known).tasks, status, session)
         while True:
             waited = _waited(status, known)
-            is_over = all(task.has_ended for task in waited.tasks)
+            is_over = not any(_is_awaited(task) for task in waited.tasks)
             if is_over or (until is not None and clock() >= until):
                 return Waited(tasks=waited.tasks, removed=waited.removed, has_timed_out=not is_over)
             _wait(project, repo, status, began_ns, until, clock, sleep)
@@ -203,7 +203,16 @@ def _waited(status: QueueStatus, known: Mapping[str, str] | None) -> Waited:
     )
 
 
-def _warn_of_idleness(status: QueueStatus, session: Session) -> None:
-    waits = any(task.state == QUEUED and not task.is_held and task.peer is None for task in status.tasks)
+def _is_awaited(task: TaskStatus) -> bool:
+    # What cannot be read will never run.
+    return not (task.has_ended or task.problem)
+
+
+def _warn(awaited: Sequence[TaskStatus], status: QueueStatus, session: Session) -> None:
+    """Tells what would make the waiting long: nobody who works, or a task that is held."""
+    for task in awaited:
+        if task.is_held:
+            session.reporter.emit(Warned(text=f"'{task.name}' is held", hint=f"ob queue release {task.name}"))
+    waits = any(task.state == QUEUED and not task.is_held and _is_awaited(task) and not task.peer for task in awaited)
     if waits and not status.workers and not any(task.state == RUNNING for task in status.tasks):
         session.reporter.emit(Warned(text="no worker runs what is queued", hint="ob queue start"))
