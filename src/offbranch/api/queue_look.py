@@ -136,6 +136,7 @@ def queue_wait(
         NotFoundError: A name stands for no task.
     """
     until = None if timeout_s is None else clock() + timeout_s
+    has_told = False
     with opened(session) as project:
         repo = need_git(project)
         began_ns = time.time_ns()
@@ -144,7 +145,10 @@ def queue_wait(
         _warn_of_idleness(status, session)
         while True:
             waited = _waited(status, known)
-            is_over = all(task.has_ended for task in waited.tasks)
+            if not has_told:
+                _warn_of_held(waited.tasks, session)
+                has_told = True
+            is_over = not any(_is_awaited(task) for task in waited.tasks)
             if is_over or (until is not None and clock() >= until):
                 return Waited(tasks=waited.tasks, removed=waited.removed, has_timed_out=not is_over)
             _wait(project, repo, status, began_ns, until, clock, sleep)
@@ -207,3 +211,14 @@ def _warn_of_idleness(status: QueueStatus, session: Session) -> None:
     waits = any(task.state == QUEUED and not task.is_held and task.peer is None for task in status.tasks)
     if waits and not status.workers and not any(task.state == RUNNING for task in status.tasks):
         session.reporter.emit(Warned(text="no worker runs what is queued", hint="ob queue start"))
+
+
+def _warn_of_held(awaited: Sequence[TaskStatus], session: Session) -> None:
+    for task in awaited:
+        if task.is_held:
+            session.reporter.emit(Warned(text=f"'{task.name}' is held", hint=f"ob queue release {task.name}"))
+
+
+def _is_awaited(task: TaskStatus) -> bool:
+    # What cannot be read will never run.
+    return not (task.has_ended or task.problem)
