@@ -288,4 +288,4 @@ def test_several_at_a_time_say_as_much_as_was_asked_for(project: TestProject) ->
     project.write("data.txt", "other\n")
     queue(project, "lr=4,5", name="Q")
     loud = project.ob("exp", "run", "--run-all", "-j", "2", "-v")
-    assert "Q-1 | 'train' took" in loud.err, loud.err
+    assert "Q-1 | 'train' took" in loud.out, loud

@@ -15,6 +15,7 @@ from offbranch.base.locks import hold_lock
 from offbranch.base.paths import AbsPath, join
 from offbranch.base.processes import this_process
 from offbranch.base.records import record, replace
+from offbranch.experiments.leases import QUEUE_DIR
 from offbranch.git.repository import GitRepo
 from offbranch.queue.requests import Request, RequestKind, write_request
 from offbranch.queue.store import find_task, read_tasks

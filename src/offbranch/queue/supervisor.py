@@ -241,10 +241,9 @@ class Supervisor:
         by_end = {end: each for each in self._running.values() for end in each.child.ends}
         ready = select.select(list(by_end), (), (), LOOK_S)[0]
         for end in ready:
-            running = by_end[end]
-            if end != running.child.words:
-                running.child.show(end)
-                continue
+            if end != by_end[end].child.words:
+                by_end[end].child.show(end)
+        for running in [by_end[end] for end in ready if end == by_end[end].child.words]:
             said = running.child.hear()
             if said is not None:
                 for each in said:
