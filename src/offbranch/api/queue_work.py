@@ -5,19 +5,18 @@ lock and the ref of its lease, and only the moment of taking it is kept from who
 """
 
 import os
-import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
 
-from offbranch.api.exp import make_launch, push_new
-from offbranch.api.running import open_runner
+from offbranch.api.exp import push_new
+from offbranch.api.queue_manner import Manner, task_launch
+from offbranch.api.queue_offer import NO_WISH, offer_of
 from offbranch.api.session import Session, beginning, need_git, opened
 from offbranch.base.errors import ConflictError, LockedError, OffbranchError, StageFailedError
 from offbranch.base.events import Reporter
 from offbranch.base.locks import LockFile
-from offbranch.base.paths import AbsPath, join
+from offbranch.base.paths import join
 from offbranch.base.plugins import load
 from offbranch.base.processes import this_process
 from offbranch.base.records import field, record, replace
@@ -26,13 +25,15 @@ from offbranch.experiments.experiment import AttemptState
 from offbranch.experiments.leases import forget_lease, hold_lease
 from offbranch.experiments.underway import Fate, Launch, fate_of
 from offbranch.git.repository import GitRepo
-from offbranch.pipeline.runner import CommandRunner
 from offbranch.project import Project
 from offbranch.queue.child import Say
+from offbranch.queue.device_locks import DeviceLocks
 from offbranch.queue.events import TaskCancelled, TaskFailed, TaskPutBack
+from offbranch.queue.limits import memory_cause
+from offbranch.queue.offer import Offer
 from offbranch.queue.requests import read_request
 from offbranch.queue.settle import MAX_LOST, complete, end_of, fate_by_request, may_fail_again, n_lost, settle
-from offbranch.queue.slots import SLOT_VARIABLE, Slot, SlotPool
+from offbranch.queue.slots import Slot, SlotPool
 from offbranch.queue.store import read_tasks
 from offbranch.queue.supervisor import Shift, Supervisor
 from offbranch.queue.take import Taken, run_taken, take_task
@@ -48,25 +49,6 @@ _NEEDED = (
     "offbranch.base.yaml_simple:parse_simple",
     "offbranch.storage.copying:copy_tree",
 )
-
-
-@record
-class Manner:
-    """How a task is carried out.
-
-    Attributes:
-        session: Where, and who hears of it.
-        env: Variables of its commands.
-        into_log: All that this process and its commands print goes into the log of the attempt and nowhere else.
-        hands_on_signals: Whether commands hear from us of a signal; not where it is sent to our process group.
-        say: Takes what a worker wants to know.
-    """
-
-    session: Session
-    env: Mapping[str, str] = field(default_factory=dict)
-    into_log: bool = False
-    hands_on_signals: bool = True
-    say: Say = lambda said: None
 
 
 def carry_out(
@@ -141,6 +123,7 @@ class Crew:
     Attributes:
         kind: How it was started.
         n_slots: How many tasks it runs at a time.
+        offer: What it may give to them.
         id: Its identity; made up if empty.
         log: Where it says what it does, relative to the project.
         env: Variables of all commands.
@@ -151,6 +134,7 @@ class Crew:
 
     kind: WorkerKind
     n_slots: int = 1
+    offer: Offer | None = None
     id: str = ""
     log: str | None = None
     env: Mapping[str, str] = field(default_factory=dict)
@@ -170,7 +154,8 @@ def work(session: Session, shift: Shift, crew: Crew) -> Iterator[TaskEnd]:
     """
     with opened(session) as project:
         root, repo = project.root, need_git(project)
-    pool = SlotPool(crew.n_slots)
+    offer = crew.offer or offer_of(NO_WISH, session)
+    pool = SlotPool(replace(offer, n_slots=crew.n_slots), DeviceLocks(session.environment.slots_dir, root))
     worker = Worker(
         id=crew.id or new_worker_id(time.time()),
         process=this_process(),
@@ -178,6 +163,7 @@ def work(session: Session, shift: Shift, crew: Crew) -> Iterator[TaskEnd]:
         kind=crew.kind,
         slots=tuple(SlotUse(number=slot.number, label=slot.label, gpus=slot.gpus) for slot in pool.all),
         log=crew.log,
+        gpus=None if offer.gpus is None else tuple(device.label for device in offer.gpus),
     )
     for name in _NEEDED:
         load(name)
@@ -185,7 +171,8 @@ def work(session: Session, shift: Shift, crew: Crew) -> Iterator[TaskEnd]:
     def in_child(stored: StoredTask, slot: Slot, say: Say) -> None:
         manner = Manner(
             session=session if crew.voice is None else replace(session, reporter=crew.voice),
-            env={**crew.env, **slot.env, SLOT_VARIABLE: slot.label},
+            env={**crew.env, **slot.env},
+            slot=slot,
             into_log=crew.into_log,
             hands_on_signals=not shift.apart,
             say=say,
@@ -224,45 +211,36 @@ def _begin_and_run(
 ) -> TaskEnd:
     decided: list[Fate] = []
     with beginning(project):
-        launch = _launch(project, manner, clock)
+        launch = task_launch(project, manner, clock)
         taken = take_task(
-            project, repo, stored, launch, lock, lambda error: _decide(project, stored, launch, error, decided)
+            project,
+            repo,
+            stored,
+            launch,
+            lock,
+            lambda error: _decide(project, stored, launch, error, decided, manner.slot),
         )
     manner.say({"attempt_id": taken.attempt.id, "log": taken.attempt.log})
     return _run(taken, manner.session)
 
 
-def _launch(project: Project, manner: Manner, clock: Callable[[], float]) -> Launch:
-    session = manner.session
-    launch = make_launch(session, project, clock, ())
-    if manner.into_log:
-        _print_into(join(project.root, log_of(launch.attempt_id)))
-
-    def runner(log: AbsPath, more: tuple[int, ...]) -> AbstractContextManager[CommandRunner]:
-        # Where we print into the log ourselves, commands simply inherit that: nothing has to be copied while they run.
-        own_log = None if manner.into_log else log
-        return open_runner(session, log=own_log, keep_open=more, root=None, hands_on_signals=manner.hands_on_signals)
-
-    return replace(launch, open_runner=runner)
-
-
-def _print_into(path: AbsPath) -> None:
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
-    os.close(descriptor)
-
-
-def _decide(project: Project, stored: StoredTask, launch: Launch, error: BaseException, decided: list[Fate]) -> Fate:
+def _decide(
+    project: Project,
+    stored: StoredTask,
+    launch: Launch,
+    error: BaseException,
+    decided: list[Fate],
+    slot: Slot | None,
+) -> Fate:
     """Returns what an error means for a task; decided once, for the record and for who is told must hear the same."""
     if not decided:
         request = read_request(project.root, stored.task.id, launch.attempt_id)
         fate = fate_of(error) if request is None else fate_by_request(stored, request)
         if request is None and fate.state is AttemptState.FAILED:
             fate = replace(fate, keeps_task=may_fail_again(stored))
+            if slot is not None and isinstance(error, StageFailedError):
+                log = join(project.root, log_of(launch.attempt_id))
+                fate = replace(fate, cause=memory_cause(slot.memory, error.message, log) or fate.cause)
         decided.append(fate)
     return decided[0]
 

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
+from offbranch.api.queue_offer import NO_WISH, SlotWish, offer_of
 from offbranch.api.queue_work import Crew, new_worker_id, work
 from offbranch.api.session import Session, need_git, opened
 from offbranch.base.errors import ConflictError, Interrupted, NotFoundError, OffbranchError, UsageError, did_you_mean
@@ -17,6 +18,7 @@ from offbranch.base.processes import this_process
 from offbranch.base.records import record, replace
 from offbranch.experiments.leases import QUEUE_DIR
 from offbranch.git.repository import GitRepo
+from offbranch.queue.offer import Offer
 from offbranch.queue.requests import Request, RequestKind, write_request
 from offbranch.queue.store import find_task, read_tasks
 from offbranch.queue.supervisor import GRACE_S, Shift
@@ -55,12 +57,12 @@ class StartRequest:
     """Which workers are wanted.
 
     Attributes:
-        jobs: Tasks at a time, those of workers that are there already included.
+        slots: Tasks at a time, those of workers that are there already and share out the same GPUs included; and what they get.
         names: Only these tasks, by workers of their own that end with them; empty for all.
         keep: They stay also when there is nothing to do.
     """
 
-    jobs: int = 1
+    slots: SlotWish = NO_WISH
     names: tuple[str, ...] = ()
     keep: bool = False
 
@@ -91,14 +93,14 @@ def start_workers(request: StartRequest, session: Session, voices: Voices) -> St
     """
     with opened(session) as project:
         root, repo = project.root, need_git(project)
-    shift = _shift(request, repo, root)
+    shift, offer = _shift(request, repo, root), offer_of(request.slots, session)
     with hold_lock(join(root, f"{QUEUE_DIR}/start.lock"), wait_s=_START_S):
-        n_new = _n_missing(request, shift, root)
+        n_new = _n_missing(offer, shift, root)
         if n_new == 0:
             return Started(n_new=0)
         worker_id = new_worker_id(time.time())
         log = worker_log(worker_id)
-        crew = Crew(kind=WorkerKind.BACKGROUND, n_slots=n_new, id=worker_id, log=log, into_log=True)
+        crew = Crew(kind=WorkerKind.BACKGROUND, n_slots=n_new, offer=offer, id=worker_id, log=log, into_log=True)
         if not _detach(
             lambda ready: _be_worker(session, shift, replace(crew, is_ready=ready), voices), join(root, log)
         ):
@@ -118,9 +120,10 @@ def be_worker(request: StartRequest, session: Session) -> Iterator[TaskEnd]:
     """
     with opened(session) as project:
         shift = _shift(request, need_git(project), project.root)
-    is_many = request.jobs > 1
+    offer = offer_of(request.slots, session)
+    is_many = offer.n_slots > 1
     shift = replace(shift, apart=is_many, marks=is_many)
-    yield from work(session, shift, Crew(kind=WorkerKind.FOREGROUND, n_slots=request.jobs))
+    yield from work(session, shift, Crew(kind=WorkerKind.FOREGROUND, n_slots=offer.n_slots, offer=offer))
 
 
 def stop_workers(session: Session, *, kill: bool = False) -> tuple[Worker, ...]:
@@ -179,8 +182,8 @@ def kill_tasks(names: Sequence[str], session: Session, *, force: bool = False) -
 
 
 def _shift(request: StartRequest, repo: GitRepo, root: AbsPath) -> Shift:
-    if request.jobs < 1:
-        raise UsageError(f"there cannot be {request.jobs} tasks at a time", hint="1 runs one after the other")
+    if request.slots.jobs is not None and request.slots.jobs < 1:
+        raise UsageError(f"there cannot be {request.slots.jobs} tasks at a time", hint="1 runs one after the other")
     if not request.names:
         return Shift(idle_s=None if request.keep else IDLE_S)
     if request.keep:
@@ -193,12 +196,17 @@ def _shift(request: StartRequest, repo: GitRepo, root: AbsPath) -> Shift:
     return Shift(only=frozenset(stored.task.id for stored in chosen), idle_s=0.0)
 
 
-def _n_missing(request: StartRequest, shift: Shift, root: AbsPath) -> int:
+def _n_missing(offer: Offer, shift: Shift, root: AbsPath) -> int:
     """Returns how many slots are to be added."""
     if shift.only is not None:
-        return min(request.jobs, len(shift.only))
-    there = (worker for worker in list_workers(root) if worker.kind is WorkerKind.BACKGROUND and not worker.stopping)
-    return max(0, request.jobs - sum(len(worker.slots) for worker in there))
+        return min(offer.n_slots, len(shift.only))
+    gpus = None if offer.gpus is None else tuple(device.label for device in offer.gpus)
+    there = (
+        worker
+        for worker in list_workers(root)
+        if worker.kind is WorkerKind.BACKGROUND and not worker.stopping and worker.gpus == gpus
+    )
+    return max(0, offer.n_slots - sum(len(worker.slots) for worker in there))
 
 
 def _resolve(tasks: Sequence[StoredTask], name: str, what: str) -> StoredTask:

@@ -7,18 +7,20 @@ from typing import Any
 
 from offbranch.api.exp import RunRequest
 from offbranch.api.queue import MAX_TRIALS, Queued, run_all, submit
+from offbranch.api.queue_offer import SlotWish
 from offbranch.api.session import Session
 from offbranch.base.errors import ExitCode, UsageError
 from offbranch.cli.console import Console
 from offbranch.cli.lines import Style
 from offbranch.cli.sessions import session_of
+from offbranch.cli.slot_options import NAMES, given_slots
 from offbranch.queue.task_end import TaskEnd, end_to_json
 
 _SHOWN_TASKS = 20
 _SHOWN_AT_EACH_END = 3
 # What --run-all says itself; everything else is about an experiment that is new.
 _OF_ALL = frozenset(
-    ("run_all", "jobs", "json", "quiet", "verbose", "help", "cd", "no_color", "stage_jobs", "func", "command")
+    ("run_all", "jobs", "json", "quiet", "verbose", "help", "cd", "no_color", "stage_jobs", "func", "command", *NAMES)
 )
 
 
@@ -46,7 +48,7 @@ def run_queued(args: Namespace, console: Console) -> int:
     ends: list[TaskEnd] = []
     try:
         with console.stdout_for_data(args.json):
-            for end in run_all(session_of(console), jobs=args.jobs or 1):
+            for end in run_all(session_of(console), slots=SlotWish(jobs=args.jobs, **given_slots(args))):
                 ends.append(end)
     finally:  # what has ended has ended, also if the rest was stopped
         if args.json:

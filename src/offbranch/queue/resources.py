@@ -106,13 +106,12 @@ def parse_size(text: str) -> int:
     """Reads an amount of memory: bytes, or with K, M, G, T or P (each 1024 of the one before), also as `GB` or `GiB`.
 
     Raises:
-        ValueError: It is none, or 0.
+        UsageError: It is none, or 0.
     """
-    found = _SIZE.fullmatch(text.strip())
-    n_bytes = 0 if found is None else int(float(found[1]) * 1024 ** _UNITS.index(found[2].upper() or " "))
-    if not 0 < n_bytes <= _MOST_BYTES:
-        raise ValueError(f"'{text}' is no amount of memory", None, "give it like 8G, 512M or 1.5T")
-    return n_bytes
+    try:
+        return _size(text)
+    except ValueError as error:
+        raise UsageError(str(error.args[0]), hint=_place_and_hint(error)[1]) from None
 
 
 def size_text(n_bytes: int) -> str:
@@ -135,6 +134,14 @@ def needs_text(resources: Resources) -> str:
     if resources.memory_bytes is not None:
         parts.append(f"memory={size_text(resources.memory_bytes)}")
     return ",".join(parts)
+
+
+def _size(text: str) -> int:
+    found = _SIZE.fullmatch(text.strip())
+    n_bytes = 0 if found is None else int(float(found[1]) * 1024 ** _UNITS.index(found[2].upper() or " "))
+    if not 0 < n_bytes <= _MOST_BYTES:
+        raise ValueError(f"'{text}' is no amount of memory", None, "give it like 8G, 512M or 1.5T")
+    return n_bytes
 
 
 def _of_text(text: str) -> Resources:
@@ -178,7 +185,7 @@ def _memory(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError("expected an amount of memory", "memory", "give it like 8G, 512M or 1.5T")
     try:
-        return parse_size(str(value))
+        return _size(str(value))
     except ValueError as error:
         raise ValueError(error.args[0], "memory", error.args[2]) from None
 

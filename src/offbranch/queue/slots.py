@@ -84,12 +84,6 @@ class SlotPool:
         self._passed: dict[str, int] = {}
         self._turn: Turn | None = None
         self._looked: Looked | None = None
-        self._is_blocked = False
-
-    @property
-    def is_blocked_elsewhere(self) -> bool:
-        """Whether a task waits for something that none of ours has: it can become free at any moment, and nobody tells us."""
-        return self._is_blocked
 
     @property
     def is_full(self) -> bool:
@@ -105,7 +99,6 @@ class SlotPool:
         Raises:
             OffbranchError: A lock file cannot be made.
         """
-        self._is_blocked = False
         self._forget_others({stored.task.id for stored in waiting})
         if self.is_full:
             return None
@@ -122,7 +115,6 @@ class SlotPool:
                     self._count(passed)
                     return Start(stored=stored, slot=slot)
                 refused.add(need)
-                self._is_blocked |= self._fits_beside_ours(need)
             passed.append(stored)
         return None
 
@@ -189,13 +181,6 @@ class SlotPool:
             cpus=self.offer.n_cpus - sum(need.cpus for need in needs),
             memory_bytes=self.offer.memory_bytes - sum(need.memory_bytes for need in needs),
         )
-
-    def _fits_beside_ours(self, need: Need) -> bool:
-        """Tells whether what a task lacks must be in the hands of others, whose end we do not hear of."""
-        if not need.gpus:
-            return self._free().holds(need)
-        n_used = sum(use.need.gpus for use in self._uses.values())
-        return len(self._look().devices) * self.offer.tasks_per_gpu - n_used >= need.gpus and self._free().holds(need)
 
     # Taking
 
