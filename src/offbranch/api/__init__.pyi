@@ -56,6 +56,8 @@ from offbranch.api.python_refs import all_branches, all_commits, all_tags
 from offbranch.api.python_values import metrics_show, params_show
 from offbranch.api.queue import run_all as run_queue
 from offbranch.api.queue import submit as exp_queue
+from offbranch.api.queue_offer import SlotWish
+from offbranch.api.queue_slots import look_at_slots
 from offbranch.api.remotes import (
     add_remote,
     default_remote,
@@ -122,6 +124,7 @@ __all__ = [
     "Session",
     "ShareRequest",
     "ShowOptions",
+    "SlotWish",
     "UpdateRequest",
     "ValuesDiffRequest",
     "ValuesRequest",
@@ -180,6 +183,7 @@ __all__ = [
     "list_remotes",
     "list_stages",
     "list_url",
+    "look_at_slots",
     "make_report",
     "make_session",
     "metrics_show",

@@ -103,13 +103,14 @@ def submit(
         )
 
 
-def run_all(session: Session, *, slots: SlotWish = NO_WISH) -> Iterator[TaskEnd]:
+def run_all(session: Session, *, jobs: int | None = None, slots: SlotWish = NO_WISH) -> Iterator[TaskEnd]:
     """Runs what is queued, each in a temporary copy; also what is queued meanwhile.
 
     Args:
         session: Where.
-        slots: How many at a time, each in a process of its own, and what they get of the machine; with more than one, each
-            line of output gets the name of its experiment.
+        jobs: How many at a time, each in a process of its own; with more than one, each line of output gets the name of its
+            experiment. If it is not given, as many as there are GPUs to share out, otherwise 1.
+        slots: What they get of the machine.
 
     Yields:
         How each run of a task ended, as it ends. A failed one does not keep the next from being run.
@@ -117,7 +118,7 @@ def run_all(session: Session, *, slots: SlotWish = NO_WISH) -> Iterator[TaskEnd]
     Raises:
         Interrupted: The user stopped it; what ran waits in the queue again.
     """
-    offer = offer_of(slots, session)
+    offer = offer_of(slots if jobs is None else replace(slots, jobs=jobs), session)
     is_many = offer.n_slots > 1
     shift = Shift(idle_s=0.0, apart=is_many, marks=is_many)
     yield from work(session, shift, Crew(kind=WorkerKind.FOREGROUND, n_slots=offer.n_slots, offer=offer))

@@ -57,11 +57,14 @@ class StartRequest:
     """Which workers are wanted.
 
     Attributes:
-        slots: Tasks at a time, those of workers that are there already and share out the same GPUs included; and what they get.
+        jobs: Tasks at a time, those of workers that are there already and share out the same GPUs included; if it is not
+            given, as many as there are GPUs to share out, otherwise 1.
+        slots: What tasks get of the machine.
         names: Only these tasks, by workers of their own that end with them; empty for all.
         keep: They stay also when there is nothing to do.
     """
 
+    jobs: int | None = None
     slots: SlotWish = NO_WISH
     names: tuple[str, ...] = ()
     keep: bool = False
@@ -93,7 +96,7 @@ def start_workers(request: StartRequest, session: Session, voices: Voices) -> St
     """
     with opened(session) as project:
         root, repo = project.root, need_git(project)
-    shift, offer = _shift(request, repo, root), offer_of(request.slots, session)
+    shift, offer = _shift(request, repo, root), _offer(request, session)
     with hold_lock(join(root, f"{QUEUE_DIR}/start.lock"), wait_s=_START_S):
         n_new = _n_missing(offer, shift, root)
         if n_new == 0:
@@ -120,7 +123,7 @@ def be_worker(request: StartRequest, session: Session) -> Iterator[TaskEnd]:
     """
     with opened(session) as project:
         shift = _shift(request, need_git(project), project.root)
-    offer = offer_of(request.slots, session)
+    offer = _offer(request, session)
     is_many = offer.n_slots > 1
     shift = replace(shift, apart=is_many, marks=is_many)
     yield from work(session, shift, Crew(kind=WorkerKind.FOREGROUND, n_slots=offer.n_slots, offer=offer))
@@ -181,9 +184,13 @@ def kill_tasks(names: Sequence[str], session: Session, *, force: bool = False) -
     return tuple(stored.name for stored in chosen)
 
 
+def _offer(request: StartRequest, session: Session) -> Offer:
+    return offer_of(request.slots if request.jobs is None else replace(request.slots, jobs=request.jobs), session)
+
+
 def _shift(request: StartRequest, repo: GitRepo, root: AbsPath) -> Shift:
-    if request.slots.jobs is not None and request.slots.jobs < 1:
-        raise UsageError(f"there cannot be {request.slots.jobs} tasks at a time", hint="1 runs one after the other")
+    if request.jobs is not None and request.jobs < 1:
+        raise UsageError(f"there cannot be {request.jobs} tasks at a time", hint="1 runs one after the other")
     if not request.names:
         return Shift(idle_s=None if request.keep else IDLE_S)
     if request.keep:

@@ -48,7 +48,7 @@ def run_queued(args: Namespace, console: Console) -> int:
     ends: list[TaskEnd] = []
     try:
         with console.stdout_for_data(args.json):
-            for end in run_all(session_of(console), slots=SlotWish(jobs=args.jobs, **given_slots(args))):
+            for end in run_all(session_of(console), jobs=args.jobs, slots=SlotWish(**given_slots(args))):
                 ends.append(end)
     finally:  # what has ended has ended, also if the rest was stopped
         if args.json:

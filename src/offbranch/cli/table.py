@@ -86,6 +86,7 @@ COMMANDS: Mapping[str, Command] = {
         ("queue start", "queue_start", "start workers that run what is queued"),
         ("queue stop", "queue_stop", "let the workers end"),
         ("queue kill", "queue_kill", "stop tasks that run"),
+        ("queue slots", "queue_slots", "show the GPUs and processors of this machine, and which tasks have them"),
         ("params show", "params_show", "show parameters"),
         ("params diff", "params_diff", "compare the parameters of two commits or experiments"),
         ("metrics show", "metrics_show", "show metrics"),

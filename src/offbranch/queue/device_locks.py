@@ -129,6 +129,15 @@ class DeviceLocks:
                 held.append(_holder(_read(path)))
         return tuple(held)
 
+    def held_keys(self) -> tuple[str, ...]:
+        """Returns the devices that somebody has, in the order of their names. Changes nothing."""
+        try:
+            names = os.listdir(self.directory)
+        except OSError:
+            return ()
+        keys = {name.removesuffix(".lock").partition(".part-")[0] for name in names if name.endswith(".lock")}
+        return tuple(key for key in sorted(keys - {_RESERVED}) if self.holder(key))
+
     def _take(self, key: str, content: str | None, *, shared: bool = False) -> int | None:
         try:
             os.makedirs(self.directory, exist_ok=True)

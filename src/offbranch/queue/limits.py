@@ -87,6 +87,13 @@ def limit_memory(
     return MemoryLimit(n_bytes=n_bytes, group=group)
 
 
+def memory_limited_by(*, mount: str = _CGROUP, own: str = "/proc/self/cgroup") -> str | None:
+    """Returns how memory is limited here: `cgroup` for a task as a whole, `process` for each process of it, None for not."""
+    if not sys.platform.startswith("linux"):
+        return None
+    return "process" if _group_above(mount, own) is None else "cgroup"
+
+
 def forget_limit(limit: MemoryLimit | None) -> None:
     """Removes what a limit needed; a group in which something still runs stays."""
     if limit is not None and limit.group is not None:

@@ -44,8 +44,8 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: Namespace, console: Console) -> int:
-    slots = SlotWish(jobs=args.jobs, **given_slots(args))
-    request = StartRequest(slots=slots, names=tuple(args.tasks), keep=args.keep)
+    slots = SlotWish(**given_slots(args))
+    request = StartRequest(jobs=args.jobs, slots=slots, names=tuple(args.tasks), keep=args.keep)
     if args.foreground:
         return _in_foreground(request, args, console)
     voices = Voices(worker=WorkerLog, task=lambda: Console(environment=console.environment))
