@@ -31,9 +31,7 @@ def test_nvidia_smi_tells(tmp_path: Path) -> None:
     found = find(fake_gpus(tmp_path / "bin", 2, more=CUT), tmp_path)
     assert labels(found) == ["0", "1", *PARTS]
     assert found.devices[0] == Device(kind=Kind.NVIDIA, index=0, uuid=UUIDS[0], name="Fake A100")
-    assert found.devices[3] == Device(
-        kind=Kind.NVIDIA, index=None, uuid=PARTS[1], name="Fake H100 3g.20gb", whole=2
-    )
+    assert found.devices[3] == Device(kind=Kind.NVIDIA, index=None, uuid=PARTS[1], name="Fake H100 3g.20gb", whole=2)
     assert found.problem == "" and found.hidden_by is None
 
 

@@ -85,7 +85,13 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 
 def test_sizes() -> None:
-    assert [size_text(parse_size(text)) for text in ("8G", "1536M", "1", "1023", "2T")] == ["8G", "1.5G", "1", "1023", "2T"]
+    assert [size_text(parse_size(text)) for text in ("8G", "1536M", "1", "1023", "2T")] == [
+        "8G",
+        "1.5G",
+        "1",
+        "1023",
+        "2T",
+    ]
     with pytest.raises(UsageError, match="'much' is no amount"):
         parse_size("much")
 

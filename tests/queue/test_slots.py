@@ -279,9 +279,7 @@ def test_any_tasks_of_any_workers_all_run_and_never_share(
     rng, directory = random.Random(seed), AbsPath(str(tmp_path_factory.mktemp("slots")))
     made = offer(n_slots, 4, n_cpus=4, memory=8, gpus_per_task=per_task)
     pools = [SlotPool(made, DeviceLocks(directory, str(number))) for number in range(len(sets))]
-    queues = [
-        [task(f"{number}-{n}", **need) for n, need in enumerate(wanted)] for number, wanted in enumerate(sets)
-    ]
+    queues = [[task(f"{number}-{n}", **need) for n, need in enumerate(wanted)] for number, wanted in enumerate(sets)]
     running: list[tuple[int, Slot]] = []
     ended = 0
     while any(queues) or running:
@@ -292,9 +290,7 @@ def test_any_tasks_of_any_workers_all_run_and_never_share(
                 running += [(number, start.slot) for start in drain(pools[number], queues[number])]
                 _no_two_share(running, n_slots)
         if not running:  # one look may have ended a turn that was in the way of another
-            running += [
-                (number, start.slot) for number in order for start in drain(pools[number], queues[number])
-            ]
+            running += [(number, start.slot) for number in order for start in drain(pools[number], queues[number])]
         assert running, f"nothing runs, and these wait: {[names_of(queue) for queue in queues]}"
         number, slot = running.pop(rng.randrange(len(running)))
         pools[number].release(slot)

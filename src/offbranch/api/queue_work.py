@@ -13,11 +13,10 @@ from offbranch.api.exp import push_new
 from offbranch.api.queue_manner import Manner, task_launch
 from offbranch.api.queue_offer import NO_WISH, offer_of
 from offbranch.api.session import Session, beginning, need_git, opened
-from offbranch.base.errors import ConflictError, LockedError, OffbranchError, StageFailedError
+from offbranch.base.errors import ConflictError, Interrupted, LockedError, OffbranchError, StageFailedError
 from offbranch.base.events import Reporter
 from offbranch.base.locks import LockFile
 from offbranch.base.paths import join
-from offbranch.base.plugins import load
 from offbranch.base.processes import this_process
 from offbranch.base.records import field, record, replace
 from offbranch.experiments.attempts import log_of
@@ -32,7 +31,16 @@ from offbranch.queue.events import TaskCancelled, TaskFailed, TaskPutBack
 from offbranch.queue.limits import memory_cause
 from offbranch.queue.offer import Offer
 from offbranch.queue.requests import read_request
-from offbranch.queue.settle import MAX_LOST, complete, end_of, fate_by_request, may_fail_again, n_lost, settle
+from offbranch.queue.settle import (
+    MAX_LOST,
+    complete,
+    end_of,
+    fate_by_request,
+    may_fail_again,
+    n_lost,
+    published,
+    settle,
+)
 from offbranch.queue.slots import Slot, SlotPool
 from offbranch.queue.store import read_tasks
 from offbranch.queue.supervisor import Shift, Supervisor
@@ -42,13 +50,6 @@ from offbranch.queue.task_end import TaskEnd, end_to_json
 from offbranch.queue.workers import SlotUse, Worker, WorkerKind, registered
 
 LOST_TOO_OFTEN = f"its worker was lost {MAX_LOST} times"
-# What nearly every task needs is loaded before there are children, not by each of them.
-_NEEDED = (
-    "sqlite3:connect",
-    "subprocess:Popen",
-    "offbranch.base.yaml_simple:parse_simple",
-    "offbranch.storage.copying:copy_tree",
-)
 
 
 def carry_out(
@@ -165,8 +166,6 @@ def work(session: Session, shift: Shift, crew: Crew) -> Iterator[TaskEnd]:
         log=crew.log,
         gpus=None if offer.gpus is None else tuple(device.label for device in offer.gpus),
     )
-    for name in _NEEDED:
-        load(name)
 
     def in_child(stored: StoredTask, slot: Slot, say: Say) -> None:
         manner = Manner(
@@ -193,7 +192,7 @@ def new_worker_id(now_utc: float) -> str:
 
 def _end_without_run(project: Project, repo: GitRepo, stored: StoredTask, now_utc: float) -> TaskEnd | None:
     """Ends a task that is not to be run: its end had only been cut off, or whoever runs it dies each time."""
-    if stored.lease is None:
+    if stored.lease is None and not stored.attempts:
         return None
     end = complete(repo, stored)
     if end is None and n_lost(stored) >= MAX_LOST:
@@ -259,7 +258,11 @@ def _run(taken: Taken, session: Session) -> TaskEnd:
 
 
 def _ended_badly(taken: Taken, session: Session, error: BaseException) -> TaskEnd:
-    fate = taken.prepared.under.fate(error)
+    under = taken.prepared.under
+    if isinstance(error, (Interrupted, KeyboardInterrupt)) and (made := published(under.repo, taken.stored)):
+        # Stopped when everything was done.
+        return replace(end_of(taken.stored, taken.attempt.id, Fate(state=AttemptState.SUCCEEDED)), experiment=made)
+    fate = under.fate(error)
     name = taken.stored.name
     hint = error.hint if isinstance(error, OffbranchError) else None
     cause = fate.cause or str(error) or type(error).__name__
