@@ -19,7 +19,6 @@ VARIABLES: Mapping[str, str] = {
     "OFFBRANCH_LOCK_WAIT": "seconds to wait for another process that holds the project lock (default 3); where many short"
     " commands pass it on, each waits for its turn",
     "OFFBRANCH_RUN_ROOT": "set by ob for commands it runs in a workspace: the project it holds; an ob inside shares that lock",
-    "OFFBRANCH_SLOT": "set by ob for commands of a queued task: number of the slot that it has, from 1",
     "CUDA_VISIBLE_DEVICES": "GPUs that the queue may use, as for any program of CUDA; set by ob for commands of tasks that have"
     " GPUs of their own",
     "CUDA_DEVICE_ORDER": "set by ob with it, to PCI_BUS_ID: numbers are those of nvidia-smi",

@@ -97,7 +97,8 @@ def say_ends(ends: Sequence[TaskEnd], console: Console) -> None:
     """Prints what some runs of tasks have come to."""
     ends = _last_ends(ends)
     made = [end.experiment.name for end in ends if end.experiment is not None]
-    failed = [end.name for end in ends if end.experiment is None]
+    failed = [end.name for end in ends if end.experiment is None and end.attempt_id]
+    left = [end.name for end in ends if end.experiment is None and not end.attempt_id]
     if made:
         console.message(f"\nRan experiment(s): {console.paint(', '.join(made), Style.BOLD, console.messages)}")
         console.message("To apply the results of an experiment to your workspace run:\n\n\tob exp apply <exp>\n")
@@ -105,6 +106,8 @@ def say_ends(ends: Sequence[TaskEnd], console: Console) -> None:
         console.warn(
             f"failed: {_quoted(failed)}", "ob exp show tells why; 'ob exp apply NAME' brings back what they left"
         )
+    if left:
+        console.warn(f"not run, and left in the queue: {_quoted(left)}", "'ob queue slots' shows what this machine has")
 
 
 def _quoted(names: Sequence[str]) -> str:
