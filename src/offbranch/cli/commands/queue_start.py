@@ -22,7 +22,7 @@ from offbranch.cli.worker_log import WorkerLog
 EXAMPLES = (
     ("ob queue start", "run what is queued, one after the other"),
     ("ob queue start -j 4", "four at a time"),
-    ("ob queue start --gpus all", "as many at a time as there are GPUs, each with one of its own"),
+    ("ob queue start --gpus all", "as many as there are GPUs, each with one"),
     ("ob queue start --gpus 0-3 --per-task 2", "two at a time, each with two GPUs"),
     ("ob queue start wide deep", "only these two, and then end"),
     ("ob queue start --foreground --keep", "as a service: in the foreground, until it is stopped"),
