@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offbranch.base.paths import AbsPath
+from offbranch.base.processes import this_process
+from offbranch.base.records import replace
 from offbranch.experiments.experiment import ExperimentSpec
 from offbranch.experiments.run import RunOptions
 from offbranch.git.ids import CommitId, TreeId
@@ -22,6 +24,7 @@ from offbranch.queue.offer import Looked, Offer
 from offbranch.queue.resources import Resources
 from offbranch.queue.slots import ROUNDS, Slot, SlotPool, Start
 from offbranch.queue.task import StoredTask, Task
+from offbranch.queue.workers import Worker, WorkerKind, why_unfit
 
 BASELINE = CommitId("a" * 40)
 
@@ -194,6 +197,14 @@ def _is_open(descriptors: Sequence[int]) -> bool:
         return bool([os.fstat(each) for each in descriptors])
     except OSError:
         return False
+
+
+def test_a_task_is_unfit_if_every_worker_says_so() -> None:
+    one = Worker(id="1", process=this_process(), started_utc=0.0, kind=WorkerKind.BACKGROUND, unfit={"a": "needs it"})
+    other = replace(one, id="2", unfit={})
+    assert why_unfit([one], "a") == "needs it"
+    assert why_unfit([one, replace(other, stopping=True)], "a") == "needs it"
+    assert why_unfit([one], "b") is why_unfit([one, other], "a") is why_unfit([], "a") is None
 
 
 # Turns

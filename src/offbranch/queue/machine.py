@@ -1,6 +1,7 @@
 """What a machine has for tasks, and who has it; reads locks and records, changes nothing."""
 
 from offbranch.base.paths import AbsPath
+from offbranch.base.processes import host_name
 from offbranch.base.records import record
 from offbranch.queue.device_locks import DeviceHolder, DeviceLocks, key_of, processor_key
 from offbranch.queue.devices import Device, Found
@@ -20,6 +21,13 @@ class GpuState:
     device: Device | None
     key: str
     holders: tuple[DeviceHolder, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """What it is called here."""
+        if self.device is not None:
+            return self.device.label
+        return self.key.removeprefix("gpu-").removeprefix(f"{host_name()}-")
 
 
 @record

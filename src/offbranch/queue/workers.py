@@ -6,7 +6,7 @@ the record is a quick copy for who looks, written anew with each change (docs/fo
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from enum import Enum
 from typing import Any
@@ -129,6 +129,12 @@ def stop_wish(root: AbsPath, worker_id: str) -> StopWish | None:
 def idle_slots(worker: Worker) -> int:
     """Returns how many slots of a worker are free."""
     return sum(slot.task_id is None for slot in worker.slots)
+
+
+def why_unfit(workers: Iterable[Worker], task_id: str) -> str | None:
+    """Returns why a task that waits can never run: each worker that there is says so; None if one may run it, or none is there."""
+    reasons = [worker.unfit.get(task_id) for worker in workers if not worker.stopping]
+    return reasons[0] if reasons and None not in reasons else None
 
 
 def with_slot(worker: Worker, use: SlotUse) -> Worker:

@@ -52,8 +52,7 @@ def machine_to_json(machine: Machine) -> dict[str, Any]:
 
 
 def _gpu_row(gpu: GpuState) -> tuple[str, str, str]:
-    name = gpu.key.removeprefix("gpu-") if gpu.device is None else gpu.device.label
-    return name, "" if gpu.device is None else gpu.device.name, _holders_text(gpu.holders)
+    return gpu.label, "" if gpu.device is None else gpu.device.name, _holders_text(gpu.holders)
 
 
 def _holders_text(holders: Sequence[DeviceHolder]) -> str:
@@ -75,7 +74,7 @@ def _slot_rows(worker: Worker) -> Iterator[tuple[str, str, str]]:
 def _gpu(gpu: GpuState) -> dict[str, Any]:
     device = gpu.device
     about = {
-        "label": device.label if device else gpu.key.removeprefix("gpu-"),
+        "label": gpu.label,
         "index": device.index if device else None,
         "uuid": device.uuid if device else None,
         "name": device.name if device else None,
