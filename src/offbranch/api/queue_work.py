@@ -43,9 +43,10 @@ from offbranch.queue.settle import (
     published,
     settle_lost,
 )
+from offbranch.queue.shift import Around, Shift
 from offbranch.queue.slots import Slot, SlotPool
 from offbranch.queue.store import read_tasks
-from offbranch.queue.supervisor import Shift, Supervisor
+from offbranch.queue.supervisor import Supervisor
 from offbranch.queue.take import Taken, run_taken, take_task
 from offbranch.queue.task import StoredTask
 from offbranch.queue.task_end import TaskEnd, end_to_json
@@ -170,7 +171,7 @@ def work(session: Session, shift: Shift, crew: Crew) -> Iterator[TaskEnd]:
     def in_child(stored: StoredTask, slot: Slot, say: Say) -> None:
         manner = Manner(
             session=session if crew.voice is None else replace(session, reporter=crew.voice),
-            env={**crew.env, **slot.env},
+            env={**slot.env, **crew.env},
             slot=slot,
             into_log=crew.into_log,
             hands_on_signals=not shift.apart,
@@ -186,7 +187,8 @@ def work(session: Session, shift: Shift, crew: Crew) -> Iterator[TaskEnd]:
 
     with registered(root, worker):
         crew.is_ready()
-        yield from Supervisor(repo, root, worker, shift, pool, in_child, left, session.reporter).work()
+        around = Around(repo=repo, root=root, carry_out=in_child, left=left, reporter=session.reporter)
+        yield from Supervisor(around, worker, shift, pool).work()
 
 
 def new_worker_id(now_utc: float) -> str:
@@ -255,6 +257,8 @@ def _run(taken: Taken, session: Session) -> TaskEnd:
         made = run_taken(taken).experiment
     except (OffbranchError, KeyboardInterrupt) as error:
         return _ended_badly(taken, session, error)
+    except OSError as error:  # a full disk, most often
+        return _ended_badly(taken, session, error)
     except Exception as error:  # noqa: BLE001 - an edge: a mistake of ours is the end of this task only
         traceback.print_exc()
         return _ended_badly(taken, session, error)
@@ -270,7 +274,7 @@ def _ended_badly(taken: Taken, session: Session, error: BaseException) -> TaskEn
     fate = under.fate(error)
     name = taken.stored.name
     hint = error.hint if isinstance(error, OffbranchError) else None
-    cause = fate.cause or str(error) or type(error).__name__
+    cause = fate.cause or _cause(error)
     if fate.state is AttemptState.FAILED:
         session.reporter.emit(TaskFailed(name=name, cause=cause, hint=hint, is_repeated=fate.keeps_task))
     elif fate.keeps_task:
@@ -279,3 +283,9 @@ def _ended_badly(taken: Taken, session: Session, error: BaseException) -> TaskEn
         session.reporter.emit(TaskCancelled(name=name, cause=cause))
     code = error.exit_code_of_command if isinstance(error, StageFailedError) and not fate.cause else None
     return replace(end_of(taken.stored, taken.attempt.id, fate), cause=cause, exit_code=code, hint=hint)
+
+
+def _cause(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: '{error.filename}'" if error.filename else error.strerror
+    return str(error) or type(error).__name__

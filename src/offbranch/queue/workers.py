@@ -132,7 +132,7 @@ def idle_slots(worker: Worker) -> int:
 
 
 def why_unfit(workers: Iterable[Worker], task_id: str) -> str | None:
-    """Returns why a task that waits can never run: each worker that there is says so; None if one may run it, or none is there."""
+    """Returns why a task that waits can never run, if all workers that are there say so; None if one may run it."""
     reasons = [worker.unfit.get(task_id) for worker in workers if not worker.stopping]
     return reasons[0] if reasons and None not in reasons else None
 
