@@ -5,34 +5,37 @@ groups the newest first. Baselines that no branch reaches any more come last. No
 revision that cannot be read says why.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from offbranch.base.errors import OffbranchError
 from offbranch.base.events import Reporter
 from offbranch.base.paths import join
 from offbranch.base.plugins import load
-from offbranch.base.records import replace
-from offbranch.experiments.attempts import list_attempts
+from offbranch.base.records import field, record, replace
 from offbranch.experiments.experiment import Attempt, AttemptState, Experiment
 from offbranch.experiments.label_records import Labels
 from offbranch.experiments.labels import read_labels
 from offbranch.experiments.lost_baselines import find_lost
-from offbranch.experiments.refs import TASKS, by_baseline, list_experiments
+from offbranch.experiments.peer_signals import has_peer_queue
+from offbranch.experiments.refs import ATTEMPTS, TASKS, by_baseline, list_experiments
 from offbranch.experiments.revision import RevisionData, data_to_json, read_directory
 from offbranch.experiments.revision_files import error_to_json
-from offbranch.experiments.running import where_it_runs
+from offbranch.experiments.running import has_own_directory, where_it_runs
 from offbranch.git.ids import CommitId
 from offbranch.git.objects import ObjectReader
 from offbranch.git.refs import may_have_refs
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.views.baselines import Baseline, choose_baselines, lost_to_json, name_baselines
+from offbranch.views.cells import local_time
 from offbranch.views.options import ShowOptions
-from offbranch.views.rows import Rows, local_time
+from offbranch.views.rows import Rows
 from offbranch.views.table import State
 
 # What waits in the queue; loaded only where something does.
 QUEUED = "offbranch.views.tasks"
+PEER = "offbranch.views.peer_tasks:peer_range"
 _ORDER = {"running": 0, "success": 1, "queued": 2, "failed": 3}
 
 
@@ -52,12 +55,10 @@ def collect_states(project: Project, repo: GitRepo, options: ShowOptions, report
         all_commits=options.all_commits,
     )
     experiments = by_baseline(list_experiments(repo, commits[0] if _is_single(commits, options) else None))
-    known = list_attempts(repo, project.root)
-    attempts = by_attempt_baseline(known)
-    tasks = load(f"{QUEUED}:queued_by_baseline")(repo, project.root, known) if may_have_refs(repo, TASKS) else {}
+    unfinished = _unfinished(project, repo)
     with ObjectReader(repo) as objects:
         rows = Rows(project, objects, reporter, force=options.force, param_deps=options.param_deps)
-        others = {*experiments, *attempts, *tasks} - set(commits)
+        others = {*experiments, *unfinished.baselines} - set(commits)
         lost = find_lost(repo, objects, others, root=project.root) if _wants_lost(options) else ()
         if options.all_commits:
             commits = (*commits, *rows.newest_first(others - {each.commit for each in lost}))
@@ -66,24 +67,27 @@ def collect_states(project: Project, repo: GitRepo, options: ShowOptions, report
         chains = {
             experiment.ref: rows.chain(experiment.commit, experiment.baseline) for experiment in _load(rows, shown)
         }
-        waiting = [task.commit for each in baselines for task in tasks.get(each.commit, ())]
+        waiting = [task.rev for each in baselines for task in unfinished.waiting.get(each.commit, ())]
+        peers = [task.commit for each in baselines for task in unfinished.peers.get(each.commit, ())]
         labels = read_labels(repo, shown, objects=objects)
         rows.load(
             dict.fromkeys(
                 (
                     *(each.commit for each in baselines),
                     *(each for chain in chains.values() for each in chain),
-                    *waiting,
+                    *peers,
                 )
             )
         )
+        rows.load(waiting, unmeasured=True)
         states = [] if options.hide_workspace else [_workspace_state(project, options)]
         for baseline in baselines:
             ranges = [
                 _experiment_range(rows, each, chains[each.ref], labels) for each in experiments.get(baseline.commit, ())
             ]
-            ranges += [_attempt_range(project, rows, each) for each in attempts.get(baseline.commit, ())]
-            ranges += [load(f"{QUEUED}:task_range")(rows, each) for each in tasks.get(baseline.commit, ())]
+            ranges += [_attempt_range(project, rows, each) for each in unfinished.tried.get(baseline.commit, ())]
+            ranges += [load(f"{QUEUED}:task_range")(rows, each) for each in unfinished.waiting.get(baseline.commit, ())]
+            ranges += [load(PEER)(project, rows, each) for each in unfinished.peers.get(baseline.commit, ())]
             states.append(
                 _baseline_state(rows, _named(baseline, options), [each for each in ranges if _is_wanted(each, options)])
             )
@@ -91,12 +95,21 @@ def collect_states(project: Project, repo: GitRepo, options: ShowOptions, report
     return tuple(states)
 
 
-def by_attempt_baseline(attempts: Iterable[Attempt]) -> dict[CommitId, list[Attempt]]:
-    """Returns attempts grouped by their baseline."""
-    groups: dict[CommitId, list[Attempt]] = {}
-    for attempt in attempts:
-        groups.setdefault(attempt.baseline, []).append(attempt)
-    return groups
+@record
+class _Nothing:
+    """Stands for `views.tasks.Unfinished` where there is nothing, so that its module is not loaded."""
+
+    tried: Mapping[CommitId, Any] = field(default_factory=dict)
+    waiting: Mapping[CommitId, Any] = field(default_factory=dict)
+    peers: Mapping[CommitId, Any] = field(default_factory=dict)
+    baselines: frozenset[CommitId] = frozenset()
+
+
+def _unfinished(project: Project, repo: GitRepo) -> Any:
+    """Returns the attempts and the tasks to show; what reads them is only loaded where there may be some."""
+    if may_have_refs(repo, ATTEMPTS) or may_have_refs(repo, TASKS) or has_peer_queue(project.root):
+        return load(f"{QUEUED}:read_unfinished")(project, repo)
+    return _Nothing()
 
 
 def _is_single(commits: Sequence[CommitId], options: ShowOptions) -> bool:
@@ -171,26 +184,28 @@ def _experiment_range(
     return {"revs": revs, "executor": None, "name": experiment.name}
 
 
-def _attempt_range(project: Project, rows: Rows, attempt: Attempt) -> State:
-    state = attempt.true_state
+def _attempt_range(project: Project, rows: Rows, tried: Any) -> State:
+    attempt: Attempt = tried.attempt
     rev = attempt.commit or attempt.baseline
-    if state is AttemptState.RUNNING:
+    if tried.is_running and has_own_directory(project, attempt):
         shown = _live_state(rev, attempt.name, lambda: _read_live(project, attempt), local_time(attempt.started_utc))
     else:
         shown = rows.attempt_state(rev, attempt)
-        shown["error"] = {"msg": attempt.cause or _SILENT_END[state], "type": ""}
+        if not tried.is_running:
+            shown["error"] = {"msg": attempt.cause or _SILENT_END[attempt.true_state], "type": ""}
     executor = {
-        "state": "running" if state is AttemptState.RUNNING else "failed",
+        "state": "running" if tried.is_running else "failed",
         "name": attempt.where.value,
         "local": {
             "root": attempt.root,
             "log": join(project.root, attempt.log),
-            "pid": attempt.process.pid if state is AttemptState.RUNNING else None,
+            "pid": attempt.process.pid if tried.is_running else None,
             "returncode": attempt.exit_code,
             "task_id": None,
         },
         "attempt_id": attempt.id,
         "queue_id": attempt.task_id,
+        **({} if tried.task is None else load(f"{QUEUED}:about_task")(tried.task)),
     }
     return {"revs": [shown], "executor": executor, "name": attempt.name}
 
