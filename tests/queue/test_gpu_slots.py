@@ -172,6 +172,9 @@ def test_what_can_never_run_here_stays_and_says_so(machine: Any, tally: Path) ->
     until(lambda: bool(project.ob("queue", "slots", "--json").json["workers"][0]["unfit"]))
     (unfit,) = project.ob("queue", "slots", "--json").json["workers"][0]["unfit"].values()
     assert unfit == "needs 9 GPUs, and its worker may give 4"
+    (waiting,) = [each for each in project.ob("queue", "status", "--json").json["tasks"] if each["state"] == "queued"]
+    assert (waiting["name"], waiting["cause"]) == ("q-1", unfit)
+    assert f"Queued {unfit}" in " ".join(project.ob("queue", "status").out.split())
 
 
 def test_two_projects_do_not_share_a_gpu(machine: Any, tally: Path) -> None:
