@@ -290,6 +290,15 @@ def test_options_that_make_no_sense(machine: Any, options: tuple[str, ...], mess
         assert "\nhint: " in done.err
 
 
+def test_more_than_there_is_cannot_be_shared_out(machine: Any, tally: Path) -> None:
+    project = machine()
+    enqueue(project, 1)
+    done = project.ob("exp", "run", "--run-all", "--cpus", "9999", "--memory", "900P")
+    assert done.code == 0, done.err
+    assert f"--cpus 9999 is more than there is: {len(usable_processors())} is shared out" in done.err
+    assert "--memory 900P is more than there is: " in done.err
+
+
 def test_options_of_workers_are_refused_for_a_new_experiment(machine: Any) -> None:
     done = machine().ob("exp", "run", "--gpus", "0")
     assert (done.code, done.err.splitlines()[0]) == (2, "error: --gpus is about queued experiments")

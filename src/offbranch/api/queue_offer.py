@@ -57,9 +57,9 @@ def offer_of(wish: SlotWish, session: Session) -> Offer:
         )
     n_slots = wish.jobs if wish.jobs is not None else max(1, len(gpus or ()) * per_gpu // per_task)
     processors = usable_processors()
-    n_cpus = _at_most(wish.cpus, len(processors), session, "--cpus", "processors")
+    n_cpus = _at_most(wish.cpus, len(processors), session, "--cpus")
     there = usable_memory()
-    memory = _at_most(None if wish.memory is None else parse_size(wish.memory), there, session, "--memory", "memory")
+    memory = _at_most(None if wish.memory is None else parse_size(wish.memory), there, session, "--memory")
     return Offer(
         n_slots=n_slots,
         gpus=gpus,
@@ -117,15 +117,12 @@ def _look(session: Session) -> Looked:
     return Looked(devices=found.devices, problem=problem)
 
 
-def _at_most(wanted: int | None, there: int, session: Session, option: str, what: str) -> int:
+def _at_most(wanted: int | None, there: int, session: Session, option: str) -> int:
+    """Returns how much is shared out: what is wanted, or all there is; that it is less than was wanted is told."""
     if wanted is None or wanted <= there:
         return there if wanted is None else wanted
-    shown = str if what == "processors" else size_text
-    session.reporter.emit(
-        Warned(
-            text=f"{option} {shown(wanted)}: there are only {shown(there)} of {what} here, and so much is shared out"
-        )
-    )
+    shown = str if option == "--cpus" else size_text
+    session.reporter.emit(Warned(text=f"{option} {shown(wanted)} is more than there is: {shown(there)} is shared out"))
     return there
 
 
