@@ -66,7 +66,6 @@ def test_resources(text: str, found: Resources) -> None:
         "cpus=1.5",
         "gpus=1,gpus=2",
         "disk=1G",
-        "memory=8GB",
         "memory=0",
     ],
 )

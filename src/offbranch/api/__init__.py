@@ -56,6 +56,8 @@ PUBLIC: Mapping[str, str] = {
     "RunRequest": "offbranch.api.exp:RunRequest",
     "exp_run": "offbranch.api.exp:run",
     "exp_queue": "offbranch.api.queue:submit",
+    "look_at_slots": "offbranch.api.queue_slots:look_at_slots",
+    "SlotWish": "offbranch.api.queue_offer:SlotWish",
     "run_queue": "offbranch.api.queue:run_all",
     "Terms": "offbranch.queue.terms:Terms",
     "TaskChoice": "offbranch.queue.chosen:TaskChoice",

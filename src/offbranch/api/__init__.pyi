@@ -70,8 +70,10 @@ from offbranch.api.queue_look import QueueView as QueueView
 from offbranch.api.queue_look import queue_status as queue_status
 from offbranch.api.queue_look import queue_wait as queue_wait
 from offbranch.api.queue_look import watch_queue as queue_watch
+from offbranch.api.queue_offer import SlotWish
 from offbranch.api.queue_peer import clean as queue_clean
 from offbranch.api.queue_peer import import_tasks as queue_import
+from offbranch.api.queue_slots import look_at_slots
 from offbranch.api.remotes import (
     add_remote,
     default_remote,
@@ -143,6 +145,7 @@ __all__ = [
     "Session",
     "ShareRequest",
     "ShowOptions",
+    "SlotWish",
     "TaskChoice",
     "TaskState",
     "Terms",
@@ -205,6 +208,7 @@ __all__ = [
     "list_remotes",
     "list_stages",
     "list_url",
+    "look_at_slots",
     "make_report",
     "make_session",
     "metrics_show",

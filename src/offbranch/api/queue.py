@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from offbranch.api.exp import RunRequest
+from offbranch.api.queue_offer import NO_WISH, SlotWish, offer_of
 from offbranch.api.queue_work import Crew, work
 from offbranch.api.session import Session, held, need_git, refuse_during_operation, working_directory
 from offbranch.base.errors import UsageError
@@ -105,13 +106,14 @@ def submit(
         )
 
 
-def run_all(session: Session, *, jobs: int = 1) -> Iterator[TaskEnd]:
+def run_all(session: Session, *, jobs: int | None = None, slots: SlotWish = NO_WISH) -> Iterator[TaskEnd]:
     """Runs what is queued, each in a temporary copy; also what is queued meanwhile.
 
     Args:
         session: Where.
         jobs: How many at a time, each in a process of its own; with more than one, each line of output gets the name of its
-            experiment.
+            experiment. If it is not given, as many as there are GPUs to share out, otherwise 1.
+        slots: What they get of the machine.
 
     Yields:
         How each run of a task ended, as it ends. A failed one does not keep the next from being run.
@@ -119,8 +121,10 @@ def run_all(session: Session, *, jobs: int = 1) -> Iterator[TaskEnd]:
     Raises:
         Interrupted: The user stopped it; what ran waits in the queue again.
     """
-    shift = Shift(idle_s=0.0, apart=jobs > 1, marks=jobs > 1)
-    yield from work(session, shift, Crew(kind=WorkerKind.FOREGROUND, n_slots=jobs))
+    offer = offer_of(slots if jobs is None else replace(slots, jobs=jobs), session)
+    is_many = offer.n_slots > 1
+    shift = Shift(idle_s=0.0, apart=is_many, marks=is_many)
+    yield from work(session, shift, Crew(kind=WorkerKind.FOREGROUND, n_slots=offer.n_slots, offer=offer))
 
 
 def _wish(request: RunRequest, session: Session, project: Project, now_utc: float) -> Wish:

@@ -41,7 +41,7 @@ class Manner:
 
 def task_launch(project: Project, manner: Manner, clock: Callable[[], float]) -> Launch:
     """Returns what the run of a task needs from outside."""
-    session = manner.session
+    session, slot = manner.session, manner.slot
     launch = make_launch(session, project, clock, ())
     if manner.into_log:
         _print_into(join(project.root, log_of(launch.attempt_id)))
@@ -51,9 +51,10 @@ def task_launch(project: Project, manner: Manner, clock: Callable[[], float]) ->
             session,
             # Where we print into the log ourselves, commands simply inherit that: nothing has to be copied while they run.
             log=None if manner.into_log else log,
-            keep_open=more,
+            keep_open=more if slot is None else (*more, *slot.descriptors),
             root=None,
             hands_on_signals=manner.hands_on_signals,
+            prefix=() if slot is None else slot.prefix,
         )
 
     return replace(launch, open_runner=runner)

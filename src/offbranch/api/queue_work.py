@@ -11,12 +11,15 @@ from collections.abc import Callable, Iterator, Mapping
 
 from offbranch.api.exp import push_new
 from offbranch.api.queue_manner import Manner, task_launch
+from offbranch.api.queue_offer import NO_WISH, offer_of
 from offbranch.api.session import Session, beginning, need_git, opened
 from offbranch.base.errors import ConflictError, Interrupted, LockedError, OffbranchError, StageFailedError
 from offbranch.base.events import Reporter
 from offbranch.base.locks import LockFile
+from offbranch.base.paths import join
 from offbranch.base.processes import this_process
 from offbranch.base.records import field, record, replace
+from offbranch.experiments.attempts import log_of
 from offbranch.experiments.experiment import Attempt, AttemptState
 from offbranch.experiments.leases import forget_lease, hold_lease
 from offbranch.experiments.left_behind import files_left_by
@@ -25,7 +28,10 @@ from offbranch.git.ids import TreeId
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.queue.child import Say
+from offbranch.queue.device_locks import DeviceLocks
 from offbranch.queue.events import TaskCancelled, TaskFailed, TaskPutBack
+from offbranch.queue.limits import memory_cause
+from offbranch.queue.offer import Offer
 from offbranch.queue.requests import read_request
 from offbranch.queue.settle import (
     MAX_LOST,
@@ -38,7 +44,7 @@ from offbranch.queue.settle import (
     settle_lost,
 )
 from offbranch.queue.shift import Around, Shift
-from offbranch.queue.slots import SLOT_VARIABLE, Slot, SlotPool
+from offbranch.queue.slots import Slot, SlotPool
 from offbranch.queue.store import read_tasks
 from offbranch.queue.supervisor import Supervisor
 from offbranch.queue.take import Taken, run_taken, take_task
@@ -119,6 +125,7 @@ class Crew:
     Attributes:
         kind: How it was started.
         n_slots: How many tasks it runs at a time.
+        offer: What it may give to them.
         id: Its identity; made up if empty.
         log: Where it says what it does, relative to the project.
         env: Variables of all commands.
@@ -129,6 +136,7 @@ class Crew:
 
     kind: WorkerKind
     n_slots: int = 1
+    offer: Offer | None = None
     id: str = ""
     log: str | None = None
     env: Mapping[str, str] = field(default_factory=dict)
@@ -148,7 +156,8 @@ def work(session: Session, shift: Shift, crew: Crew) -> Iterator[TaskEnd]:
     """
     with opened(session) as project:
         root, repo = project.root, need_git(project)
-    pool = SlotPool(crew.n_slots)
+    offer = crew.offer or offer_of(NO_WISH, session)
+    pool = SlotPool(replace(offer, n_slots=crew.n_slots), DeviceLocks(session.environment.slots_dir, root))
     worker = Worker(
         id=crew.id or new_worker_id(time.time()),
         process=this_process(),
@@ -156,12 +165,13 @@ def work(session: Session, shift: Shift, crew: Crew) -> Iterator[TaskEnd]:
         kind=crew.kind,
         slots=tuple(SlotUse(number=slot.number, label=slot.label, gpus=slot.gpus) for slot in pool.all),
         log=crew.log,
+        gpus=None if offer.gpus is None else tuple(device.label for device in offer.gpus),
     )
 
     def in_child(stored: StoredTask, slot: Slot, say: Say) -> None:
         manner = Manner(
             session=session if crew.voice is None else replace(session, reporter=crew.voice),
-            env={**slot.env, SLOT_VARIABLE: slot.label, **crew.env},
+            env={**slot.env, **crew.env},
             slot=slot,
             into_log=crew.into_log,
             hands_on_signals=not shift.apart,
@@ -213,20 +223,30 @@ def _begin_and_run(
             stored,
             launch,
             lock,
-            fate=lambda error: _decide(project, stored, launch, error, decided),
+            fate=lambda error: _decide(project, stored, launch, error, decided, manner.slot),
             left=lambda attempt: files_left_by(project, repo, attempt),
         )
     manner.say({"attempt_id": taken.attempt.id, "log": taken.attempt.log})
     return _run(taken, manner.session)
 
 
-def _decide(project: Project, stored: StoredTask, launch: Launch, error: BaseException, decided: list[Fate]) -> Fate:
+def _decide(
+    project: Project,
+    stored: StoredTask,
+    launch: Launch,
+    error: BaseException,
+    decided: list[Fate],
+    slot: Slot | None,
+) -> Fate:
     """Returns what an error means for a task; decided once, for the record and for who is told must hear the same."""
     if not decided:
         request = read_request(project.root, stored.task.id, launch.attempt_id)
         fate = fate_of(error) if request is None else fate_by_request(stored, request)
         if request is None and fate.state is AttemptState.FAILED:
             fate = replace(fate, keeps_task=may_fail_again(stored))
+            if slot is not None and isinstance(error, StageFailedError):
+                log = join(project.root, log_of(launch.attempt_id))
+                fate = replace(fate, cause=memory_cause(slot.memory, error.message, log) or fate.cause)
         decided.append(fate)
     return decided[0]
 

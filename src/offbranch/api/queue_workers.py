@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from offbranch.api.detached import detach
+from offbranch.api.queue_offer import NO_WISH, SlotWish, offer_of
 from offbranch.api.queue_work import Crew, new_worker_id, work
 from offbranch.api.session import Session, need_git, opened
 from offbranch.base.errors import ConflictError, NotFoundError, OffbranchError, UsageError, did_you_mean
@@ -16,6 +17,7 @@ from offbranch.experiments.leases import QUEUE_DIR, end_orphans
 from offbranch.experiments.refs import LEASES, lease_ref
 from offbranch.git.refs import list_refs
 from offbranch.git.repository import GitRepo
+from offbranch.queue.offer import Offer
 from offbranch.queue.requests import Request, RequestKind, forget_request, read_request, write_request
 from offbranch.queue.settle import fate_by_request, leased_attempt, settle
 from offbranch.queue.shift import GRACE_S, Shift
@@ -56,12 +58,15 @@ class StartRequest:
     """Which workers are wanted.
 
     Attributes:
-        jobs: Tasks at a time, those of workers that are there already included.
+        jobs: Tasks at a time, those of workers that are there already and share out the same GPUs included; if it is not
+            given, as many as there are GPUs to share out, otherwise 1.
+        slots: What tasks get of the machine.
         names: Only these tasks, by workers of their own that end with them; empty for all.
         keep: They stay also when there is nothing to do.
     """
 
-    jobs: int = 1
+    jobs: int | None = None
+    slots: SlotWish = NO_WISH
     names: tuple[str, ...] = ()
     keep: bool = False
 
@@ -92,14 +97,14 @@ def start_workers(request: StartRequest, session: Session, voices: Voices) -> St
     """
     with opened(session) as project:
         root, repo = project.root, need_git(project)
-    shift = _shift(request, repo, root)
+    shift, offer = _shift(request, repo, root), _offer(request, session)
     with hold_lock(join(root, f"{QUEUE_DIR}/start.lock"), wait_s=_START_S):
-        n_new = _n_missing(request, shift, root)
+        n_new = _n_missing(offer, shift, root)
         if n_new == 0:
             return Started(n_new=0)
         worker_id = new_worker_id(time.time())
         log = worker_log(worker_id)
-        crew = Crew(kind=WorkerKind.BACKGROUND, n_slots=n_new, id=worker_id, log=log, into_log=True)
+        crew = Crew(kind=WorkerKind.BACKGROUND, n_slots=n_new, offer=offer, id=worker_id, log=log, into_log=True)
         if not detach(lambda ready: _be_worker(session, shift, replace(crew, is_ready=ready), voices), join(root, log)):
             raise OffbranchError("the worker did not start", hint=f"its last words are in '{log}'")
     return Started(n_new=n_new, worker=worker_id, log=log)
@@ -117,9 +122,10 @@ def be_worker(request: StartRequest, session: Session) -> Iterator[TaskEnd]:
     """
     with opened(session) as project:
         shift = _shift(request, need_git(project), project.root)
-    is_many = request.jobs > 1
+    offer = _offer(request, session)
+    is_many = offer.n_slots > 1
     shift = replace(shift, apart=is_many, marks=is_many)
-    yield from work(session, shift, Crew(kind=WorkerKind.FOREGROUND, n_slots=request.jobs))
+    yield from work(session, shift, Crew(kind=WorkerKind.FOREGROUND, n_slots=offer.n_slots, offer=offer))
 
 
 def stop_workers(session: Session, *, kill: bool = False) -> tuple[Worker, ...]:
@@ -180,6 +186,10 @@ def kill_tasks(names: Sequence[str], session: Session, *, force: bool = False) -
     return tuple(stored.name for stored in chosen)
 
 
+def _offer(request: StartRequest, session: Session) -> Offer:
+    return offer_of(request.slots if request.jobs is None else replace(request.slots, jobs=request.jobs), session)
+
+
 def _end_without_worker(repo: GitRepo, root: AbsPath, stored: StoredTask) -> None:
     """Ends a task of which only commands are left: who ran it was killed, and its worker too."""
     attempt = leased_attempt(repo, stored.task.id)
@@ -192,7 +202,7 @@ def _end_without_worker(repo: GitRepo, root: AbsPath, stored: StoredTask) -> Non
 
 
 def _shift(request: StartRequest, repo: GitRepo, root: AbsPath) -> Shift:
-    if request.jobs < 1:
+    if request.jobs is not None and request.jobs < 1:
         raise UsageError(f"there cannot be {request.jobs} tasks at a time", hint="1 runs one after the other")
     if not request.names:
         return Shift(idle_s=None if request.keep else IDLE_S)
@@ -206,12 +216,17 @@ def _shift(request: StartRequest, repo: GitRepo, root: AbsPath) -> Shift:
     return Shift(only=frozenset(stored.task.id for stored in chosen), idle_s=0.0)
 
 
-def _n_missing(request: StartRequest, shift: Shift, root: AbsPath) -> int:
+def _n_missing(offer: Offer, shift: Shift, root: AbsPath) -> int:
     """Returns how many slots are to be added."""
     if shift.only is not None:
-        return min(request.jobs, len(shift.only))
-    there = (worker for worker in list_workers(root) if worker.kind is WorkerKind.BACKGROUND and not worker.stopping)
-    return max(0, request.jobs - sum(len(worker.slots) for worker in there))
+        return min(offer.n_slots, len(shift.only))
+    gpus = None if offer.gpus is None else tuple(device.label for device in offer.gpus)
+    there = (
+        worker
+        for worker in list_workers(root)
+        if worker.kind is WorkerKind.BACKGROUND and not worker.stopping and worker.gpus == gpus
+    )
+    return max(0, offer.n_slots - sum(len(worker.slots) for worker in there))
 
 
 def _resolve(tasks: Sequence[StoredTask], name: str, what: str) -> StoredTask:

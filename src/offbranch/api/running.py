@@ -18,6 +18,7 @@ def open_runner(
     keep_open: tuple[int, ...],
     root: AbsPath | None,
     hands_on_signals: bool = True,
+    prefix: tuple[str, ...] = (),
 ) -> Iterator[CommandRunner]:
     """Gives the runner for commands of a project.
 
@@ -27,12 +28,17 @@ def open_runner(
         keep_open: Descriptors they inherit, so that a lock lives as long as they do.
         root: The project that is held while they run, None if none is.
         hands_on_signals: False where a signal is sent to our whole process group.
+        prefix: What each command line begins with.
     """
     env = {name: value for name, value in session.environment.all.items() if name != "OFFBRANCH_RUN_ROOT"}
     if root is not None:
         env["OFFBRANCH_RUN_ROOT"] = root
     runner = SubprocessRunner(
-        env=env, shell=session.environment.shell, keep_open=keep_open, hands_on_signals=hands_on_signals
+        env=env,
+        shell=session.environment.shell,
+        keep_open=keep_open,
+        hands_on_signals=hands_on_signals,
+        prefix=prefix,
     )
     if log is None:
         yield runner

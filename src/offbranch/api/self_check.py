@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from offbranch import __version__
 from offbranch.api.finding import Finding, ok, problem, warning
+from offbranch.api.queue_offer import found_devices
 from offbranch.api.remotes import list_remotes
 from offbranch.api.self_check_config import ProbeRemote, check_config, check_remotes
 from offbranch.api.self_check_places import check_cache, check_links, check_locks, check_state
@@ -44,7 +45,7 @@ def doctor(session: Session, *, probe_remote: ProbeRemote | None = None) -> tupl
     Returns:
         What was found, from the machine to the project; outside of a project only the former.
     """
-    findings = [*_machine(session), *check_config(session)]
+    findings = [*_machine(session), *_gpus(session), *check_config(session)]
     root = find_root(session.start)
     if root is None:
         hint = "change into your project, or make one with 'ob init'"
@@ -100,6 +101,16 @@ def _machine(session: Session) -> Iterator[Finding]:
     missing = [extra for extra in extras if _missing(extra)]
     there = [extra for extra in extras if extra not in missing]
     yield ok("optional", f"installed: {', '.join(there) or 'none'}; not installed: {', '.join(missing) or 'none'}")
+
+
+def _gpus(session: Session) -> Iterator[Finding]:
+    found = found_devices(session)
+    if found.problem:
+        yield warning("gpus", found.problem, "nvidia-smi")
+    names = ", ".join(f"{device.label} {device.name}".strip() for device in found.devices)
+    hidden = f" (as {found.hidden_by} says)" if found.hidden_by else ""
+    if names or hidden:
+        yield ok("gpus", f"{names or 'none'}{hidden}")
 
 
 def _missing(extra: str) -> str | None:

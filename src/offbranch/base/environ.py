@@ -14,9 +14,17 @@ from offbranch.base.records import record
 SOAK = "OFFBRANCH_SOAK"
 VARIABLES: Mapping[str, str] = {
     "OFFBRANCH_CACHE_DIR": "directory for derived data (hashes, tables); may be deleted at any time",
+    "OFFBRANCH_SLOTS_DIR": "directory of the locks of GPUs and processors (default: `slots` below OFFBRANCH_CACHE_DIR); one"
+    " that all users of a machine may write to keeps them from sharing a GPU",
     "OFFBRANCH_LOCK_WAIT": "seconds to wait for another process that holds the project lock (default 3); where many short"
     " commands pass it on, each waits for its turn",
     "OFFBRANCH_RUN_ROOT": "set by ob for commands it runs in a workspace: the project it holds; an ob inside shares that lock",
+    "CUDA_VISIBLE_DEVICES": "GPUs that the queue may use, as for any program of CUDA; set by ob for commands of tasks that have"
+    " GPUs of their own",
+    "CUDA_DEVICE_ORDER": "set by ob with it, to PCI_BUS_ID: numbers are those of nvidia-smi",
+    "ROCR_VISIBLE_DEVICES": "the same for GPUs of AMD; outweighs HIP_VISIBLE_DEVICES",
+    "HIP_VISIBLE_DEVICES": "the same",
+    "OMP_NUM_THREADS": "set by ob for commands of tasks that have processors of their own, unless it is set: their number",
     "OFFBRANCH_TEST_DVC": "for the test suite: command of a real DVC to test interoperability with",
     "OFFBRANCH_TEST_MOTO": "for the test suite: command `moto_server` of a virtual environment of its own, as a server of S3",
     "OFFBRANCH_TEST_AZURITE": "for the test suite: command `azurite-blob`, as a server of Azure",
@@ -68,6 +76,7 @@ class Environment:
         cache_dir: Where derived data of this user lives.
         global_config_dir: Directory of the user's config file.
         system_config_dir: Directory of the machine's config file.
+        slots_dir: Where the locks of GPUs and processors are.
         lock_wait_s: Seconds to wait for the project lock.
         outer_root: Root of the project held by the ob that started this process, None outside of one.
         exp_auto_push: Whether new experiments are pushed at once; None where that is not said.
@@ -77,6 +86,7 @@ class Environment:
 
     all: Mapping[str, str]
     cache_dir: AbsPath
+    slots_dir: AbsPath
     global_config_dir: AbsPath
     system_config_dir: AbsPath
     lock_wait_s: float
@@ -120,9 +130,11 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         wait_s = float(env.get("OFFBRANCH_LOCK_WAIT", "3"))
     except ValueError:
         wait_s = 3.0
+    cache_dir = env.get("OFFBRANCH_CACHE_DIR") or os.path.join(caches, "offbranch")
     return Environment(
         all=env,
-        cache_dir=AbsPath(env.get("OFFBRANCH_CACHE_DIR") or os.path.join(caches, "offbranch")),
+        cache_dir=AbsPath(cache_dir),
+        slots_dir=AbsPath(env.get("OFFBRANCH_SLOTS_DIR") or os.path.join(cache_dir, "slots")),
         global_config_dir=AbsPath(env.get("DVC_GLOBAL_CONFIG_DIR") or os.path.join(configs, "dvc")),
         system_config_dir=AbsPath(env.get("DVC_SYSTEM_CONFIG_DIR") or os.path.join(system, "dvc")),
         lock_wait_s=wait_s,

@@ -11,7 +11,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from offbranch.base.errors import LockedError
 from offbranch.base.paths import AbsPath
@@ -21,7 +21,7 @@ from offbranch.base.records import as_dict
 if sys.platform == "win32":
     import msvcrt
 
-    def _try_lock(descriptor: int) -> bool:
+    def _try_lock(descriptor: int, *, shared: bool = False) -> bool:  # noqa: ARG001 - there are no shared ones
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -37,9 +37,9 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _try_lock(descriptor: int) -> bool:
+    def _try_lock(descriptor: int, *, shared: bool = False) -> bool:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True
@@ -176,6 +176,57 @@ def hold_existing(path: AbsPath) -> Iterator[bool]:
             _unlock(descriptor)
     finally:
         os.close(descriptor)
+
+
+def take_lock(path: AbsPath, content: str | None, *, shared: bool = False) -> int | None:
+    """Takes a lock that is given back by closing it, here and in every process that inherited it.
+
+    Args:
+        path: The lock file, in a directory that is there. Where the directory may be written by all, so may the file.
+        content: What it shall say while we have it; None to leave it.
+        shared: Others may have it too, if they take it shared.
+
+    Returns:
+        Its descriptor; None if somebody else has it.
+    """
+    while True:
+        descriptor = _open_anyhow(path)
+        try:
+            if not _try_lock(descriptor, shared=shared):
+                os.close(descriptor)
+                return None
+            # Who had it may have been cleared away meanwhile: then it guards nothing any more.
+            if os.fstat(descriptor).st_ino == os.stat(path).st_ino:
+                break
+        except FileNotFoundError:
+            pass
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+    if content is not None:
+        with suppress(OSError):  # it says who has it, no more; it may belong to another user, and the disk may be full
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, content.encode(), 0)
+    return descriptor
+
+
+def _open_anyhow(path: AbsPath) -> int:
+    """Opens a lock file that may be another user's, which may allow no writing."""
+    no_link = getattr(os, "O_NOFOLLOW", 0)
+    try:
+        return os.open(path, os.O_RDWR | no_link)
+    except FileNotFoundError:
+        pass
+    except PermissionError:
+        return os.open(path, os.O_RDONLY | no_link)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | no_link, 0o600)
+    except FileExistsError:
+        return _open_anyhow(path)
+    if hasattr(os, "fchmod"):
+        os.fchmod(descriptor, os.stat(os.path.dirname(path)).st_mode & 0o666 | 0o600)
+    return descriptor
 
 
 def is_locked(path: AbsPath) -> bool:

@@ -7,12 +7,14 @@ from typing import Any
 
 from offbranch.api.exp import RunRequest
 from offbranch.api.queue import MAX_TRIALS, Queued, run_all, submit
+from offbranch.api.queue_offer import SlotWish
 from offbranch.api.session import Session
 from offbranch.base.errors import ExitCode, UsageError
 from offbranch.cli.console import Console
 from offbranch.cli.lines import Style
 from offbranch.cli.queue_text import task_to_json
 from offbranch.cli.sessions import session_of
+from offbranch.cli.slot_options import NAMES, given_slots
 from offbranch.cli.task_terms import terms_of
 from offbranch.queue.task_end import TaskEnd, end_to_json
 
@@ -20,7 +22,7 @@ _SHOWN_TASKS = 20
 _SHOWN_AT_EACH_END = 3
 # What --run-all says itself; everything else is about an experiment that is new.
 _OF_ALL = frozenset(
-    ("run_all", "jobs", "json", "quiet", "verbose", "help", "cd", "no_color", "stage_jobs", "func", "command")
+    ("run_all", "jobs", "json", "quiet", "verbose", "help", "cd", "no_color", "stage_jobs", "func", "command", *NAMES)
 )
 
 
@@ -50,7 +52,7 @@ def run_queued(args: Namespace, console: Console) -> int:
     ends: list[TaskEnd] = []
     try:
         with console.stdout_for_data(args.json):
-            for end in run_all(session_of(console), jobs=args.jobs or 1):
+            for end in run_all(session_of(console), jobs=args.jobs, slots=SlotWish(**given_slots(args))):
                 ends.append(end)
     finally:  # what has ended has ended, also if the rest was stopped
         if args.json:
@@ -99,7 +101,8 @@ def say_ends(ends: Sequence[TaskEnd], console: Console) -> None:
     """Prints what some runs of tasks have come to."""
     ends = _last_ends(ends)
     made = [end.experiment.name for end in ends if end.experiment is not None]
-    failed = [end.name for end in ends if end.experiment is None]
+    failed = [end.name for end in ends if end.experiment is None and end.attempt_id]
+    left = [end.name for end in ends if end.experiment is None and not end.attempt_id]
     if made:
         console.message(f"\nRan experiment(s): {console.paint(', '.join(made), Style.BOLD, console.messages)}")
         console.message("To apply the results of an experiment to your workspace run:\n\n\tob exp apply <exp>\n")
@@ -107,6 +110,8 @@ def say_ends(ends: Sequence[TaskEnd], console: Console) -> None:
         console.warn(
             f"failed: {_quoted(failed)}", "ob exp show tells why; 'ob exp apply NAME' brings back what they left"
         )
+    if left:
+        console.warn(f"not run, and left in the queue: {_quoted(left)}", "'ob queue slots' shows what this machine has")
 
 
 def _quoted(names: Sequence[str]) -> str:

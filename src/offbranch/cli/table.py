@@ -93,6 +93,7 @@ COMMANDS: Mapping[str, Command] = {
         ("queue start", "queue_start", "start workers that run what is queued"),
         ("queue stop", "queue_stop", "let the workers end"),
         ("queue kill", "queue_kill", "stop tasks that run"),
+        ("queue slots", "queue_slots", "show the GPUs and processors of this machine, and which tasks have them"),
         ("queue status", "queue_status", "show the tasks of the queue and the workers"),
         ("queue logs", "queue_logs", "print what an experiment has written"),
         ("queue wait", "queue_wait", "wait until tasks have ended; tells whether all succeeded"),

@@ -107,6 +107,7 @@ class SubprocessRunner:
         shell: Program, None for /bin/sh.
         log: Takes a copy of all output; None keeps none.
         keep_open: Descriptors the command inherits, so that a lock lives as long as it does.
+        prefix: What each command line begins with, e.g. a program that limits it and then becomes it.
         hands_on_signals: False where whoever stops us signals our whole process group.
     """
 
@@ -114,6 +115,7 @@ class SubprocessRunner:
     shell: str | None = None
     log: IO[bytes] | None = None
     keep_open: tuple[int, ...] = ()
+    prefix: tuple[str, ...] = ()
     hands_on_signals: bool = True
 
     def run(self, command: str, *, cwd: AbsPath, env: Mapping[str, str]) -> int:
@@ -135,7 +137,7 @@ class SubprocessRunner:
     def _start(
         self, command: str, cwd: AbsPath, env: Mapping[str, str], received: Received, **files: Any
     ) -> "subprocess.Popen[bytes]":
-        argv = shell_argv(self.shell, command)
+        argv = [*self.prefix, *shell_argv(self.shell, command)]
         try:
             process = subprocess.Popen(argv, cwd=cwd, env={**self.env, **env}, pass_fds=self.keep_open, **files)
         except OSError as error:

@@ -1,17 +1,24 @@
-"""What a task needs of the machine that runs it."""
+"""What a task needs of the machine that runs it: stored form, the text of options, and what stages say in dvc.yaml.
+
+A stage says it below `meta`, which DVC leaves to the user: `meta: {resources: {gpus: 1, cpus: 4, memory: 8G}}`. Keys there that
+are none of ours, nor near one, are somebody else's and are left alone.
+"""
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
-from offbranch.base.errors import UsageError, did_you_mean
+from offbranch.base.errors import BadInputError, UsageError, did_you_mean
 from offbranch.base.records import as_dict, record
+from offbranch.pipeline.stage import Stage
 
-# Powers of 1024, as Slurm, Docker and the kernel count memory.
-_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMGT]?)(?:iB)?", re.ASCII | re.IGNORECASE)
-_WORDS = ("gpus", "cpus", "memory")
-_EXAMPLE = "as in gpus=1,cpus=4,memory=8G"
+KEYS: Final = ("gpus", "cpus", "memory")
+FORM: Final = "gpus=1,cpus=4,memory=8G"
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGTP]?)(?:I?B)?", re.IGNORECASE)
+_UNITS: Final = " KMGTP"
+# What no machine has is a slip, and must not overflow what is computed with it.
+_MOST_THINGS = 1 << 20
+_MOST_BYTES = 1 << 60
 
 
 @record
@@ -19,8 +26,8 @@ class Resources:
     """What a task needs; None where nothing was said.
 
     Attributes:
-        gpus: How many GPUs, for it alone.
-        cpus: How many processors.
+        gpus: How many GPUs, for it alone; 0 says that it sees none.
+        cpus: How many processors, for it alone.
         memory_bytes: How much main memory at most.
     """
 
@@ -44,40 +51,153 @@ def resources_from_json(data: Mapping[str, Any]) -> Resources:
 
 
 def parse_resources(text: str) -> Resources:
-    """Reads `gpus=1,cpus=4,memory=8G`: any of the three, once each, in any order.
+    """Reads what an option says, e.g. `gpus=1,cpus=4,memory=8G`; each part at most once, in any order.
 
     Raises:
-        UsageError: It is something else.
+        UsageError: It is not of this form.
     """
-    found: dict[str, int] = {}
-    for part in text.split(","):
-        name, sign, value = (word.strip() for word in part.partition("="))
-        if not sign or name not in _WORDS:
-            hint = did_you_mean(name, _WORDS) or _EXAMPLE
-            raise UsageError(f"'{part.strip()}' says nothing about gpus, cpus or memory", hint=hint)
-        if name in found:
-            raise UsageError(f"'{name}' is given twice in '{text}'", hint=_EXAMPLE)
-        found[name] = parse_size(value) if name == "memory" else _count(name, value)
-    return Resources(gpus=found.get("gpus"), cpus=found.get("cpus"), memory_bytes=found.get("memory"))
+    try:
+        return _of_text(text)
+    except ValueError as error:
+        key, hint = _place_and_hint(error)
+        raise UsageError(f"'{text}' says no resources: {f'{key}: ' if key else ''}{error.args[0]}", hint=hint) from None
+
+
+def resources_of_stage(stage: Stage) -> Resources:
+    """Returns what a stage says of itself in dvc.yaml.
+
+    Raises:
+        BadInputError: It says it in a way that means nothing.
+    """
+    written = stage.meta.get("resources") if isinstance(stage.meta, Mapping) else None
+    if written is None:
+        return Resources()
+    try:
+        if isinstance(written, str):
+            return _of_text(written)
+        if isinstance(written, Mapping):
+            return _of_mapping(written)
+        raise ValueError("expected a mapping of gpus, cpus and memory")
+    except ValueError as error:
+        key, hint = _place_and_hint(error)
+        where = f"stages.{stage.name}.meta.resources" + (f".{key}" if key else "")
+        raise BadInputError(
+            str(error.args[0]), path=stage.file, line=stage.line or None, key=where, hint=hint
+        ) from None
+
+
+def needs_of(given: Resources, stages: Iterable[Stage]) -> Resources:
+    """Returns what a task needs: what was said of itself, else the most that one of its stages says.
+
+    The most, not the sum, also where stages run side by side: they share what the task has.
+
+    Raises:
+        BadInputError: A stage says it in a way that means nothing.
+    """
+    of_stages = [resources_of_stage(stage) for stage in stages]
+    return Resources(
+        gpus=_first(given.gpus, (each.gpus for each in of_stages)),
+        cpus=_first(given.cpus, (each.cpus for each in of_stages)),
+        memory_bytes=_first(given.memory_bytes, (each.memory_bytes for each in of_stages)),
+    )
 
 
 def parse_size(text: str) -> int:
-    """Reads an amount of memory in bytes: `8G`, `1.5GiB`, `512M` or plain bytes; the units are powers of 1024.
+    """Reads an amount of memory: bytes, or with K, M, G, T or P (each 1024 of the one before), also as `GB` or `GiB`.
 
     Raises:
-        UsageError: It is something else, or nothing.
+        UsageError: It is none, or 0.
     """
-    match = _SIZE.fullmatch(text)
-    size_bytes = int(float(match[1]) * _UNITS[match[2].upper()]) if match else 0
-    if size_bytes < 1:
-        raise UsageError(f"'{text}' is no amount of memory", hint="as in 8G, 512M or 1.5G, by powers of 1024")
-    return size_bytes
+    try:
+        return _size(text)
+    except ValueError as error:
+        raise UsageError(str(error.args[0]), hint=_place_and_hint(error)[1]) from None
 
 
-def _count(name: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or (name == "cpus" and int(text) < 1):
-        raise UsageError(f"'{text}' is no number of {name}", hint=_EXAMPLE)
-    return int(text)
+def size_text(n_bytes: int) -> str:
+    """Returns an amount of memory as `parse_size` reads it, rounded to what people look at: `8G`, `1.5T`."""
+    power = 0
+    value = float(n_bytes)
+    while value >= 1024 and power < len(_UNITS) - 1:
+        value /= 1024
+        power += 1
+    return f"{value:.4g}{_UNITS[power].strip()}"
+
+
+def needs_text(resources: Resources) -> str:
+    """Returns needs as an option says them; empty if there are none."""
+    parts = []
+    if resources.gpus is not None:
+        parts.append(f"gpus={resources.gpus}")
+    if resources.cpus is not None:
+        parts.append(f"cpus={resources.cpus}")
+    if resources.memory_bytes is not None:
+        parts.append(f"memory={size_text(resources.memory_bytes)}")
+    return ",".join(parts)
+
+
+def _size(text: str) -> int:
+    found = _SIZE.fullmatch(text.strip())
+    n_bytes = 0 if found is None else int(float(found[1]) * 1024 ** _UNITS.index(found[2].upper() or " "))
+    if not 0 < n_bytes <= _MOST_BYTES:
+        raise ValueError(f"'{text}' is no amount of memory", None, "give it like 8G, 512M or 1.5T")
+    return n_bytes
+
+
+def _of_text(text: str) -> Resources:
+    found: dict[str, str] = {}
+    for part in text.split(","):
+        key, sign, value = (word.strip() for word in part.partition("="))
+        if not sign or not value:
+            raise ValueError(f"'{part.strip()}' is not KEY=VALUE", None, f"the form is {FORM}")
+        if key not in KEYS:
+            raise ValueError(f"'{key}' is not known", None, did_you_mean(key, KEYS) or f"the form is {FORM}")
+        if key in found:
+            raise ValueError("it is given twice", key, "leave one of them out")
+        found[key] = value
+    return _of_mapping(found)
+
+
+def _of_mapping(written: Mapping[Any, Any]) -> Resources:
+    for key in written:
+        if key not in KEYS and (hint := did_you_mean(str(key), KEYS)) is not None:
+            raise ValueError("unknown key", str(key), hint)
+    memory = written.get("memory")
+    return Resources(
+        gpus=_how_many(written, "gpus", least=0),
+        cpus=_how_many(written, "cpus", least=1),
+        memory_bytes=None if memory is None else _memory(memory),
+    )
+
+
+def _how_many(written: Mapping[Any, Any], key: str, *, least: int) -> int | None:
+    value = written.get(key)
+    if value is None:
+        return None
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _MOST_THINGS:
+        raise ValueError(f"'{value}' is not a whole number from {least} on", key, f"the form is {FORM}")
+    return value
+
+
+def _memory(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError("expected an amount of memory", "memory", "give it like 8G, 512M or 1.5T")
+    try:
+        return _size(str(value))
+    except ValueError as error:
+        raise ValueError(error.args[0], "memory", error.args[2]) from None
+
+
+def _place_and_hint(error: ValueError) -> tuple[str | None, str | None]:
+    """Returns the key that is wrong and the way out, which errors of this module carry behind their message."""
+    _, key, hint = error.args if len(error.args) == 3 else (None, None, f"the form is {FORM}")
+    return key, hint
+
+
+def _first(given: int | None, of_stages: Iterable[int | None]) -> int | None:
+    return given if given is not None else max((each for each in of_stages if each is not None), default=None)
 
 
 def _number(data: Mapping[str, Any], name: str) -> int | None:

@@ -26,7 +26,7 @@ from offbranch.queue.status import (
     TaskStatus,
     was_lost,
 )
-from offbranch.queue.workers import Worker, list_workers
+from offbranch.queue.workers import Worker, list_workers, why_unfit
 
 # As they are listed; held ones come after those that wait for nothing but a worker.
 _RANKS = {RUNNING: 0, QUEUED: 1, FAILED: 3, CANCELLED: 3, SUCCEEDED: 4}
@@ -40,11 +40,13 @@ class Around:
     Attributes:
         places: Task id -> the worker that says that it has it, and the label of its slot.
         goes_on: Whether an attempt at a task is carried out at this moment.
+        unfit: Why no worker that is there can ever run a task, by its id; None if one can, or none is there.
         is_there: Whether a process lives.
     """
 
     places: Mapping[str, tuple[str, str]]
     goes_on: Callable[[Attempt], bool]
+    unfit: Callable[[str], str | None] = lambda task_id: None
     is_there: Callable[[ProcessInfo], bool] = is_alive
 
 
@@ -58,7 +60,11 @@ def read_status(repo: GitRepo, root: AbsPath, *, use_index: bool = True) -> Queu
     """
     history = read_history(repo, root, use_index=use_index)
     workers = list_workers(root)
-    around = Around(places=places_of(workers), goes_on=lambda attempt: is_carried_out(root, attempt))
+    around = Around(
+        places=places_of(workers),
+        goes_on=lambda attempt: is_carried_out(root, attempt),
+        unfit=lambda task_id: why_unfit(workers, task_id),
+    )
     tasks = task_statuses(history, around, cleared=cleared_tasks(root) if history.made else frozenset())
     return QueueStatus(tasks=tasks, workers=workers)
 
@@ -126,6 +132,7 @@ def _of_waiting(
         n_lost=len(lost),
         n_failed=_n_failed(this_round),
         standing=standing,
+        unfit=around.unfit(task.id) if standing is None else None,
     )
 
 

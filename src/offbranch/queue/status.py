@@ -67,6 +67,7 @@ class TaskStatus:
         standing: Where it runs; None unless it does.
         experiment: What it has become.
         problem: Why its record cannot be read.
+        unfit: Why it waits although there are workers: what it needs of a machine, and they cannot give.
         peer: It is in DVC's queue, which `ob` only looks at; None for our own.
     """
 
@@ -84,6 +85,7 @@ class TaskStatus:
     experiment: CommitId | None = None
     made_utc: int | None = None
     problem: str = ""
+    unfit: str | None = None
     peer: PeerRun | None = None
 
     @property
@@ -114,7 +116,7 @@ class TaskStatus:
             return "" if last is None else _one_line(last.cause) or _silent_end(last)
         if self.standing is not None:
             return "its worker is gone, its command still runs" if self.standing.is_orphan else ""
-        return _earlier(self) if self.state == QUEUED else ""
+        return (self.unfit or _earlier(self)) if self.state == QUEUED else ""
 
 
 @record

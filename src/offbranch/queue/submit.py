@@ -28,6 +28,7 @@ from offbranch.git.repository import GitRepo
 from offbranch.params.overrides import Override
 from offbranch.pipeline.stage import Pipelines
 from offbranch.project import Project
+from offbranch.queue.resources import needs_of
 from offbranch.queue.store import drop_task, read_tasks
 from offbranch.queue.task import StoredTask, Task, message_of
 from offbranch.queue.terms import NO_TERMS, Terms, with_terms
@@ -146,7 +147,7 @@ def plan_submission(
                 overridden = _files_of(wish.spec, trial)
                 pipelines.append(ahead.pipelines)
             contents.append(written)
-            tasks.append(task)
+            tasks.append(replace(task, resources=needs_of(task.resources, ahead.selection.stages)))
             reporter.emit(Progressed(what="preparing trials", done=order, total=n, unit="trials"))
     return Submission(
         tasks=tuple(tasks),

@@ -8,7 +8,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any
 
@@ -88,6 +88,8 @@ class Supervisor:
                 if self._is_over():
                     break
                 yield from self._wait()
+        if self._shift.idle_s == 0 and not self._stops:
+            yield from self._left_over()
         if self._signal is not None:
             raise Interrupted(f"stopped by {signal.Signals(self._signal).name}")
 
@@ -106,19 +108,18 @@ class Supervisor:
             self._tell_unreadable()
             self._clear_up()
         now = self._clock()
-        for stored in tuple(self._board.waiting):
-            if (
-                stored.task.id in self._running
-                or stored.task.id in self._told
-                or self._not_before.get(stored.task.id, 0.0) > now
-            ):
-                continue
-            slot = self._pool.acquire(stored)
-            if slot is not None:
-                self._board.waiting.remove(stored)
-                self._begin(stored, slot)
-            elif len(self._running) == len(self._worker.slots):
-                break
+        may_start = [
+            stored
+            for stored in self._board.waiting
+            if stored.task.id not in self._running
+            and stored.task.id not in self._told
+            and self._not_before.get(stored.task.id, 0.0) <= now
+        ]
+        while (start := self._pool.choose(may_start)) is not None:
+            may_start.remove(start.stored)
+            self._board.waiting.remove(start.stored)
+            self._begin(start.stored, start.slot)
+        self._tell_unfit(may_start)
 
     def _begin(self, stored: StoredTask, slot: Slot) -> None:
         limit = self._pool.limits(stored, slot)
@@ -137,6 +138,17 @@ class Supervisor:
             if each.ref not in self._told:
                 self._told.add(each.ref)
                 self._reporter.emit(Warned(text=f"'{each.ref}' is left in the queue: {each.reason}"))
+
+    def _tell_unfit(self, waiting: Sequence[StoredTask]) -> None:
+        """Says once of each task that can never run here why it stays, and lets who looks know."""
+        if self._pool.unfit == self._worker.unfit:
+            return
+        for stored in waiting:
+            reason = self._pool.unfit.get(stored.task.id)
+            if reason is not None and self._worker.unfit.get(stored.task.id) != reason:
+                self._reporter.emit(Warned(text=f"'{stored.name}' stays in the queue: it {reason}"))
+        self._worker = replace(self._worker, unfit=dict(self._pool.unfit))
+        write_worker(self._root, self._worker)
 
     def _clear_up(self) -> None:
         """Ends commands whose `ob` was killed together with its worker, and leases of tasks that are done."""
@@ -255,6 +267,13 @@ class Supervisor:
     def _could_run(self, stored: StoredTask) -> bool:
         """Tells whether it is worth while to wait for a task."""
         return stored.task.id not in self._told and self._pool.fits_ever(stored) is None
+
+    def _left_over(self) -> Iterator[TaskEnd]:
+        """Yields tasks that were to be run now and cannot be run here, as ends that leave them queued."""
+        for stored in self._board.waiting:
+            if (reason := self._pool.fits_ever(stored)) is not None:
+                fate = Fate(state=AttemptState.FAILED, cause=reason, keeps_task=True)
+                yield end_of(stored, "", fate)
 
     def _abandon(self) -> None:
         """Ends what still runs when we are left in the middle, by an error or because nobody asks for more."""

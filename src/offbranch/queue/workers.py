@@ -6,7 +6,7 @@ the record is a quick copy for who looks, written anew with each change (docs/fo
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from enum import Enum
 from typing import Any
@@ -15,7 +15,7 @@ from offbranch.base.files import atomic_write, remove_file
 from offbranch.base.locks import hold_lock, is_locked
 from offbranch.base.paths import AbsPath, join
 from offbranch.base.processes import ProcessInfo
-from offbranch.base.records import as_dict, record, replace
+from offbranch.base.records import as_dict, field, record, replace
 from offbranch.experiments.leases import QUEUE_DIR
 
 WORKERS_DIR = f"{QUEUE_DIR}/workers"
@@ -54,6 +54,8 @@ class Worker:
         id: Identity; begins with the time it was started.
         log: What it says, relative to the project; None where it says it to the terminal.
         stopping: Takes no more tasks.
+        gpus: Those that it shares out among all its tasks; None if only tasks that ask for GPUs get any.
+        unfit: Tasks that wait and that it can never run: id -> why.
     """
 
     id: str
@@ -63,6 +65,8 @@ class Worker:
     slots: tuple[SlotUse, ...] = ()
     log: str | None = None
     stopping: bool = False
+    gpus: tuple[str, ...] | None = None
+    unfit: Mapping[str, str] = field(default_factory=dict)
 
 
 @record
@@ -127,6 +131,12 @@ def idle_slots(worker: Worker) -> int:
     return sum(slot.task_id is None for slot in worker.slots)
 
 
+def why_unfit(workers: Iterable[Worker], task_id: str) -> str | None:
+    """Returns why a task that waits can never run, if all workers that are there say so; None if one may run it."""
+    reasons = [worker.unfit.get(task_id) for worker in workers if not worker.stopping]
+    return reasons[0] if reasons and None not in reasons else None
+
+
 def with_slot(worker: Worker, use: SlotUse) -> Worker:
     """Returns a worker with another use of one of its slots."""
     return replace(worker, slots=tuple(use if slot.number == use.number else slot for slot in worker.slots))
@@ -168,7 +178,8 @@ def _read(root: AbsPath, worker_id: str) -> Worker | None:
         if data.pop("version") != _VERSION:
             return None
         slots = tuple(SlotUse(**{**slot, "gpus": tuple(slot["gpus"])}) for slot in data["slots"])
-        process = ProcessInfo(**data["process"])
-        return Worker(**{**data, "kind": WorkerKind(data["kind"]), "process": process, "slots": slots})
+        data |= {"kind": WorkerKind(data["kind"]), "process": ProcessInfo(**data["process"]), "slots": slots}
+        gpus = data.pop("gpus", None)
+        return Worker(**data, gpus=None if gpus is None else tuple(gpus))
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -33,7 +33,8 @@ from offbranch.cli.pipeline_options import (
     select_options,
 )
 from offbranch.cli.plan_text import plan_data, plan_lines
-from offbranch.cli.task_options import add_task_options, given
+from offbranch.cli.slot_options import add_slots, given_slots
+from offbranch.cli.task_options import add_task_options
 
 EXAMPLES = (
     ("ob exp run -S train.lr=0.1", "one parameter changed"),
@@ -80,6 +81,7 @@ def add_arguments(parser: Parser) -> None:
     add_task_options(parser, when="with --queue: ")
     parser.add_flag("--run-all", help="run everything that is queued, each in a temporary copy")
     parser.add_argument("-j", "--jobs", type=whole_number, metavar="N", help="with --run-all: run up to N at a time")
+    add_slots(parser, "with --run-all: ")
     parser.add_argument(
         "--max-trials",
         type=whole_number,
@@ -127,6 +129,9 @@ def _refuse_stray(args: Namespace) -> None:
         raise UsageError(
             "-j says how many queued experiments run at a time", hint="add --run-all; for stages: --stage-jobs"
         )
+    if slots := given_slots(args):
+        option = f"--{next(iter(slots)).replace('_', '-')}"
+        raise UsageError(f"{option} is about queued experiments", hint="add --run-all; where it is queued: --resources")
     if args.max_trials is not None and not args.queue:
         raise UsageError("--max-trials is about what is queued", hint="add --queue")
     if not args.queue and (said := given(args)):

@@ -8,6 +8,7 @@ it is shown here, and the exit code tells whether all tasks succeeded.
 import json
 from argparse import Namespace
 
+from offbranch.api.queue_offer import SlotWish
 from offbranch.api.queue_workers import StartRequest, Voices, be_worker, start_workers
 from offbranch.base.errors import ExitCode
 from offbranch.base.plugins import load
@@ -15,11 +16,14 @@ from offbranch.cli.console import Console
 from offbranch.cli.options import add_json
 from offbranch.cli.parser import Parser, whole_number
 from offbranch.cli.sessions import session_of
+from offbranch.cli.slot_options import add_slots, given_slots
 from offbranch.cli.worker_log import WorkerLog
 
 EXAMPLES = (
     ("ob queue start", "run what is queued, one after the other"),
     ("ob queue start -j 4", "four at a time"),
+    ("ob queue start --gpus all", "as many as there are GPUs, each with one"),
+    ("ob queue start --gpus 0-3 --per-task 2", "two at a time, each with two GPUs"),
     ("ob queue start wide deep", "only these two, and then end"),
     ("ob queue start --foreground --keep", "as a service: in the foreground, until it is stopped"),
 )
@@ -30,14 +34,18 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "tasks", nargs="*", metavar="task", help="name, id or commit of a queued task; all if not given"
     )
-    parser.add_argument("-j", "--jobs", type=whole_number, default=1, metavar="N", help="run up to N tasks at a time")
+    parser.add_argument(
+        "-j", "--jobs", type=whole_number, metavar="N", help="run up to N tasks at a time (1 if not given)"
+    )
+    add_slots(parser)
     parser.add_flag("--foreground", help="run here, with the output of the tasks")
     parser.add_flag("--keep", help="stay, also when there is nothing to do")
     add_json(parser, "the worker that was started, or with --foreground how each task ended")
 
 
 def run(args: Namespace, console: Console) -> int:
-    request = StartRequest(jobs=args.jobs, names=tuple(args.tasks), keep=args.keep)
+    slots = SlotWish(**given_slots(args))
+    request = StartRequest(jobs=args.jobs, slots=slots, names=tuple(args.tasks), keep=args.keep)
     if args.foreground:
         return _in_foreground(request, args, console)
     voices = Voices(worker=WorkerLog, task=lambda: Console(environment=console.environment))
