@@ -56,6 +56,8 @@ from offbranch.api.python_refs import all_branches, all_commits, all_tags
 from offbranch.api.python_values import metrics_show, params_show
 from offbranch.api.queue import run_all as run_queue
 from offbranch.api.queue import submit as exp_queue
+from offbranch.api.queue_workers import StartRequest as StartRequest
+from offbranch.api.queue_workers import Voices as Voices
 from offbranch.api.remotes import (
     add_remote,
     default_remote,
