@@ -74,6 +74,8 @@ from offbranch.api.queue_offer import SlotWish
 from offbranch.api.queue_peer import clean as queue_clean
 from offbranch.api.queue_peer import import_tasks as queue_import
 from offbranch.api.queue_slots import look_at_slots
+from offbranch.api.queue_workers import StartRequest as StartRequest
+from offbranch.api.queue_workers import Voices as Voices
 from offbranch.api.remotes import (
     add_remote,
     default_remote,

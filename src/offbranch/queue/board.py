@@ -87,7 +87,7 @@ class Board:
             return False
         if ago > LOOK_ANYWAY_S or seen.stamp is None or seen.stamp != self._stamp():
             return True
-        return ago > _LEASED_S and any(not _is_held(self._root, each) for each in self.leased)
+        return ago > _LEASED_S and any(not _goes_on(self._root, each) for each in self.leased)
 
     def _stamp(self) -> tuple[int, ...] | None:
         """Returns what changes with the refs of tasks; None if a change might not show, for the last was a moment ago."""
@@ -145,7 +145,7 @@ class Board:
         return found
 
 
-def _is_held(root: AbsPath, task: StoredTask) -> bool:
+def _goes_on(root: AbsPath, task: StoredTask) -> bool:
     return any(each.commit == task.lease and is_carried_out(root, each) for each in task.attempts)
 
 

@@ -34,7 +34,7 @@ from offbranch.cli.pipeline_options import (
 )
 from offbranch.cli.plan_text import plan_data, plan_lines
 from offbranch.cli.slot_options import add_slots, given_slots
-from offbranch.cli.task_options import add_task_options
+from offbranch.cli.task_options import add_task_options, given
 
 EXAMPLES = (
     ("ob exp run -S train.lr=0.1", "one parameter changed"),
