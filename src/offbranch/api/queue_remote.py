@@ -180,10 +180,10 @@ def send_new(session: Session, tasks: Sequence[StoredTask]) -> SyncReport | None
         shared = shared_queue(project, session)
         if shared is None:
             return None
-        try:  # so that what cannot be reached is known not to have got anything
+        try:  # asked first, so that a remote which cannot be reached is known not to have got anything
             known = read_tasks_there(shared.place, [each.task.id for each in tasks])
-        except RemoteError as error:
-            return SyncReport(unsent=tuple(Unsent(stored=each, error=error) for each in tasks))
+        except RemoteError as unreached:
+            return SyncReport(unsent=tuple(Unsent(stored=each, error=unreached) for each in tasks))
         done = send_tasks(project, shared.place, tasks, known)
         waiting = [each for each in done.tasks if not each.task.is_held]
         n_announced, error = _announce(shared, [_message(each) for each in waiting])

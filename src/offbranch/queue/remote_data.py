@@ -44,8 +44,7 @@ def send_results(
         if error is None:
             break
         n_tries += 1
-        is_hopeless = not isinstance(error, RemoteError)
-        if is_hopeless or (not error.is_transient and n_tries >= _MAX_TRIES):
+        if not isinstance(error, RemoteError) or (not error.is_transient and n_tries >= _MAX_TRIES):
             return error
         place.talk.reporter.emit(Warned(text=error.message, hint="it is tried again"))
         sleep(wait_s)
