@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from git_repos import run as git
-from offbranch.api.exp import RunRequest, make_launch
+from offbranch.api.exp import RunRequest
 from offbranch.api.queue import submit
-from offbranch.api.queue_remote import SharedQueue, SyncReport, need_shared_queue, send_new, sync
-from offbranch.api.session import beginning, opened
-from offbranch.base.errors import OffbranchError
+from offbranch.api.queue_remote import SharedQueue, need_shared_queue, sync
+from offbranch.api.queue_work import run_one
+from offbranch.api.session import opened
 from offbranch.experiments.experiment import Experiment
-from offbranch.experiments.leases import forget_lease, hold_lease
 from offbranch.git.ids import CommitId
 from offbranch.queue.remote_lease import Owner, clone_id
+from offbranch.queue.remote_report import SyncReport
 from offbranch.queue.remote_work import Bench, Run, Verdict, work_on
-from offbranch.queue.store import read_tasks
-from offbranch.queue.take import run_taken, take_task
 from offbranch.queue.task import StoredTask
 from projects import Recorder, TestProject
 from sharing import Place, make_place
@@ -48,8 +46,7 @@ class Farm:
         """Queues at home and sends; returns the tasks."""
         session = self.home.session()
         done = submit(RunRequest(overrides=overrides, name=name, **more), session)  # type: ignore[arg-type]
-        report = send_new(session, done.stored)
-        assert report is not None and not report.unsent, report
+        assert done.shared is not None and not done.shared.unsent, done.shared
         return done.stored
 
     def there(self, kind: str) -> list[str]:
@@ -78,6 +75,9 @@ class Farm:
 
 def make_farm(base: Path, *, broker: str = NOWHERE, ttl_s: float = 120, config: str | None = None) -> Farm:
     place = make_place(base, experiments=()) if config is None else make_place(base, experiments=(), config=config)
+    place.project.write("train.sh", "echo training\n" + place.project.read("train.sh"))
+    place.project.commit("what it prints")
+    place.project.git("push", "-q", "origin", "main")
     place.project.git("config", "offbranch.broker", broker)
     place.project.git("config", "offbranch.queueTtl", str(ttl_s))
     return Farm(place)
@@ -124,17 +124,6 @@ class Hand:
 
 
 def run_here(clone: TestProject, task_id: str) -> Experiment | None:
-    """Carries out a task of a clone in this process."""
-    session = clone.session()
-    with opened(session) as project:
-        assert project.repo is not None
-        stored = next(each for each in read_tasks(project.repo, project.root).all if each.task.id == task_id)
-        with hold_lease(project.root, task_id) as lock:
-            with beginning(project):
-                taken = take_task(project, project.repo, stored, make_launch(session, project, time.time, ()), lock)
-            try:
-                return run_taken(taken).experiment
-            except OffbranchError:
-                return None
-            finally:
-                forget_lease(project.root, task_id)
+    """Carries out a task of a clone in a child of this process."""
+    end = run_one(clone.session(), task_id)
+    return None if end is None else end.experiment

@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from offbranch.api.session import Session, need_git, opened
 from offbranch.api.share import resolve_remote_of
 from offbranch.base.errors import ConflictError, OffbranchError, RemoteError, UsageError
+from offbranch.base.events import Warned
 from offbranch.base.processes import host_name
-from offbranch.base.records import field, record
+from offbranch.base.records import record
 from offbranch.git.network import Talk
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.queue.broker import Broker, Message, WorkerThere, open_broker
-from offbranch.queue.remote_collect import Results, collect_results, ended_unseen, forget_ended
+from offbranch.queue.remote_collect import collect_results, ended_unseen, forget_ended
 from offbranch.queue.remote_config import (
     QueueChange,
     QueueConfig,
@@ -26,8 +27,9 @@ from offbranch.queue.remote_config import (
 )
 from offbranch.queue.remote_lease import fetch_lease
 from offbranch.queue.remote_place import QueueRemote, There, queue_remote, read_spot, read_tasks_there, read_there
+from offbranch.queue.remote_report import Results, SyncReport, Unsent
 from offbranch.queue.remote_requests import send_request
-from offbranch.queue.remote_send import Unsent, send_tasks
+from offbranch.queue.remote_send import send_tasks
 from offbranch.queue.remote_sync import (
     Step,
     apply_brought,
@@ -38,6 +40,10 @@ from offbranch.queue.remote_sync import (
 )
 from offbranch.queue.store import queue_order, read_tasks
 from offbranch.queue.task import StoredTask
+
+# How long a worker may take to hear of a kill, and the task to end.
+_KILL_S = 40.0
+_KILL_LOOK_S = 1.0
 
 
 @record
@@ -75,31 +81,6 @@ class QueueThere:
     n_messages: int | None = None
     workers: tuple[WorkerThere, ...] = ()
     error: OffbranchError | None = None
-
-
-@record
-class SyncReport:
-    """What `ob queue sync` came to.
-
-    Attributes:
-        sent: Tasks that are at the Git remote by it.
-        unsent: Tasks that stay here, and why.
-        brought: Ids of tasks that others have queued or changed.
-        results: What has come.
-        n_waiting: Tasks that wait at the Git remote; held ones are not counted.
-        n_running: Tasks that a worker has.
-        n_announced: Messages that were sent.
-        error: Why the broker could not be told; the rest is done.
-    """
-
-    sent: tuple[StoredTask, ...] = ()
-    unsent: tuple[Unsent, ...] = ()
-    brought: tuple[str, ...] = ()
-    results: Results = field(default_factory=Results)
-    n_waiting: int = 0
-    n_running: int = 0
-    n_announced: int = 0
-    error: RemoteError | None = None
 
 
 def look_at_config(session: Session, *, asks: bool = True) -> QueueThere:
@@ -258,6 +239,39 @@ def kill_elsewhere(
     if spot.task is None or lease is None:
         raise ConflictError(f"'{name}' is not running", hint="ob queue sync brings what is known of it")
     send_request(shared.place, lease, spot, by=host_name(), force=force, clock=clock)
+
+
+def kill_shared(session: Session, tasks: Sequence[StoredTask], *, force: bool = False) -> tuple[str, ...]:
+    """Has tasks that run elsewhere ended, and waits until they have; returns the names of those that go on nevertheless.
+
+    Raises:
+        ConflictError: Nobody has one of them.
+        RemoteError: The Git remote cannot be reached.
+    """
+    with opened(session) as project:
+        shared = need_shared_queue(project, session)
+        for each in tasks:
+            kill_elsewhere(shared, each.task.id, each.name, force=force)
+        deadline, left = time.monotonic() + _KILL_S, tuple(tasks)
+        while left and time.monotonic() < deadline:
+            time.sleep(_KILL_LOOK_S)
+            there = read_there(shared.place)
+            left = tuple(each for each in left if each.task.id in there.leases)
+        sync_shared(shared, sends=False, with_results=True, announces=False)
+        return tuple(each.name for each in left)
+
+
+def withdraw_removed(session: Session) -> None:
+    """Takes what was removed here out of the queue at the Git remote; what cannot be reached now is done by the next sync."""
+    with opened(session) as project:
+        shared = shared_queue(project, session)
+        if shared is None:
+            return
+        try:
+            sync_shared(shared, sends=False, with_results=False, announces=False)
+        except RemoteError as error:
+            text = f"it was removed here, but not yet at {shared.place.remote.text}: {error.message}"
+            session.reporter.emit(Warned(text=text, hint="ob queue sync does the rest"))
 
 
 def _to_send(

@@ -13,10 +13,13 @@ from offbranch.base.errors import ConflictError, Interrupted, NotFoundError, Off
 from offbranch.base.events import Reporter
 from offbranch.base.locks import hold_lock
 from offbranch.base.paths import AbsPath, join
+from offbranch.base.plugins import load
 from offbranch.base.processes import this_process
 from offbranch.base.records import record, replace
 from offbranch.experiments.leases import QUEUE_DIR
 from offbranch.git.repository import GitRepo
+from offbranch.project import Project
+from offbranch.queue.remote_report import may_share
 from offbranch.queue.requests import Request, RequestKind, write_request
 from offbranch.queue.store import find_task, read_tasks
 from offbranch.queue.supervisor import GRACE_S, Shift
@@ -35,6 +38,7 @@ from offbranch.queue.workers import (
 IDLE_S = 10.0
 _START_S = 30.0
 _LOOK_S = 0.05
+_SHARED = "offbranch.api.queue_remote_start"
 
 
 @record
@@ -58,11 +62,13 @@ class StartRequest:
         jobs: Tasks at a time, those of workers that are there already included.
         names: Only these tasks, by workers of their own that end with them; empty for all.
         keep: They stay also when there is nothing to do.
+        auto: Of a shared queue: what comes of all its tasks comes here.
     """
 
     jobs: int = 1
     names: tuple[str, ...] = ()
     keep: bool = False
+    auto: bool = False
 
 
 @record
@@ -91,6 +97,9 @@ def start_workers(request: StartRequest, session: Session, voices: Voices) -> St
     """
     with opened(session) as project:
         root, repo = project.root, need_git(project)
+        if not request.names and _shares(repo, project):
+            started: Started = load(f"{_SHARED}:start_shared_worker")(request, session, voices)
+            return started
     shift = _shift(request, repo, root)
     with hold_lock(join(root, f"{QUEUE_DIR}/start.lock"), wait_s=_START_S):
         n_new = _n_missing(request, shift, root)
@@ -99,9 +108,7 @@ def start_workers(request: StartRequest, session: Session, voices: Voices) -> St
         worker_id = new_worker_id(time.time())
         log = worker_log(worker_id)
         crew = Crew(kind=WorkerKind.BACKGROUND, n_slots=n_new, id=worker_id, log=log, into_log=True)
-        if not _detach(
-            lambda ready: _be_worker(session, shift, replace(crew, is_ready=ready), voices), join(root, log)
-        ):
+        if not detach(lambda ready: _be_worker(session, shift, replace(crew, is_ready=ready), voices), join(root, log)):
             raise OffbranchError("the worker did not start", hint=f"its last words are in '{log}'")
     return Started(n_new=n_new, worker=worker_id, log=log)
 
@@ -117,6 +124,9 @@ def be_worker(request: StartRequest, session: Session) -> Iterator[TaskEnd]:
         Interrupted: It was stopped; what ran waits in the queue again.
     """
     with opened(session) as project:
+        if not request.names and _shares(need_git(project), project):
+            load(f"{_SHARED}:be_shared_worker")(request, session)
+            return
         shift = _shift(request, need_git(project), project.root)
     is_many = request.jobs > 1
     shift = replace(shift, apart=is_many, marks=is_many)
@@ -157,7 +167,9 @@ def kill_tasks(names: Sequence[str], session: Session, *, force: bool = False) -
     """
     with opened(session) as project:
         root, repo = project.root, need_git(project)
-    chosen = _running_tasks(repo, root, names)
+    everywhere = _running_tasks(repo, root, names)
+    elsewhere = tuple(stored for stored in everywhere if stored.away is not None)
+    chosen = tuple(stored for stored in everywhere if stored.away is None)
     now = time.time()
     for stored in chosen:
         attempt_id = next(each.id for each in stored.attempts if each.commit == stored.lease)
@@ -172,10 +184,20 @@ def kill_tasks(names: Sequence[str], session: Session, *, force: bool = False) -
                 del left[task_id]
         return not left
 
-    if not _await(have_ended):
-        names_left = ", ".join(f"'{stored.name}'" for stored in left.values())
-        raise OffbranchError(f"{names_left} did not end yet", hint="ob queue kill --force")
-    return tuple(stored.name for stored in chosen)
+    names_left = () if _await(have_ended) else tuple(stored.name for stored in left.values())
+    if elsewhere:
+        names_left += load("offbranch.api.queue_remote:kill_shared")(session, elsewhere, force=force)
+    if names_left:
+        shown = ", ".join(f"'{name}'" for name in names_left)
+        raise OffbranchError(f"{shown} did not end yet", hint="ob queue kill --force")
+    return tuple(stored.name for stored in everywhere)
+
+
+def _shares(repo: GitRepo, project: Project) -> bool:
+    """Tells whether the clone shares its queue; where it does not, nothing is loaded for that."""
+    if not may_share(repo, project.environment):
+        return False
+    return load("offbranch.queue.remote_config:read_queue_config")(repo, project.environment).broker is not None
 
 
 def _shift(request: StartRequest, repo: GitRepo, root: AbsPath) -> Shift:
@@ -188,6 +210,10 @@ def _shift(request: StartRequest, repo: GitRepo, root: AbsPath) -> Shift:
     waiting = read_tasks(repo, root).queued
     chosen = [_resolve(waiting, name, "waits in the queue") for name in request.names]
     for stored in chosen:
+        if stored.is_shared:
+            raise ConflictError(
+                f"'{stored.name}' has been sent to the workers of a shared queue", hint="ob queue start, without names"
+            )
         if stored.task.is_held:
             raise ConflictError(f"'{stored.name}' is held", hint=f"ob queue release {stored.name}")
     return Shift(only=frozenset(stored.task.id for stored in chosen), idle_s=0.0)
@@ -235,7 +261,7 @@ def _await(is_so: Callable[[], bool]) -> bool:
     return True
 
 
-def _detach(action: Callable[[Callable[[], None]], None], log: AbsPath) -> bool:
+def detach(action: Callable[[Callable[[], None]], None], log: AbsPath) -> bool:
     """Runs an action in a process of a session of its own, which says it is ready; returns whether it did."""
     os.makedirs(os.path.dirname(log), exist_ok=True)
     read, write = os.pipe()

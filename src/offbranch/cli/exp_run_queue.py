@@ -9,6 +9,7 @@ from offbranch.api.exp import RunRequest
 from offbranch.api.queue import MAX_TRIALS, Queued, run_all, submit
 from offbranch.api.session import Session
 from offbranch.base.errors import ExitCode, UsageError
+from offbranch.base.plugins import load
 from offbranch.cli.console import Console
 from offbranch.cli.lines import Style
 from offbranch.cli.sessions import session_of
@@ -31,6 +32,8 @@ def queue(request: RunRequest, session: Session, args: Namespace, console: Conso
             console.message(text)
         if request.dry:
             console.hint("nothing was queued (--dry)")
+        elif done.shared is not None:
+            load("offbranch.cli.commands.queue_sync:say_sent")(done.shared, console)
         else:
             console.hint("run what is queued: ob exp run --run-all")
     if args.json:

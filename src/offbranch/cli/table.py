@@ -86,6 +86,8 @@ COMMANDS: Mapping[str, Command] = {
         ("queue start", "queue_start", "start workers that run what is queued"),
         ("queue stop", "queue_stop", "let the workers end"),
         ("queue kill", "queue_kill", "stop tasks that run"),
+        ("queue config", "queue_config", "show or set where the queue is: here, or shared with other machines"),
+        ("queue sync", "queue_sync", "exchange tasks and results with a shared queue"),
         ("params show", "params_show", "show parameters"),
         ("params diff", "params_diff", "compare the parameters of two commits or experiments"),
         ("metrics show", "metrics_show", "show metrics"),

@@ -46,6 +46,7 @@ def make_app(url: str, queue: str) -> Celery:
         worker_enable_remote_control=True,
         worker_send_task_events=False,
         worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
         broker_connection_timeout=_CONNECT_TIMEOUT_S,
         broker_connection_retry=True,
         broker_connection_retry_on_startup=True,

@@ -7,7 +7,7 @@ from offbranch.base.errors import ConflictError, OffbranchError
 from offbranch.base.events import Warned
 from offbranch.base.files import atomic_write
 from offbranch.base.paths import AbsPath, join
-from offbranch.base.records import record, replace
+from offbranch.base.records import replace
 from offbranch.experiments.attempts import attempt_of, list_attempts, log_of, write_record
 from offbranch.experiments.experiment import Attempt, Experiment
 from offbranch.experiments.leases import QUEUE_DIR
@@ -28,26 +28,12 @@ from offbranch.git.refs import RefUpdate, list_refs, update_refs
 from offbranch.queue.remote_end import LOG_NAME
 from offbranch.queue.remote_place import QueueRemote, There
 from offbranch.queue.remote_records import task_of_commit
+from offbranch.queue.remote_report import Results
 from offbranch.queue.remote_sync import Here
 from offbranch.queue.task import Task, task_from_message
 
 # Attempts that were brought once: who has removed one here does not want it again.
 _KNOWN = f"{QUEUE_DIR}/collected"
-
-
-@record
-class Results:
-    """What has come.
-
-    Attributes:
-        experiments: Of tasks that have ended elsewhere.
-        attempts: That did not become one, newest first.
-        ended: Ids of all tasks that have left the queue, those that somebody removed among them.
-    """
-
-    experiments: tuple[Experiment, ...] = ()
-    attempts: tuple[Attempt, ...] = ()
-    ended: tuple[str, ...] = ()
 
 
 def collect_results(place: QueueRemote, root: AbsPath, here: Here, there: There, ended: Sequence[str]) -> Results:

@@ -14,8 +14,8 @@ from offbranch.base.records import record
 from offbranch.git.command import finish_git, git_error
 from offbranch.git.repository import GitRepo, is_shallow, repo_git
 from offbranch.queue.broker import check_url
+from offbranch.queue.remote_report import SECTION, may_share
 
-SECTION = "offbranch"
 BROKER, REMOTE, NAME, TTL = "broker", "queueRemote", "queueName", "queueTtl"
 _KEYS = (BROKER, REMOTE, NAME, TTL)
 DEFAULT_REMOTE = "origin"
@@ -63,7 +63,7 @@ def read_queue_config(repo: GitRepo, environment: Environment) -> QueueConfig:
     Raises:
         BadInputError: A number is none.
     """
-    said = _read(repo) if _may_say(repo) else {}
+    said = _read(repo) if may_share(repo, environment) else {}
     origins = dict.fromkeys(said, "config")
     for key, value in ((BROKER, environment.broker), (REMOTE, environment.queue_remote)):
         if value is not None:
@@ -118,15 +118,6 @@ def queue_name(repo: GitRepo, prefix: str, config: QueueConfig) -> str:
     roots = sorted(repo_git(repo, "rev-list", "--max-parents=0", "HEAD", "--").decode().split())
     inside = f"-{hashlib.sha256(prefix.encode()).hexdigest()[:6]}" if prefix else ""
     return f"offbranch-{roots[0][:16]}{inside}"
-
-
-def _may_say(repo: GitRepo) -> bool:
-    try:
-        with open(os.path.join(repo.common_dir, "config"), "rb") as file:
-            text = file.read().lower()
-    except OSError:
-        return True
-    return SECTION.encode() in text or b"[include" in text
 
 
 def _read(repo: GitRepo) -> dict[str, str]:

@@ -21,16 +21,9 @@ from offbranch.git.objects import ObjectReader
 from offbranch.git.refs import ANY, RefUpdate, list_refs, update_refs
 from offbranch.project import Project
 from offbranch.queue.remote_place import QueueRemote
+from offbranch.queue.remote_report import Unsent
 from offbranch.queue.task import StoredTask
 from offbranch.storage.remote_setting import default_remote
-
-
-@record
-class Unsent:
-    """A task that could not be sent, and why."""
-
-    stored: StoredTask
-    error: OffbranchError
 
 
 @record

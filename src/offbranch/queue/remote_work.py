@@ -20,6 +20,7 @@ from offbranch.git.ids import CommitId
 from offbranch.git.network import fetch_refs, list_remote
 from offbranch.git.objects import ObjectReader
 from offbranch.git.refs import ANY, RefUpdate, list_refs, update_refs
+from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.queue.remote_data import send_results
 from offbranch.queue.remote_end import Ending, EndState, publish_end, release_lease
@@ -107,9 +108,10 @@ def work_on(bench: Bench, task_id: str, over: CommitId | None) -> Verdict:
     return Verdict.AGAIN if ending.keeps_task and state is EndState.DONE else Verdict.DONE
 
 
-def held_tasks(bench: Bench) -> tuple[str, ...]:
-    """Returns the tasks whose end in this clone has not been published, because who carried them out was killed."""
-    return tuple(ref.removeprefix(HELD) for ref, _ in list_refs(bench.place.repo, HELD))
+def held_leases(repo: GitRepo) -> tuple[Lease, ...]:
+    """Returns the leases that workers of this clone have, or had when they were killed."""
+    found = (read_lease(repo, CommitId(commit)) for _, commit in list_refs(repo, HELD))
+    return tuple(lease for lease in found if lease is not None)
 
 
 def settle(bench: Bench, task_id: str) -> None:
