@@ -120,7 +120,7 @@ def check_url(url: str) -> None:
     if found and rest and scheme in BROKERS:
         return
     known = [f"{each}://" for each in BROKERS]
-    hint = did_you_mean(f"{scheme}://", known) if found else None
+    hint = did_you_mean(f"{scheme}://", known) if found and scheme not in BROKERS else None
     raise UsageError(
         f"'{without_password(url)}' is not the url of a broker",
         hint=hint or "redis://HOST:6379/0 for Redis, amqp://USER:PASSWORD@HOST:5672// for RabbitMQ",
