@@ -240,10 +240,12 @@ def remove(removal: Removal, session: Session) -> Removed:
     """
     with held(session) as (project, _):
         repo = need_git(project)
-        if removal.queue or (removal.names and may_have_refs(repo, TASKS)):
-            removed: Removed = load("offbranch.queue.remove:remove_with_tasks")(project, repo, removal)
-            return removed
-        return remove_experiments(project, repo, removal)
+        if not (removal.queue or (removal.names and may_have_refs(repo, TASKS))):
+            return remove_experiments(project, repo, removal)
+        removed: Removed = load("offbranch.queue.remove:remove_with_tasks")(project, repo, removal)
+    if removed.tasks and not removal.dry:
+        load("offbranch.api.queue_remote:withdraw_removed")(session)
+    return removed
 
 
 def push_new(project: Project, experiment: Experiment, session: Session) -> None:

@@ -85,7 +85,10 @@ def submit(
     done, may_be_shared = _submit(request, session, max_trials, rng or random.Random(), clock)
     if not may_be_shared or request.dry:
         return done
-    return replace(done, shared=load("offbranch.api.queue_remote:send_new")(session, done.stored))
+    report = load("offbranch.api.queue_remote:send_new")(session, done.stored)
+    if done.replaced:
+        load("offbranch.api.queue_remote:withdraw_removed")(session)
+    return replace(done, shared=report)
 
 
 def _submit(

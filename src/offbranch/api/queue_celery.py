@@ -6,11 +6,12 @@ options of Celery, less what looks for lost tasks: at least one worker should be
 
 import os
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 from celery import Celery
-from celery.exceptions import Reject
+from celery.exceptions import Reject, SecurityWarning
 from celery.signals import worker_ready
 from celery.worker import state
 
@@ -46,7 +47,7 @@ class CeleryCrew:
     Attributes:
         id: Its identity.
         n_slots: How many tasks it runs at a time.
-        with_results: It brings here what comes of tasks, of other workers' too.
+        with_outputs: It brings the outputs of what comes of tasks here too, of other workers' tasks as well.
         idle_s: It ends after so many seconds without a task; None: it stays.
         log: Where it says what it does, relative to the project.
         is_ready: Called when the worker takes tasks.
@@ -54,7 +55,7 @@ class CeleryCrew:
 
     id: str
     n_slots: int
-    with_results: bool = False
+    with_outputs: bool = False
     idle_s: float | None = None
     log: str | None = None
     is_ready: Callable[[], None] = lambda: None
@@ -70,6 +71,8 @@ def run_worker(session: Session, crew: CeleryCrew) -> None:
         shared = need_shared_queue(project, session)
         root, url, name = project.root, shared.config.broker, shared.name
     assert url is not None
+    # It is about pickles, of which there are none here: as root a worker does what `ob exp run` does as root.
+    warnings.simplefilter("ignore", SecurityWarning)
     worker = Worker(
         id=crew.id,
         process=this_process(),
@@ -78,7 +81,7 @@ def run_worker(session: Session, crew: CeleryCrew) -> None:
         slots=tuple(SlotUse(number=n, label=str(n)) for n in range(1, crew.n_slots + 1)),
         log=crew.log,
     )
-    sweeper = fork_child(lambda _: keep_sweeping(session, with_results=crew.with_results), ChildManner(apart=True), ())
+    sweeper = fork_child(lambda _: keep_sweeping(session, with_outputs=crew.with_outputs), ChildManner(apart=True), ())
     try:
         with registered(root, worker):
             app = make_worker_app(url, name, session)

@@ -17,7 +17,7 @@ from offbranch.git.network import Talk
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.queue.broker import Broker, Message, WorkerThere, open_broker
-from offbranch.queue.remote_collect import collect_results, ended_unseen, forget_ended
+from offbranch.queue.remote_collect import collect_results, ended_unseen
 from offbranch.queue.remote_config import (
     QueueChange,
     QueueConfig,
@@ -27,7 +27,7 @@ from offbranch.queue.remote_config import (
 )
 from offbranch.queue.remote_lease import fetch_lease
 from offbranch.queue.remote_place import QueueRemote, There, queue_remote, read_spot, read_tasks_there, read_there
-from offbranch.queue.remote_report import Results, SyncReport, Unsent
+from offbranch.queue.remote_report import SyncReport, Unsent
 from offbranch.queue.remote_requests import send_request
 from offbranch.queue.remote_send import send_tasks
 from offbranch.queue.remote_sync import (
@@ -173,13 +173,12 @@ def send_new(session: Session, tasks: Sequence[StoredTask]) -> SyncReport | None
         )
 
 
-def sync(session: Session, *, sends: bool = True, with_results: bool = True, announces: bool = True) -> SyncReport:
+def sync(session: Session, *, sends: bool = True, announces: bool = True) -> SyncReport:
     """Brings the queue here and the one at the Git remote together.
 
     Args:
         session: Where.
         sends: Tasks that were queued or changed here go there.
-        with_results: What has come of tasks comes here; otherwise they only leave the queue.
         announces: Workers are told of what waits, if the broker has no message for them.
 
     Raises:
@@ -187,10 +186,10 @@ def sync(session: Session, *, sends: bool = True, with_results: bool = True, ann
     """
     with opened(session) as project:
         shared = need_shared_queue(project, session)
-        return sync_shared(shared, sends=sends, with_results=with_results, announces=announces)
+        return sync_shared(shared, sends=sends, announces=announces)
 
 
-def sync_shared(shared: SharedQueue, *, sends: bool, with_results: bool, announces: bool) -> SyncReport:
+def sync_shared(shared: SharedQueue, *, sends: bool, announces: bool) -> SyncReport:
     """See `sync`."""
     place, project = shared.place, shared.project
     there = read_there(place)
@@ -201,12 +200,8 @@ def sync_shared(shared: SharedQueue, *, sends: bool, with_results: bool, announc
     unsure = [each for each, step in steps.items() if step is Step.UNSURE]
     ended = [each for each, step in steps.items() if step is Step.ENDED]
     ended += ended_unseen(place, project.root, here, there, unsure)
-    results = Results(ended=tuple(ended))
-    if with_results:
-        # Listed again: in the first listing a task may be gone, and its experiment not yet there.
-        results = collect_results(place, project.root, here, read_there(place) if ended else there, ended)
-    else:
-        forget_ended(place, here, ended)
+    # Listed again: in the first listing a task may be gone, and its experiment not yet there.
+    results = collect_results(place, project.root, here, read_there(place) if ended else there, ended)
     apply_leases(place, read_here(place.repo), there)
     tasks = read_tasks(place.repo, project.root).all
     done = send_tasks(project, place, _to_send(tasks, steps, there, ended), there.tasks) if sends else None
@@ -257,8 +252,40 @@ def kill_shared(session: Session, tasks: Sequence[StoredTask], *, force: bool = 
             time.sleep(_KILL_LOOK_S)
             there = read_there(shared.place)
             left = tuple(each for each in left if each.task.id in there.leases)
-        sync_shared(shared, sends=False, with_results=True, announces=False)
+        sync_shared(shared, sends=False, announces=False)
         return tuple(each.name for each in left)
+
+
+def sync_after_pull(session: Session, remote: str) -> None:
+    """Brings what has come of queued tasks, if a Git remote is the one that the queue of this clone is at."""
+    with opened(session) as project:
+        shared = shared_queue(project, session)
+        if shared is None or shared.config.remote != remote:
+            return
+        try:
+            sync_shared(shared, sends=False, announces=False)
+        except OffbranchError as error:  # the experiments themselves are here
+            session.reporter.emit(
+                Warned(text=f"the queue could not be brought up to date: {error.message}", hint=error.hint)
+            )
+
+
+def tell_changes(session: Session) -> SyncReport | None:
+    """Sends what was changed in the queue here a moment ago (held, released, of another priority, queued again, removed).
+
+    Returns:
+        What came of it; None where the clone shares no queue, or the Git remote cannot be reached, which is told.
+    """
+    with opened(session) as project:
+        shared = shared_queue(project, session)
+        if shared is None:
+            return None
+        try:
+            return sync_shared(shared, sends=True, announces=True)
+        except RemoteError as error:
+            text = f"it was changed here, but not yet at {shared.place.remote.text}: {error.message}"
+            session.reporter.emit(Warned(text=text, hint="ob queue sync does the rest"))
+            return None
 
 
 def withdraw_removed(session: Session) -> None:
@@ -268,7 +295,7 @@ def withdraw_removed(session: Session) -> None:
         if shared is None:
             return
         try:
-            sync_shared(shared, sends=False, with_results=False, announces=False)
+            sync_shared(shared, sends=False, announces=False)
         except RemoteError as error:
             text = f"it was removed here, but not yet at {shared.place.remote.text}: {error.message}"
             session.reporter.emit(Warned(text=text, hint="ob queue sync does the rest"))

@@ -35,7 +35,7 @@ def start_shared_worker(request: StartRequest, session: Session, voices: Voices)
             return Started(n_new=0)
         worker_id = new_worker_id(time.time())
         log = worker_log(worker_id)
-        crew = make_crew(id=worker_id, n_slots=n_new, with_results=request.auto, log=log)
+        crew = make_crew(id=worker_id, n_slots=n_new, with_outputs=request.auto, log=log)
 
         def be(ready: Callable[[], None]) -> None:
             run_worker(replace(session, reporter=voices.worker()), replace(crew, is_ready=ready))
@@ -49,7 +49,7 @@ def be_shared_worker(request: StartRequest, session: Session) -> None:
     """Is a worker of the shared queue in the foreground, until it is stopped."""
     _check(request)
     run_worker, make_crew = _loaded()
-    crew = make_crew(id=new_worker_id(time.time()), n_slots=request.jobs, with_results=request.auto)
+    crew = make_crew(id=new_worker_id(time.time()), n_slots=request.jobs, with_outputs=request.auto)
     run_worker(session, crew)
 
 

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from offbranch.api.queue_remote import SharedQueue, need_shared_queue, sync_shared
 from offbranch.api.queue_work import run_one
 from offbranch.api.session import Session, opened
+from offbranch.api.share import pull
 from offbranch.base.errors import Interrupted, OffbranchError
 from offbranch.base.events import Warned
 from offbranch.base.processes import is_alive
 from offbranch.base.records import replace
+from offbranch.experiments.choose import Choice
+from offbranch.experiments.sharing import ShareRequest
 from offbranch.git.ids import CommitId
 from offbranch.git.network import push_updates
 from offbranch.queue.broker import Message
@@ -62,21 +65,21 @@ def go_on_for_the_dead(session: Session, *, sleep: Callable[[float], None] = tim
         return tuple(lease.task_id for lease in dead)
 
 
-def sweep(session: Session, memory: Memory, now_s: float, *, with_results: bool) -> Memory:
+def sweep(session: Session, memory: Memory, now_s: float, *, with_outputs: bool) -> Memory:
     """Looks around once: what is lost at the Git remote is announced again, what nobody needs there is removed.
 
     Args:
         session: Where.
         memory: What was seen the last time.
         now_s: By a monotonic clock.
-        with_results: What has come of tasks comes here.
+        with_outputs: The outputs of experiments that have come are brought too.
 
     Raises:
         RemoteError: Git remote or broker cannot be reached.
     """
     with opened(session) as project:
         shared = need_shared_queue(project, session)
-        sync_shared(shared, sends=False, with_results=with_results, announces=False)
+        report = sync_shared(shared, sends=False, announces=False)
         there = read_there(shared.place)
         plan = plan_sweep(there, memory, now_s, _ttls(shared, there), shared.config.ttl_s)
         if plan.litter:
@@ -87,13 +90,17 @@ def sweep(session: Session, memory: Memory, now_s: float, *, with_results: bool)
         # While messages wait, that of any task may be among them.
         lost = [_message(each, None) for each in unheard] if unheard and shared.broker.n_waiting() == 0 else []
         shared.broker.send([*silent, *lost])
-        return again(plan.memory, (each.task_id for each in (*silent, *lost)), now_s)
+        remote = shared.config.remote
+    if with_outputs and report.results.experiments:
+        refs = tuple(each.ref for each in report.results.experiments)
+        pull(ShareRequest(remote=remote, choice=Choice(names=refs)), session)
+    return again(plan.memory, (each.task_id for each in (*silent, *lost)), now_s)
 
 
 def keep_sweeping(
     session: Session,
     *,
-    with_results: bool,
+    with_outputs: bool,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
@@ -104,7 +111,7 @@ def keep_sweeping(
             pause_s = min(_LONGEST_SWEEP_S, need_shared_queue(project, session).config.ttl_s / _SWEEPS)
         try:
             go_on_for_the_dead(session)
-            memory, told = sweep(session, memory, clock(), with_results=with_results), ""
+            memory, told = sweep(session, memory, clock(), with_outputs=with_outputs), ""
         except Interrupted:
             raise
         except OffbranchError as error:  # what cannot be reached now is looked at the next time
@@ -136,7 +143,7 @@ def keep_synced(
         try:
             with opened(session) as project:
                 shared = need_shared_queue(project, session)
-                report = sync_shared(shared, sends=is_first, with_results=True, announces=is_first)
+                report = sync_shared(shared, sends=is_first, announces=is_first)
             take(report)
             if not (report.n_waiting or report.n_running):
                 return

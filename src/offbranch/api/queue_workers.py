@@ -62,7 +62,7 @@ class StartRequest:
         jobs: Tasks at a time, those of workers that are there already included.
         names: Only these tasks, by workers of their own that end with them; empty for all.
         keep: They stay also when there is nothing to do.
-        auto: Of a shared queue: what comes of all its tasks comes here.
+        auto: Of a shared queue: what comes of all its tasks comes here with its outputs.
     """
 
     jobs: int = 1

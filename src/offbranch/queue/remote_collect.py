@@ -74,11 +74,6 @@ def ended_unseen(place: QueueRemote, root: AbsPath, here: Here, there: There, un
     return found
 
 
-def forget_ended(place: QueueRemote, here: Here, ended: Sequence[str]) -> None:
-    """Takes tasks that have left the queue there out of the one here."""
-    _drop(place, here, ended, ())
-
-
 def _bring_experiments(place: QueueRemote, here: Here, there: There, ended: Sequence[str]) -> tuple[Experiment, ...]:
     found = _made_of(place, here, there, ended)
     refs = [each.ref for each in found.values()]

@@ -22,7 +22,7 @@ from offbranch.experiments.refs import (
     task_ref,
 )
 from offbranch.git.ids import CommitId
-from offbranch.git.network import RemoteUpdate, fetch_refs, push_updates
+from offbranch.git.network import PushState, RemoteUpdate, fetch_refs, push_updates
 from offbranch.git.refs import RefUpdate, list_refs, update_refs
 from offbranch.git.repository import GitRepo
 from offbranch.queue.remote_place import QueueRemote, There
@@ -83,6 +83,8 @@ def plan_step(
     """Decides about one task, from what it is here, was there, and is there."""
     if is_held:
         return Step.HELD
+    if is_sending and here is None:  # removed before we knew whether it had got there
+        return Step.ENDED if there is None else Step.REMOVE
     if there is None and sent is None and is_sending:
         return Step.UNSURE
     if there is None:
@@ -135,9 +137,14 @@ def apply_removed(place: QueueRemote, here: Here, there: There, steps: Mapping[s
     ids = [each for each, step in steps.items() if step is Step.REMOVE and each not in there.leases]
     updates = [RemoteUpdate(ref=task_ref(each), new=None, old=there.tasks[each]) for each in ids]
     if updates:
-        push_updates(place.repo, place.remote, updates, place.talk)
-        # What was refused is still there, and is asked for again: without this the next sync would bring it back.
-        update_refs(place.repo, [RefUpdate(ref=sent_ref(each), new=None, old=here.sent[each]) for each in ids])
+        answers = push_updates(place.repo, place.remote, updates, place.talk)
+        # What was refused is still there, and is seen to the next time.
+        done = [each for each in ids if answers[task_ref(each)].state is PushState.DONE]
+        known = ((sent_ref, here.sent), (sending_ref, here.sending))
+        update_refs(
+            place.repo,
+            [RefUpdate(ref=ref(each), new=None, old=at[each]) for each in done for ref, at in known if each in at],
+        )
 
 
 def apply_leases(place: QueueRemote, here: Here, there: There) -> None:

@@ -33,7 +33,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("-j", "--jobs", type=whole_number, default=1, metavar="N", help="run up to N tasks at a time")
     parser.add_flag("--foreground", help="run here, with the output of the tasks")
     parser.add_flag("--keep", help="stay, also when there is nothing to do")
-    parser.add_flag("--auto", help="of a shared queue: bring what comes of all tasks here")
+    parser.add_flag("--auto", help="of a shared queue: bring the outputs of all its tasks here, as they come")
     add_json(parser, "the worker that was started, or with --foreground how each task ended")
 
 
