@@ -2,6 +2,7 @@
 exactly one experiment, with its data, and nothing is left over.
 """
 
+import json
 import os
 import random
 import signal
@@ -84,6 +85,20 @@ def start(worker: TestProject, jobs: int = 2) -> None:
     assert done.code == 0, done.err
 
 
+def is_ours(pid: int) -> bool:
+    try:
+        return b"offbranch" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def is_there(worker: TestProject) -> bool:
+    """Tells whether a clone has a worker, from the process that says so."""
+    records = worker.root.glob(".dvc/tmp/ob/queue/workers/*.json")
+    pids = [json.loads(path.read_text())["process"]["pid"] for path in records]
+    return bool(set(pids) & set(processes(worker.root)))
+
+
 def until(farm: Farm, is_so: Callable[[], bool], meanwhile: Callable[[], object] = lambda: None) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not is_so():
@@ -137,8 +152,11 @@ def test_two_machines_share_the_work(farm: Farm) -> None:
 
 
 def test_workers_are_killed(farm: Farm) -> None:
-    """Any process of a worker may die at any moment: the worker, a process of its pool, a task, a Git command, a command."""
-    slow(farm.home, 1)
+    """Any process of ours may die at any moment: a worker, a process of its pool, who looks around, who keeps a lease, a task.
+
+    (A command of a stage or of Git that is killed is a failure of its task, and told as one.)
+    """
+    slow(farm.home, 2)
     names = queue(farm, 9)
     workers = [farm.clone("one"), farm.clone("two")]
     rng = random.Random(5)
@@ -147,8 +165,9 @@ def test_workers_are_killed(farm: Farm) -> None:
     def kill_one() -> None:
         nonlocal killed
         for worker in workers:
-            start(worker)
-        found = processes(farm.place.base)
+            if not is_there(worker):
+                start(worker)
+        found = [pid for pid in processes(farm.place.base) if is_ours(pid)]
         if found and killed < 30:
             end(rng.choice(found), signal.SIGKILL)
             killed += 1

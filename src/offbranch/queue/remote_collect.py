@@ -22,11 +22,10 @@ from offbranch.experiments.refs import (
     task_ref,
 )
 from offbranch.git.ids import BlobId, CommitId
-from offbranch.git.network import fetch_refs
 from offbranch.git.objects import ObjectReader
 from offbranch.git.refs import RefUpdate, list_refs, update_refs
 from offbranch.queue.remote_end import LOG_NAME
-from offbranch.queue.remote_place import QueueRemote, There
+from offbranch.queue.remote_place import QueueRemote, There, fetch_present
 from offbranch.queue.remote_records import task_of_commit
 from offbranch.queue.remote_report import Results
 from offbranch.queue.remote_sync import Here
@@ -101,8 +100,8 @@ def _made_of(place: QueueRemote, here: Here, there: There, tasks: Sequence[str])
             experiment = None if task is None else there.experiments.get(encode(task.spec.baseline, task.spec.name))
             if experiment is not None:
                 found[task_id] = experiment
-    if found:
-        fetch_refs(place.repo, place.remote, [each.ref for each in found.values()], place.talk)
+    came = fetch_present(place, {each.ref: each.commit for each in found.values()})
+    found = {each: replace(made, commit=came[made.ref]) for each, made in found.items() if made.ref in came}
     # Others of the same name are from elsewhere.
     return {each: made for each, made in found.items() if task_of_commit(place.repo, made.commit) == each}
 
@@ -150,8 +149,10 @@ def _bring_attempts(place: QueueRemote, root: AbsPath, there: There) -> tuple[At
     if not new:
         return ()
     logs = {each: there.logs[each] for each in new if each in there.logs}
-    refs = [*(attempt_ref(each) for each in new), *(log_ref(each) for each in logs)]
-    fetch_refs(place.repo, place.remote, refs, place.talk)
+    wanted = {attempt_ref(each): commit for each, commit in new.items()}
+    came = fetch_present(place, wanted | {log_ref(each): commit for each, commit in logs.items()})
+    new = {each: commit for each, commit in new.items() if came.get(attempt_ref(each)) == commit}
+    logs = {each: commit for each, commit in logs.items() if came.get(log_ref(each)) == commit}
     brought: list[Attempt] = []
     with ObjectReader(place.repo) as objects:
         for attempt_id, commit in new.items():

@@ -6,7 +6,9 @@ What a remote says is not trusted: names of refs that could lead a path elsewher
 import re
 from collections.abc import Iterable, Mapping
 
+from offbranch.base.errors import RemoteError
 from offbranch.base.records import field, record, replace
+from offbranch.experiments.chains import present_commits
 from offbranch.experiments.experiment import Experiment
 from offbranch.experiments.refs import (
     ATTEMPTS,
@@ -22,11 +24,13 @@ from offbranch.experiments.refs import (
 )
 from offbranch.git.git_remotes import GitRemote
 from offbranch.git.ids import CommitId
-from offbranch.git.network import Talk, list_remote
+from offbranch.git.network import Talk, fetch_refs, list_remote
+from offbranch.git.objects import ObjectReader
 from offbranch.git.refs import is_valid_ref
 from offbranch.git.repository import GitRepo
 
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,99}")
+_MOST_TRIES = 5
 # A connection on which nothing moves is given up after a minute; of what goes over ssh, ssh itself is to see to it.
 _STALLED = {"GIT_HTTP_LOW_SPEED_LIMIT": "1", "GIT_HTTP_LOW_SPEED_TIME": "60"}
 
@@ -144,3 +148,35 @@ def _experiments(found: Mapping[str, CommitId]) -> Iterable[Experiment]:
         decoded = decode(ref)
         if decoded is not None and is_valid_ref(ref) and decoded[1].isprintable():
             yield Experiment(name=decoded[1], baseline=decoded[0], commit=commit, ref=ref)
+
+
+def fetch_present(place: QueueRemote, wanted: Mapping[str, CommitId]) -> dict[str, CommitId]:
+    """Brings what refs of the remote are at, as far as they are still there; returns the commits that are here then.
+
+    Leases are renewed and tasks end all the time: what has moved since it was listed is asked for again, a few times.
+
+    Raises:
+        RemoteError: The remote cannot be reached.
+    """
+    found: dict[str, CommitId] = {}
+    for _ in range(_MOST_TRIES):
+        wanted = {ref: commit for ref, commit in wanted.items() if found.get(ref) != commit}
+        if not wanted:
+            break
+        error = None
+        try:
+            fetch_refs(place.repo, place.remote, sorted(wanted), place.talk)
+        except RemoteError as one:  # most often one of them is gone
+            error = one
+        with ObjectReader(place.repo) as objects:
+            here = present_commits(objects, wanted.values())
+        found |= {ref: commit for ref, commit in wanted.items() if commit in here}
+        left = [ref for ref in wanted if ref not in found]
+        if not left:
+            break
+        now = list_remote(place.repo, place.remote, left, place.talk)
+        now = {ref: now[ref] for ref in left if ref in now}
+        if error is not None and now == {ref: wanted[ref] for ref in left}:
+            raise error
+        wanted = now
+    return found

@@ -12,6 +12,7 @@ from offbranch.base.records import record
 from offbranch.experiments.refs import (
     AWAY,
     HELD,
+    LEASES,
     SENDING,
     SENT,
     TASKS,
@@ -22,10 +23,10 @@ from offbranch.experiments.refs import (
     task_ref,
 )
 from offbranch.git.ids import CommitId
-from offbranch.git.network import PushState, RemoteUpdate, fetch_refs, push_updates
+from offbranch.git.network import PushState, RemoteUpdate, push_updates
 from offbranch.git.refs import RefUpdate, list_refs, update_refs
 from offbranch.git.repository import GitRepo
-from offbranch.queue.remote_place import QueueRemote, There
+from offbranch.queue.remote_place import QueueRemote, There, fetch_present
 
 
 class Step(Enum):
@@ -120,16 +121,15 @@ def apply_brought(place: QueueRemote, here: Here, there: There, steps: Mapping[s
         RemoteError: The remote cannot be reached.
         ConflictError: A task has changed here meanwhile; nothing of this has been done.
     """
-    ids = [each for each, step in steps.items() if step is Step.BRING]
-    if ids:
-        fetch_refs(place.repo, place.remote, [task_ref(each) for each in ids], place.talk)
-    updates = [RefUpdate(ref=task_ref(each), new=there.tasks[each], old=here.tasks.get(each)) for each in ids]
-    marked = [each for each, step in steps.items() if step in (Step.BRING, Step.MARK)]
-    updates += [RefUpdate(ref=sent_ref(each), new=there.tasks[each], old=here.sent.get(each)) for each in marked]
+    new = {task_ref(each): there.tasks[each] for each, step in steps.items() if step is Step.BRING}
+    came = {ref.removeprefix(TASKS): commit for ref, commit in fetch_present(place, new).items()}
+    updates = [RefUpdate(ref=task_ref(each), new=commit, old=here.tasks.get(each)) for each, commit in came.items()]
+    marked = came | {each: there.tasks[each] for each, step in steps.items() if step is Step.MARK}
+    updates += [RefUpdate(ref=sent_ref(each), new=commit, old=here.sent.get(each)) for each, commit in marked.items()]
     arrived = [each for each in marked if each in here.sending]
     updates += [RefUpdate(ref=sending_ref(each), new=None, old=here.sending[each]) for each in arrived]
     update_refs(place.repo, updates)
-    return tuple(ids)
+    return tuple(came)
 
 
 def apply_removed(place: QueueRemote, here: Here, there: There, steps: Mapping[str, Step]) -> None:
@@ -155,9 +155,9 @@ def apply_leases(place: QueueRemote, here: Here, there: There) -> None:
     """
     wanted = {each: commit for each, commit in there.leases.items() if each in there.tasks and each not in here.held}
     new = [each for each, commit in wanted.items() if here.away.get(each) != commit]
-    if new:
-        fetch_refs(place.repo, place.remote, [lease_ref(each) for each in new], place.talk)
-    updates = [RefUpdate(ref=away_ref(each), new=wanted[each], old=here.away.get(each)) for each in new]
+    came = fetch_present(place, {lease_ref(each): wanted[each] for each in new})
+    by_id = {ref.removeprefix(LEASES): commit for ref, commit in came.items()}
+    updates = [RefUpdate(ref=away_ref(each), new=commit, old=here.away.get(each)) for each, commit in by_id.items()]
     gone = here.away.keys() - wanted.keys()
     updates += [RefUpdate(ref=away_ref(each), new=None, old=here.away[each]) for each in sorted(gone)]
     update_refs(place.repo, updates)
