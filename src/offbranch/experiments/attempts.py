@@ -87,11 +87,18 @@ def end_attempt(repo: GitRepo, root: AbsPath, attempt: Attempt, tree: TreeId | N
     return attempt
 
 
-def end_update(repo: GitRepo, attempt: Attempt) -> tuple[Attempt, RefUpdate]:
-    """Returns an ended attempt with its new commit, whose files are those of the present one, and the change of its ref."""
+def end_update(repo: GitRepo, attempt: Attempt, tree: TreeId | None = None) -> tuple[Attempt, RefUpdate]:
+    """Returns an ended attempt with its new commit, and the change of its ref.
+
+    Args:
+        repo: Where.
+        attempt: As it ended; its commit still that of its beginning.
+        tree: Its files now; None for those of that commit.
+    """
     assert attempt.commit is not None
-    with ObjectReader(repo) as objects:
-        tree = objects.commit(attempt.commit).tree
+    if tree is None:
+        with ObjectReader(repo) as objects:
+            tree = objects.commit(attempt.commit).tree
     ended = replace(attempt, commit=_commit(repo, attempt, tree))
     return ended, RefUpdate(ref=attempt_ref(attempt.id), new=ended.commit, old=attempt.commit)
 
@@ -164,6 +171,15 @@ def read_records(root: AbsPath) -> tuple[Attempt, ...]:
     return tuple(sorted(_read_all(root), key=lambda attempt: (-attempt.started_utc, attempt.id)))
 
 
+def read_one(root: AbsPath, attempt_id: str) -> Attempt | None:
+    """Returns the quick copy of one record; None if there is none that can be read."""
+    try:
+        with open(os.path.join(attempt_dir(root, attempt_id), _RECORD), encoding="utf-8") as file:
+            return attempt_from_json(json.load(file))
+    except (OSError, ValueError):
+        return None
+
+
 def prune_records(root: AbsPath) -> None:
     """Removes the oldest logs of attempts that became experiments; those of failed ones stay until they are removed."""
     succeeded = [attempt for attempt in read_records(root) if attempt.state is AttemptState.SUCCEEDED]
@@ -177,11 +193,8 @@ def _read_all(root: AbsPath) -> Iterator[Attempt]:
     except FileNotFoundError:
         return
     for name in names:
-        try:
-            with open(os.path.join(attempt_dir(root, name), _RECORD), encoding="utf-8") as file:
-                yield attempt_from_json(json.load(file))
-        except (OSError, ValueError):
-            continue
+        if (attempt := read_one(root, name)) is not None:
+            yield attempt
 
 
 def _commit(repo: GitRepo, attempt: Attempt, tree: TreeId) -> CommitId:
