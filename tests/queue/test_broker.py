@@ -73,7 +73,7 @@ def test_messages_are_json_and_the_important_come_first(redis: RedisServer) -> N
     taken = received(make_app(redis.address, "order"), "order")
     assert [body[1]["task_id"][:15] for _, body in taken] == [message(number).task_id[:15] for number in (3, 1, 4, 2)]
     for headers, body in taken:
-        assert headers["task"] == "offbranch.run_task" and headers["argsrepr"] == "()"
+        assert headers["task"] == "offbranch.run-task" and headers["argsrepr"] == "()"
         assert message_from_json(body[1]).task_commit == "a" * 40
     assert broker.n_waiting() == 0
 

@@ -36,6 +36,7 @@ from offbranch.pipeline.execute import ExecuteOptions
 from offbranch.pipeline.plan import Plan
 from offbranch.pipeline.select import SelectOptions
 from offbranch.project import Project
+from offbranch.queue.remote_report import may_share
 
 TASK_REVISION: Final = "offbranch.queue.store:revision_of"
 
@@ -243,8 +244,8 @@ def remove(removal: Removal, session: Session) -> Removed:
         if not (removal.queue or (removal.names and may_have_refs(repo, TASKS))):
             return remove_experiments(project, repo, removal)
         removed: Removed = load("offbranch.queue.remove:remove_with_tasks")(project, repo, removal)
-    if removed.tasks and not removal.dry:
-        load("offbranch.api.queue_remote:withdraw_removed")(session)
+    if removed.tasks and not removal.dry and may_share(repo, project.environment):
+        load("offbranch.api.queue_remote_changes:withdraw_removed")(session)
     return removed
 
 
@@ -263,9 +264,8 @@ def _revision(project: Project, repo: GitRepo, name: str) -> str:
 
 def _refuse_queued(project: Project, repo: GitRepo, name: str) -> None:
     if _revision(project, repo, name) != name:
-        raise ConflictError(
-            f"'{name}' waits in the queue and is no experiment yet", hint="run it: ob exp run --run-all"
-        )
+        text = f"'{name}' waits in the queue and is no experiment yet"
+        raise ConflictError(text, hint="run it: ob exp run --run-all")
 
 
 def _inside(project: Project, path: AbsPath) -> RepoPath:

@@ -87,7 +87,7 @@ def submit(
         return done
     report = load("offbranch.api.queue_remote:send_new")(session, done.stored)
     if done.replaced:
-        load("offbranch.api.queue_remote:withdraw_removed")(session)
+        load("offbranch.api.queue_remote_changes:withdraw_removed")(session)
     return replace(done, shared=report)
 
 

@@ -3,8 +3,9 @@
 import time
 from collections.abc import Callable
 
+from offbranch.api.detached import detach
 from offbranch.api.queue_work import new_worker_id
-from offbranch.api.queue_workers import Started, StartRequest, Voices, detach
+from offbranch.api.queue_workers import Started, StartRequest, Voices
 from offbranch.api.session import Session, opened
 from offbranch.base.errors import OffbranchError, UsageError
 from offbranch.base.locks import hold_lock

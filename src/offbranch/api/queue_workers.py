@@ -1,15 +1,12 @@
 """Workers of the queue: starting them in the background, being one, stopping them, and stopping single tasks."""
 
-import os
-import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
-from typing import NoReturn
 
+from offbranch.api.detached import detach
 from offbranch.api.queue_work import Crew, new_worker_id, work
 from offbranch.api.session import Session, need_git, opened
-from offbranch.base.errors import ConflictError, Interrupted, NotFoundError, OffbranchError, UsageError, did_you_mean
+from offbranch.base.errors import ConflictError, NotFoundError, OffbranchError, UsageError, did_you_mean
 from offbranch.base.events import Reporter
 from offbranch.base.locks import hold_lock
 from offbranch.base.paths import AbsPath, join
@@ -193,7 +190,7 @@ def kill_tasks(names: Sequence[str], session: Session, *, force: bool = False) -
 
     names_left = () if _await(have_ended) else tuple(stored.name for stored in left.values())
     if elsewhere:
-        names_left += load("offbranch.api.queue_remote:kill_shared")(session, elsewhere, force=force)
+        names_left += load("offbranch.api.queue_remote_changes:kill_shared")(session, elsewhere, force=force)
     if names_left:
         shown = ", ".join(f"'{name}'" for name in names_left)
         raise OffbranchError(f"{shown} did not end yet", hint="ob queue kill --force")
@@ -277,53 +274,6 @@ def _await(is_so: Callable[[], bool]) -> bool:
             return False
         time.sleep(_LOOK_S)
     return True
-
-
-def detach(action: Callable[[Callable[[], None]], None], log: AbsPath) -> bool:
-    """Runs an action in a process of a session of its own, which says it is ready; returns whether it did."""
-    os.makedirs(os.path.dirname(log), exist_ok=True)
-    read, write = os.pipe()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    pid = os.fork()
-    if pid == 0:
-        os.close(read)
-        _be_detached(action, log, write)
-    os.close(write)
-    os.waitpid(pid, 0)
-    said = os.read(read, 1)
-    os.close(read)
-    return said == b"+"
-
-
-def _be_detached(action: Callable[[Callable[[], None]], None], log: AbsPath, write: int) -> NoReturn:
-    code = 1
-    try:
-        os.setsid()
-        if os.fork():  # so that it is nobody's child, and can never get a terminal
-            os._exit(0)
-        nothing = os.open(os.devnull, os.O_RDWR)
-        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-        os.dup2(nothing, 0)
-        os.dup2(descriptor, 1)
-        os.dup2(descriptor, 2)
-        os.closerange(3, write)
-        os.closerange(write + 1, 256)
-
-        def ready() -> None:
-            os.write(write, b"+")
-            os.close(write)
-
-        action(ready)
-        code = 0
-    except Interrupted:
-        code = 0
-    except BaseException:  # noqa: BLE001 - an edge: nothing of who started it may be run in here
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
 
 
 def _be_worker(session: Session, shift: Shift, crew: Crew, voices: Voices) -> None:

@@ -16,7 +16,7 @@ from offbranch.base.config_schema import without_password
 from offbranch.base.errors import RemoteError
 from offbranch.queue.broker import Message, WorkerThere, message_to_json
 
-TASK: Final = "offbranch.run_task"
+TASK: Final = "offbranch.run-task"
 # RabbitMQ: ten levels, higher first. Redis: the same numbers, lower first.
 _LEVELS = 10
 _MIDDLE = 4

@@ -91,7 +91,7 @@ def work_on(bench: Bench, task_id: str, over: CommitId | None) -> Verdict:
     if lease is None:
         settle(bench, task_id)
         return Verdict.DONE
-    had = _held(bench, task_id)
+    had = _own_lease(bench, task_id)
     update_refs(bench.place.repo, [RefUpdate(ref=held_ref(task_id), new=lease.commit, old=ANY)])
     with lease_kept(bench.place, bench.project.root, lease):
         ending = None if had is None else _unpublished(bench, task_id, had)
@@ -116,7 +116,7 @@ def held_leases(repo: GitRepo) -> tuple[Lease, ...]:
 
 def settle(bench: Bench, task_id: str) -> None:
     """Clears up after an earlier worker of this clone at a task that cannot be had any more."""
-    had = _held(bench, task_id)
+    had = _own_lease(bench, task_id)
     spot = _patiently(bench, lambda: read_spot(bench.place, task_id))
     if spot.task is not None and (had is None or spot.lease is None or _is_of_clone(bench, spot.lease)):
         return
@@ -256,7 +256,7 @@ def _is_published(bench: Bench, made: Experiment) -> bool:
     return there.get(made.ref) == made.commit
 
 
-def _held(bench: Bench, task_id: str) -> Lease | None:
+def _own_lease(bench: Bench, task_id: str) -> Lease | None:
     ref = held_ref(task_id)
     found = [CommitId(commit) for name, commit in list_refs(bench.place.repo, ref) if name == ref]
     return read_lease(bench.place.repo, found[0]) if found else None
