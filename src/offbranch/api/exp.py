@@ -36,7 +36,6 @@ from offbranch.pipeline.execute import ExecuteOptions
 from offbranch.pipeline.plan import Plan
 from offbranch.pipeline.select import SelectOptions
 from offbranch.project import Project
-from offbranch.queue.remote_report import may_share
 
 TASK_REVISION: Final = "offbranch.queue.store:revision_of"
 
@@ -244,7 +243,7 @@ def remove(removal: Removal, session: Session) -> Removed:
         if not (removal.queue or (removal.names and may_have_refs(repo, TASKS))):
             return remove_experiments(project, repo, removal)
         removed: Removed = load("offbranch.queue.remove:remove_with_tasks")(project, repo, removal)
-    if removed.tasks and not removal.dry and may_share(repo, project.environment):
+    if removed.tasks and not removal.dry and load("offbranch.queue.remote_report:may_share")(repo, project.environment):
         load("offbranch.api.queue_remote_changes:withdraw_removed")(session)
     return removed
 
