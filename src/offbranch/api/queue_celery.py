@@ -4,10 +4,8 @@
 options of Celery, less what looks for lost tasks: at least one worker should be started by `ob`.
 """
 
-import os
 import time
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 from celery import Celery
@@ -16,56 +14,32 @@ from celery.signals import worker_ready
 from celery.worker import state
 
 from offbranch.api.queue_remote import need_shared_queue
-from offbranch.api.queue_remote_work import keep_sweeping, work_on_message
+from offbranch.api.queue_remote_work import work_on_message
 from offbranch.api.session import Session, make_session, opened
+from offbranch.base.errors import OffbranchError
 from offbranch.base.events import Warned
 from offbranch.base.paths import AbsPath
-from offbranch.base.processes import host_name, this_process
-from offbranch.base.records import record, replace
+from offbranch.base.processes import host_name
+from offbranch.base.records import replace
 from offbranch.queue.broker import message_from_json
 from offbranch.queue.celery_broker import TASK, make_app
-from offbranch.queue.child import ChildManner, fork_child
 from offbranch.queue.remote_work import Verdict
-from offbranch.queue.workers import (
-    SlotUse,
-    Worker,
-    WorkerKind,
-    registered,
-    stop_wish,
-    write_worker,
-)
+from offbranch.queue.workers import Worker, write_worker
 
 _LOOK_S = 0.5
 # A task that waits again at once would go round and round.
 _AGAIN_S = 1.0
 
 
-@record
-class CeleryCrew:
-    """What a worker is made of.
+def be_program(session: Session, worker: Worker) -> None:
+    """Is Celery's worker until it is told to stop: SIGTERM lets it finish what it runs.
 
-    Attributes:
-        id: Its identity.
-        n_slots: How many tasks it runs at a time.
-        with_outputs: It brings the outputs of what comes of tasks here too, of other workers' tasks as well.
-        idle_s: It ends after so many seconds without a task; None: it stays.
-        log: Where it says what it does, relative to the project.
-        is_ready: Called when the worker takes tasks.
-    """
-
-    id: str
-    n_slots: int
-    with_outputs: bool = False
-    idle_s: float | None = None
-    log: str | None = None
-    is_ready: Callable[[], None] = lambda: None
-
-
-def run_worker(session: Session, crew: CeleryCrew) -> None:
-    """Is a worker until it is told to stop: SIGTERM and `ob queue stop` let it finish what it runs.
+    Args:
+        session: Where.
+        worker: What is said of it; brought up to date as it works.
 
     Raises:
-        OffbranchError: The clone shares no queue.
+        OffbranchError: The clone shares no queue, or the program failed.
     """
     with opened(session) as project:
         shared = need_shared_queue(project, session)
@@ -73,32 +47,21 @@ def run_worker(session: Session, crew: CeleryCrew) -> None:
     assert url is not None
     # It is about pickles, of which there are none here: as root a worker does what `ob exp run` does as root.
     warnings.simplefilter("ignore", SecurityWarning)
-    worker = Worker(
-        id=crew.id,
-        process=this_process(),
-        started_utc=time.time(),
-        kind=WorkerKind.CELERY,
-        slots=tuple(SlotUse(number=n, label=str(n)) for n in range(1, crew.n_slots + 1)),
-        log=crew.log,
+    app = make_worker_app(url, name, session)
+    _watch(root, worker)
+    program = app.Worker(
+        hostname=f"ob-{worker.id}@{host_name()}",
+        pool="prefork",
+        concurrency=len(worker.slots),
+        loglevel="WARNING",
+        optimization="fair",
+        without_gossip=True,
+        without_mingle=True,
+        quiet=True,
     )
-    sweeper = fork_child(lambda _: keep_sweeping(session, with_outputs=crew.with_outputs), ChildManner(apart=True), ())
-    try:
-        with registered(root, worker):
-            app = make_worker_app(url, name, session)
-            _watch(root, worker, crew)
-            program = app.Worker(
-                hostname=f"ob-{crew.id}@{host_name()}",
-                pool="prefork",
-                concurrency=crew.n_slots,
-                loglevel="WARNING",
-                optimization="fair",
-                without_gossip=True,
-                without_mingle=True,
-                quiet=True,
-            )
-            program.start()
-    finally:
-        sweeper.bury()
+    program.start()
+    if program.exitcode:
+        raise OffbranchError(f"the program of Celery ended with {program.exitcode}", hint="its last words are above")
 
 
 def make_worker_app(url: str, queue: str, session: Session) -> Celery:
@@ -131,21 +94,12 @@ def __getattr__(name: str) -> Any:
     return make_worker_app(url, queue, session)
 
 
-def _watch(root: AbsPath, worker: Worker, crew: CeleryCrew) -> None:
-    """Says what the worker does as it does it, and has it stop when that is wanted, a few times a second."""
-    busy = [time.monotonic()]
+def _watch(root: AbsPath, worker: Worker) -> None:
+    """Says which slots are free, a few times a second; what runs is told by a worker of its own for each task."""
     shown = [worker]
 
     def look() -> None:
-        n_active = len(state.active_requests) + len(state.reserved_requests - state.active_requests)
-        if n_active:
-            busy[0] = time.monotonic()
-        wish = stop_wish(root, worker.id)
-        is_idle = crew.idle_s is not None and time.monotonic() - busy[0] > crew.idle_s
-        if (wish is not None or is_idle) and state.should_stop is None:
-            state.should_stop = os.EX_OK
-        # What runs is told by a worker of its own for each task; these are the slots that are free.
-        free = worker.slots[: max(0, crew.n_slots - len(state.active_requests))]
+        free = worker.slots[: max(0, len(worker.slots) - len(state.active_requests))]
         now = replace(worker, slots=free, stopping=state.should_stop is not None)
         if now != shown[0]:
             shown[0] = now
@@ -153,6 +107,5 @@ def _watch(root: AbsPath, worker: Worker, crew: CeleryCrew) -> None:
 
     def ready(sender: Any = None, **_: Any) -> None:
         sender.timer.call_repeatedly(_LOOK_S, look)
-        crew.is_ready()
 
     worker_ready.connect(ready, weak=False, dispatch_uid=f"offbranch-{worker.id}")
