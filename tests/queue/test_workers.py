@@ -16,7 +16,7 @@ from offbranch.api.queue import submit
 from offbranch.api.queue_work import Crew, carry_out, run_one, work
 from offbranch.experiments.experiment import AttemptState
 from offbranch.queue.events import TaskLost
-from offbranch.queue.supervisor import Shift
+from offbranch.queue.shift import Shift
 from offbranch.queue.task import TaskState
 from offbranch.queue.task_end import TaskEnd
 from offbranch.queue.workers import WorkerKind

@@ -1,4 +1,4 @@
-"""A process in the background that outlives the command which started it, and says when it is ready."""
+"""Doing something in a process of its own that outlives this one and has no terminal."""
 
 import os
 import sys
@@ -11,7 +11,10 @@ from offbranch.base.paths import AbsPath
 
 
 def detach(action: Callable[[Callable[[], None]], None], log: AbsPath) -> bool:
-    """Runs an action in a process of a session of its own, which says it is ready; returns whether it did."""
+    """Runs an action in a process of a session of its own, which says it is ready; returns whether it did.
+
+    This process must have no other threads. What the action prints goes into the log.
+    """
     os.makedirs(os.path.dirname(log), exist_ok=True)
     read, write = os.pipe()
     sys.stdout.flush()

@@ -5,29 +5,24 @@ lock and the ref of its lease, and only the moment of taking it is kept from who
 """
 
 import os
-import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
 
-from offbranch.api.exp import make_launch, push_new
-from offbranch.api.running import open_runner
+from offbranch.api.exp import push_new
+from offbranch.api.queue_manner import Manner, task_launch
 from offbranch.api.session import Session, beginning, need_git, opened
 from offbranch.base.errors import ConflictError, Interrupted, LockedError, OffbranchError, StageFailedError
 from offbranch.base.events import Reporter
 from offbranch.base.locks import LockFile
-from offbranch.base.paths import AbsPath, join
 from offbranch.base.processes import this_process
 from offbranch.base.records import field, record, replace
-from offbranch.experiments.attempts import log_of
 from offbranch.experiments.experiment import Attempt, AttemptState
 from offbranch.experiments.leases import forget_lease, hold_lease
 from offbranch.experiments.left_behind import files_left_by
 from offbranch.experiments.underway import Fate, Launch, fate_of
 from offbranch.git.ids import TreeId
 from offbranch.git.repository import GitRepo
-from offbranch.pipeline.runner import CommandRunner
 from offbranch.project import Project
 from offbranch.queue.child import Say
 from offbranch.queue.events import TaskCancelled, TaskFailed, TaskPutBack
@@ -42,32 +37,14 @@ from offbranch.queue.settle import (
     published,
     settle_lost,
 )
+from offbranch.queue.shift import Around, Shift
 from offbranch.queue.slots import SLOT_VARIABLE, Slot, SlotPool
 from offbranch.queue.store import read_tasks
-from offbranch.queue.supervisor import Shift, Supervisor
+from offbranch.queue.supervisor import Supervisor
 from offbranch.queue.take import Taken, run_taken, take_task
 from offbranch.queue.task import StoredTask
 from offbranch.queue.task_end import TaskEnd, end_to_json
 from offbranch.queue.workers import SlotUse, Worker, WorkerKind, registered
-
-
-@record
-class Manner:
-    """How a task is carried out.
-
-    Attributes:
-        session: Where, and who hears of it.
-        env: Variables of its commands.
-        into_log: All that this process and its commands print goes into the log of the attempt and nowhere else.
-        hands_on_signals: Whether commands hear from us of a signal; not where it is sent to our process group.
-        say: Takes what a worker wants to know.
-    """
-
-    session: Session
-    env: Mapping[str, str] = field(default_factory=dict)
-    into_log: bool = False
-    hands_on_signals: bool = True
-    say: Say = lambda said: None
 
 
 def carry_out(
@@ -184,7 +161,8 @@ def work(session: Session, shift: Shift, crew: Crew) -> Iterator[TaskEnd]:
     def in_child(stored: StoredTask, slot: Slot, say: Say) -> None:
         manner = Manner(
             session=session if crew.voice is None else replace(session, reporter=crew.voice),
-            env={**crew.env, **slot.env, SLOT_VARIABLE: slot.label},
+            env={**slot.env, SLOT_VARIABLE: slot.label, **crew.env},
+            slot=slot,
             into_log=crew.into_log,
             hands_on_signals=not shift.apart,
             say=say,
@@ -199,7 +177,8 @@ def work(session: Session, shift: Shift, crew: Crew) -> Iterator[TaskEnd]:
 
     with registered(root, worker):
         crew.is_ready()
-        yield from Supervisor(repo, root, worker, shift, pool, in_child, left, session.reporter).work()
+        around = Around(repo=repo, root=root, carry_out=in_child, left=left, reporter=session.reporter)
+        yield from Supervisor(around, worker, shift, pool).work()
 
 
 def new_worker_id(now_utc: float) -> str:
@@ -227,7 +206,7 @@ def _begin_and_run(
 ) -> TaskEnd:
     decided: list[Fate] = []
     with beginning(project):
-        launch = _launch(project, manner, clock)
+        launch = task_launch(project, manner, clock)
         taken = take_task(
             project,
             repo,
@@ -239,30 +218,6 @@ def _begin_and_run(
         )
     manner.say({"attempt_id": taken.attempt.id, "log": taken.attempt.log})
     return _run(taken, manner.session)
-
-
-def _launch(project: Project, manner: Manner, clock: Callable[[], float]) -> Launch:
-    session = manner.session
-    launch = make_launch(session, project, clock, ())
-    if manner.into_log:
-        _print_into(join(project.root, log_of(launch.attempt_id)))
-
-    def runner(log: AbsPath, more: tuple[int, ...]) -> AbstractContextManager[CommandRunner]:
-        # Where we print into the log ourselves, commands simply inherit that: nothing has to be copied while they run.
-        own_log = None if manner.into_log else log
-        return open_runner(session, log=own_log, keep_open=more, root=None, hands_on_signals=manner.hands_on_signals)
-
-    return replace(launch, open_runner=runner)
-
-
-def _print_into(path: AbsPath) -> None:
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
-    os.close(descriptor)
 
 
 def _decide(project: Project, stored: StoredTask, launch: Launch, error: BaseException, decided: list[Fate]) -> Fate:
@@ -282,6 +237,8 @@ def _run(taken: Taken, session: Session) -> TaskEnd:
         made = run_taken(taken).experiment
     except (OffbranchError, KeyboardInterrupt) as error:
         return _ended_badly(taken, session, error)
+    except OSError as error:  # a full disk, most often
+        return _ended_badly(taken, session, error)
     except Exception as error:  # noqa: BLE001 - an edge: a mistake of ours is the end of this task only
         traceback.print_exc()
         return _ended_badly(taken, session, error)
@@ -300,7 +257,7 @@ def _ended_badly(taken: Taken, session: Session, error: BaseException) -> TaskEn
     fate = under.fate(error)
     name = taken.stored.name
     hint = error.hint if isinstance(error, OffbranchError) else None
-    cause = fate.cause or str(error) or type(error).__name__
+    cause = fate.cause or _cause(error)
     if fate.state is AttemptState.FAILED:
         session.reporter.emit(TaskFailed(name=name, cause=cause, hint=hint, is_repeated=fate.keeps_task))
     elif fate.keeps_task:
@@ -309,3 +266,9 @@ def _ended_badly(taken: Taken, session: Session, error: BaseException) -> TaskEn
         session.reporter.emit(TaskCancelled(name=name, cause=cause))
     code = error.exit_code_of_command if isinstance(error, StageFailedError) and not fate.cause else None
     return replace(end_of(taken.stored, taken.attempt.id, fate), cause=cause, exit_code=code, hint=hint)
+
+
+def _cause(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: '{error.filename}'" if error.filename else error.strerror
+    return str(error) or type(error).__name__

@@ -21,8 +21,8 @@ from offbranch.project import Project
 from offbranch.queue.remote_report import may_share
 from offbranch.queue.requests import Request, RequestKind, forget_request, read_request, write_request
 from offbranch.queue.settle import fate_by_request, leased_attempt, settle
+from offbranch.queue.shift import GRACE_S, Shift
 from offbranch.queue.store import find_task, read_tasks
-from offbranch.queue.supervisor import GRACE_S, Shift
 from offbranch.queue.task import StoredTask, TaskState
 from offbranch.queue.task_end import TaskEnd
 from offbranch.queue.workers import (
