@@ -56,6 +56,9 @@ from offbranch.api.python_refs import all_branches, all_commits, all_tags
 from offbranch.api.python_values import metrics_show, params_show
 from offbranch.api.queue import run_all as run_queue
 from offbranch.api.queue import submit as exp_queue
+from offbranch.api.queue_remote import configure as set_queue_config
+from offbranch.api.queue_remote import look_at_config as queue_config
+from offbranch.api.queue_remote import sync as queue_sync
 from offbranch.api.remotes import (
     add_remote,
     default_remote,
@@ -89,6 +92,7 @@ from offbranch.experiments.share_remove import RemoteRemoval
 from offbranch.experiments.sharing import ShareRequest
 from offbranch.experiments.source_repo import RepoSource
 from offbranch.experiments.values_revisions import Revisions
+from offbranch.queue.remote_config import QueueChange
 from offbranch.views.experiment_rows import ExperimentRows
 from offbranch.views.listing import ListOptions
 from offbranch.views.options import ShowOptions
@@ -111,6 +115,7 @@ __all__ = [
     "ListRequest",
     "NewStage",
     "PlotRequest",
+    "QueueChange",
     "RemoteRemoval",
     "Removal",
     "RepoSource",
@@ -193,6 +198,8 @@ __all__ = [
     "plot_templates",
     "plots_diff",
     "plots_show",
+    "queue_config",
+    "queue_sync",
     "read",
     "remove",
     "remove_remote",
@@ -205,6 +212,7 @@ __all__ = [
     "set_config",
     "set_default_remote",
     "set_frozen",
+    "set_queue_config",
     "show_metrics",
     "show_params",
     "space_used",

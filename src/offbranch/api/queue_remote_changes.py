@@ -39,15 +39,20 @@ def kill_shared(session: Session, tasks: Sequence[StoredTask], *, force: bool = 
         return tuple(each.name for each in left)
 
 
-def sync_after_pull(session: Session, remote: str) -> None:
-    """Brings what has come of queued tasks, if a Git remote is the one that the queue of this clone is at."""
+def bring_news(session: Session, remote: str | None = None) -> None:
+    """Brings what has happened to a shared queue, before somebody looks at it; that it cannot be reached is only told.
+
+    Args:
+        session: Where; nothing is done for a clone that shares no queue.
+        remote: Only if the queue is at this Git remote.
+    """
     with opened(session) as project:
         shared = shared_queue(project, session)
-        if shared is None or shared.config.remote != remote:
+        if shared is None or remote not in (None, shared.config.remote):
             return
         try:
             sync_shared(shared, sends=False, announces=False)
-        except OffbranchError as error:  # the experiments themselves are here
+        except OffbranchError as error:  # what was known before still is
             session.reporter.emit(
                 Warned(text=f"the queue could not be brought up to date: {error.message}", hint=error.hint)
             )

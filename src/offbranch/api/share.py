@@ -52,7 +52,7 @@ def pull(request: ShareRequest, session: Session, *, may_ask: bool = False) -> S
         report: ShareReport = load("offbranch.experiments.share_pull:pull_experiments")(sharing)
         may_be_shared = not request.dry and may_share(repo, project.environment)
     if may_be_shared:  # then what has come of queued tasks comes along
-        load("offbranch.api.queue_remote_changes:sync_after_pull")(session, request.remote)
+        load("offbranch.api.queue_remote_changes:bring_news")(session, request.remote)
     return report
 
 
