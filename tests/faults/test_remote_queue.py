@@ -239,6 +239,15 @@ def test_a_broker_that_is_down_loses_no_task(farm: Farm, redis: RedisServer) -> 
     check(farm, names)
 
 
+def test_a_worker_stops_though_the_broker_is_down(farm: Farm, redis: RedisServer) -> None:
+    worker = farm.clone("one")
+    start(worker)
+    until(farm, lambda: "worker:     ob-" in farm.home.ob("queue", "config").out)
+    redis.stop()
+    assert worker.ob("queue", "stop").code == 0
+    until(farm, lambda: not processes(farm.place.base))
+
+
 def test_messages_come_several_times(farm: Farm) -> None:
     names = queue(farm, 5)
     session = farm.home.session()

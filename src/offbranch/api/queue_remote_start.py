@@ -32,6 +32,7 @@ from offbranch.queue.workers import SlotUse, Worker, WorkerKind, list_workers, r
 _START_S = 60.0
 _LOOK_S = 0.5
 _LONGEST_PAUSE_S = 30.0
+_STUCK_S = 10.0
 # Who has worked for so long did not fail because of how it was started.
 _GOOD_S = 60.0
 _PROGRAM = "offbranch.api.queue_celery:be_program"
@@ -135,11 +136,18 @@ def _be_worker(session: Session, root: AbsPath, worker: Worker, auto: bool, read
         _look_after(session, root, worker, program, sweeper, came)
 
 
+def _is_busy(root: AbsPath, worker: Worker) -> bool:
+    """Tells whether a task may still run; each says so as a worker of its own."""
+    return any(
+        each.kind is WorkerKind.CELERY and each.log is None and each.id != worker.id for each in list_workers(root)
+    )
+
+
 def _look_after(
     session: Session, root: AbsPath, worker: Worker, program: _Ward, sweeper: _Ward, came: list[int]
 ) -> None:
     """Keeps both children going until the worker is to stop, and then until what it runs has ended."""
-    n_told = 0
+    n_told, patience_s = 0, time.monotonic()
     while True:
         stops = bool(came) or stop_wish(root, worker.id) is not None
         if not stops:
@@ -147,9 +155,16 @@ def _look_after(
                 ward.begin(() if other.child is None else (other.child,))
         elif program.child is None:
             break
-        elif n_told < max(1, len(came)):  # the second Ctrl-C does not wait for what runs; it is put back
+        elif n_told and _is_busy(root, worker):
+            patience_s = time.monotonic()
+        elif n_told and time.monotonic() - patience_s > _STUCK_S:
+            # Nothing runs, and it does not end: it waits for a broker that is not there.
+            program.signal(signal.SIGKILL)
+        if (
+            stops and program.child is not None and n_told < max(1, len(came))
+        ):  # the second Ctrl-C does not wait for what runs; it is put back
             program.signal(signal.SIGTERM if n_told == 0 else signal.SIGQUIT)
-            n_told += 1
+            n_told, patience_s = n_told + 1, time.monotonic()
         ends = {ward.child.words: ward for ward in (program, sweeper) if ward.child is not None}
         for end in select.select(list(ends), (), (), _LOOK_S)[0]:
             code, why = ends[end].end()
