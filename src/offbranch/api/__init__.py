@@ -61,7 +61,7 @@ PUBLIC: Mapping[str, str] = {
     "StartRequest": "offbranch.api.queue_workers:StartRequest",
     "Voices": "offbranch.api.queue_workers:Voices",
     "queue_start": "offbranch.api.queue_workers:start_workers",
-    "queue_work": "offbranch.api.queue_workers:be_worker",
+    "be_queue_worker": "offbranch.api.queue_workers:be_worker",
     "queue_stop": "offbranch.api.queue_workers:stop_workers",
     "queue_kill": "offbranch.api.queue_workers:kill_tasks",
     "SaveRequest": "offbranch.experiments.save:SaveRequest",

@@ -56,8 +56,13 @@ from offbranch.api.python_refs import all_branches, all_commits, all_tags
 from offbranch.api.python_values import metrics_show, params_show
 from offbranch.api.queue import run_all as run_queue
 from offbranch.api.queue import submit as exp_queue
+from offbranch.api.queue_work import run_one as run_task
 from offbranch.api.queue_workers import StartRequest as StartRequest
 from offbranch.api.queue_workers import Voices as Voices
+from offbranch.api.queue_workers import be_worker as be_queue_worker
+from offbranch.api.queue_workers import kill_tasks as queue_kill
+from offbranch.api.queue_workers import start_workers as queue_start
+from offbranch.api.queue_workers import stop_workers as queue_stop
 from offbranch.api.remotes import (
     add_remote,
     default_remote,
@@ -124,15 +129,18 @@ __all__ = [
     "Session",
     "ShareRequest",
     "ShowOptions",
+    "StartRequest",
     "UpdateRequest",
     "ValuesDiffRequest",
     "ValuesRequest",
+    "Voices",
     "add",
     "add_remote",
     "add_stage",
     "all_branches",
     "all_commits",
     "all_tags",
+    "be_queue_worker",
     "cache_dir",
     "cache_migrate",
     "check_ignore",
@@ -195,6 +203,9 @@ __all__ = [
     "plot_templates",
     "plots_diff",
     "plots_show",
+    "queue_kill",
+    "queue_start",
+    "queue_stop",
     "read",
     "remove",
     "remove_remote",
@@ -203,6 +214,7 @@ __all__ = [
     "repro",
     "root",
     "run_queue",
+    "run_task",
     "save_experiment",
     "set_config",
     "set_default_remote",
