@@ -59,6 +59,13 @@ from offbranch.api.queue import submit as exp_queue
 from offbranch.api.queue_remote import configure as set_queue_config
 from offbranch.api.queue_remote import look_at_config as queue_config
 from offbranch.api.queue_remote import sync as queue_sync
+from offbranch.api.queue_work import run_one as run_task
+from offbranch.api.queue_workers import StartRequest as StartRequest
+from offbranch.api.queue_workers import Voices as Voices
+from offbranch.api.queue_workers import be_worker as be_queue_worker
+from offbranch.api.queue_workers import kill_tasks as queue_kill
+from offbranch.api.queue_workers import start_workers as queue_start
+from offbranch.api.queue_workers import stop_workers as queue_stop
 from offbranch.api.remotes import (
     add_remote,
     default_remote,
@@ -127,15 +134,18 @@ __all__ = [
     "Session",
     "ShareRequest",
     "ShowOptions",
+    "StartRequest",
     "UpdateRequest",
     "ValuesDiffRequest",
     "ValuesRequest",
+    "Voices",
     "add",
     "add_remote",
     "add_stage",
     "all_branches",
     "all_commits",
     "all_tags",
+    "be_queue_worker",
     "cache_dir",
     "cache_migrate",
     "check_ignore",
@@ -199,6 +209,9 @@ __all__ = [
     "plots_diff",
     "plots_show",
     "queue_config",
+    "queue_kill",
+    "queue_start",
+    "queue_stop",
     "queue_sync",
     "read",
     "remove",
@@ -208,6 +221,7 @@ __all__ = [
     "repro",
     "root",
     "run_queue",
+    "run_task",
     "save_experiment",
     "set_config",
     "set_default_remote",

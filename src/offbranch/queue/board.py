@@ -23,7 +23,7 @@ from offbranch.queue.store import Unreadable, parse_task, queue_order, shared_id
 from offbranch.queue.task import StoredTask
 
 # A change that the file system has not told of: a holder that died, a clock that stood still.
-LOOK_ANYWAY_S = 30.0
+LOOK_ANYWAY_S = 60.0
 _LEASED_S = 1.0
 _MOST_OFTEN_S = 0.1
 # Looks take at most this part of the time, however many refs there are.
@@ -87,7 +87,7 @@ class Board:
             return False
         if ago > LOOK_ANYWAY_S or seen.stamp is None or seen.stamp != self._stamp():
             return True
-        return ago > _LEASED_S and any(not _is_held(self._root, each) for each in self.leased)
+        return ago > _LEASED_S and any(not _goes_on(self._root, each) for each in self.leased)
 
     def _stamp(self) -> tuple[int, ...] | None:
         """Returns what changes with the refs of tasks; None if a change might not show, for the last was a moment ago."""
@@ -147,7 +147,7 @@ class Board:
         return found
 
 
-def _is_held(root: AbsPath, task: StoredTask) -> bool:
+def _goes_on(root: AbsPath, task: StoredTask) -> bool:
     return any(each.commit == task.lease and is_carried_out(root, each) for each in task.attempts)
 
 

@@ -24,7 +24,7 @@ Say = Callable[[Mapping[str, Any]], None]
 _CHUNK = 1 << 16
 _OURS = "offbranch."
 # What opens connections, and what composes configurations, is of no use to most tasks.
-_HEAVY = ("offbranch.storage.remote", "offbranch.params.compose")
+_HEAVY = tuple(_OURS + package for package in ("storage.remote", "params.compose"))
 
 
 @record

@@ -105,7 +105,7 @@ def list_workers(root: AbsPath) -> tuple[Worker, ...]:
         worker = _read(root, worker_id)
         if worker is not None and is_locked(_path(root, worker_id, "lock")):
             found.append(worker)
-    return tuple(sorted(found, key=lambda worker: worker.id))
+    return tuple(sorted(found, key=lambda worker: (worker.started_utc, worker.id)))
 
 
 def ask_to_stop(root: AbsPath, worker_id: str, wish: StopWish) -> None:
