@@ -11,11 +11,13 @@ import hmac
 import http.server
 import os
 import re
+import shutil
 import socket
 import ssl
 import struct
 import subprocess
 import threading
+import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -327,6 +329,116 @@ def http_server(*, tls: ssl.SSLContext | None = None) -> Iterator[WebServer]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@dataclass
+class RedisServer(Server):
+    """Redis with a directory of its own; it can be stopped and started again, at the same port.
+
+    Attributes:
+        directory: Where it keeps what is to outlive a restart.
+        port: Where it listens.
+    """
+
+    directory: Path = Path()
+    port: int = 0
+    _process: "subprocess.Popen[bytes] | None" = None
+
+    def start(self, *, forgets: bool = False) -> None:
+        """Starts it; with `forgets` as if it had kept nothing."""
+        if forgets:
+            for path in self.directory.glob("*"):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        place = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.directory)]
+        command = [need("redis-server"), *place, "--save", "", "--appendonly", "yes", "--appendfsync", "always"]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
+        )
+        for _ in range(500):
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                    connection.sendall(b"PING\r\n")
+                    if connection.recv(64).startswith(b"+PONG"):
+                        return
+            except OSError:
+                pass
+            if self._process.poll() is not None:
+                raise NotStartedError("redis-server did not start")
+            time.sleep(0.02)
+        raise NotStartedError("redis-server does not answer")
+
+    def stop(self, *, kill: bool = False) -> None:
+        """Ends it, in order or not."""
+        if self._process is not None:
+            self._process.kill() if kill else self._process.terminate()
+            self._process.wait()
+            self._process = None
+
+
+@contextmanager
+def redis_server(directory: Path) -> Iterator[RedisServer]:
+    """Runs Redis with a free port, which keeps each command on disk.
+
+    Args:
+        directory: An empty one.
+    """
+    need("redis-server")
+    for _ in range(5):
+        port = free_port()
+        server = RedisServer(f"redis://127.0.0.1:{port}/0", directory=directory, port=port)
+        try:
+            server.start()
+        except NotStartedError:
+            server.stop(kill=True)
+            continue  # somebody took the port
+        try:
+            yield server
+        finally:
+            server.stop(kill=True)
+        return
+    raise AssertionError("redis-server did not start")
+
+
+@contextmanager
+def rabbitmq_server(directory: Path) -> Iterator[Server]:
+    """Runs RabbitMQ with free ports, on the loopback only, with a directory of its own.
+
+    Args:
+        directory: An empty one.
+    """
+    # Beside Debian's script, which would change the user.
+    server = need("/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server")
+    port, distribution, names = free_port(), free_port(), free_port()
+    (directory / "plugins").write_text("[].")
+    (directory / "env.conf").touch()
+    env = {
+        "HOME": str(directory),
+        "RABBITMQ_NODENAME": f"test{port}@localhost",
+        "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+        "RABBITMQ_NODE_PORT": str(port),
+        "RABBITMQ_DIST_PORT": str(distribution),
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+        "ERL_EPMD_PORT": str(names),
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+        "RABBITMQ_MNESIA_BASE": str(directory / "mnesia"),
+        "RABBITMQ_LOG_BASE": str(directory / "log"),
+        "RABBITMQ_LOGS": "-",
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(directory / "plugins"),
+        "RABBITMQ_CONFIG_FILE": str(directory / "rabbitmq"),
+        "RABBITMQ_CONF_ENV_FILE": str(directory / "env.conf"),
+        "RABBITMQ_PID_FILE": str(directory / "pid"),
+    }
+    # Otherwise RabbitMQ starts one that stays for ever.
+    with (
+        subprocess.Popen(
+            [need("epmd"), "-port", str(names), "-address", "127.0.0.1"], env={**os.environ, **env}
+        ) as epmd,
+        started([server], r"Server startup complete", env=env),
+    ):
+        try:
+            yield Server(f"amqp://guest:guest@127.0.0.1:{port}//")
+        finally:
+            epmd.terminate()
 
 
 class Relay:

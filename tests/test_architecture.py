@@ -29,6 +29,8 @@ THIRD_PARTY = (
     "obstore",
     "botocore",
     "asyncssh",
+    "celery",
+    "kombu",
     "plotille",
     "vl_convert",
 )

@@ -10,8 +10,11 @@ import pytest
 
 from golden_files import IS_UPDATE
 from guide_pages import GUIDE, Command, File, agrees, normalised, page_names, page_text, rewritten, run_page, steps
+from programs import need
 
 PAGES = page_names()
+# Programs beside Git and Python that the reader of a page has.
+NEEDED = {"cluster": ("redis-server", "redis-cli")}
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +25,8 @@ def ends(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_can_be_followed(name: str, tmp_path: Path, ends: Path) -> None:
+    for program in NEEDED.get(name, ()):
+        need(program)
     text = page_text(name)
     commands = [step for step in steps(text) if isinstance(step, Command)]
     done = run_page(name, tmp_path, ends)

@@ -73,9 +73,17 @@ from offbranch.api.queue_look import watch_queue as queue_watch
 from offbranch.api.queue_offer import SlotWish
 from offbranch.api.queue_peer import clean as queue_clean
 from offbranch.api.queue_peer import import_tasks as queue_import
+from offbranch.api.queue_remote import configure as set_queue_config
+from offbranch.api.queue_remote import look_at_config as queue_config
+from offbranch.api.queue_remote import sync as queue_sync
 from offbranch.api.queue_slots import look_at_slots
+from offbranch.api.queue_work import run_one as run_task
 from offbranch.api.queue_workers import StartRequest as StartRequest
 from offbranch.api.queue_workers import Voices as Voices
+from offbranch.api.queue_workers import be_worker as be_queue_worker
+from offbranch.api.queue_workers import kill_tasks as queue_kill
+from offbranch.api.queue_workers import start_workers as queue_start
+from offbranch.api.queue_workers import stop_workers as queue_stop
 from offbranch.api.remotes import (
     add_remote,
     default_remote,
@@ -110,6 +118,7 @@ from offbranch.experiments.sharing import ShareRequest
 from offbranch.experiments.source_repo import RepoSource
 from offbranch.experiments.values_revisions import Revisions
 from offbranch.queue.chosen import TaskChoice
+from offbranch.queue.remote_config import QueueChange
 from offbranch.queue.task import TaskState
 from offbranch.queue.terms import Terms
 from offbranch.views.experiment_rows import ExperimentRows
@@ -135,6 +144,7 @@ __all__ = [
     "LogRequest",
     "NewStage",
     "PlotRequest",
+    "QueueChange",
     "QueueView",
     "RemoteRemoval",
     "Removal",
@@ -148,18 +158,21 @@ __all__ = [
     "ShareRequest",
     "ShowOptions",
     "SlotWish",
+    "StartRequest",
     "TaskChoice",
     "TaskState",
     "Terms",
     "UpdateRequest",
     "ValuesDiffRequest",
     "ValuesRequest",
+    "Voices",
     "add",
     "add_remote",
     "add_stage",
     "all_branches",
     "all_commits",
     "all_tags",
+    "be_queue_worker",
     "cache_dir",
     "cache_migrate",
     "check_ignore",
@@ -225,14 +238,19 @@ __all__ = [
     "plots_diff",
     "plots_show",
     "queue_clean",
+    "queue_config",
     "queue_hold",
     "queue_import",
+    "queue_kill",
     "queue_log",
     "queue_priority",
     "queue_release",
     "queue_remove",
     "queue_retry",
+    "queue_start",
     "queue_status",
+    "queue_stop",
+    "queue_sync",
     "queue_terms",
     "queue_wait",
     "queue_watch",
@@ -245,10 +263,12 @@ __all__ = [
     "repro",
     "root",
     "run_queue",
+    "run_task",
     "save_experiment",
     "set_config",
     "set_default_remote",
     "set_frozen",
+    "set_queue_config",
     "show_metrics",
     "show_params",
     "space_used",

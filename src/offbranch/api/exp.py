@@ -240,10 +240,12 @@ def remove(removal: Removal, session: Session) -> Removed:
     """
     with held(session) as (project, _):
         repo = need_git(project)
-        if removal.queue or (removal.names and may_have_refs(repo, TASKS)):
-            removed: Removed = load("offbranch.queue.remove:remove_with_tasks")(project, repo, removal)
-            return removed
-        return remove_experiments(project, repo, removal)
+        if not (removal.queue or (removal.names and may_have_refs(repo, TASKS))):
+            return remove_experiments(project, repo, removal)
+        removed: Removed = load("offbranch.queue.remove:remove_with_tasks")(project, repo, removal)
+    if removed.tasks and not removal.dry and load("offbranch.queue.remote_report:may_share")(repo, project.environment):
+        load("offbranch.api.queue_remote_changes:withdraw_removed")(session)
+    return removed
 
 
 def push_new(project: Project, experiment: Experiment, session: Session) -> None:
@@ -261,9 +263,8 @@ def _revision(project: Project, repo: GitRepo, name: str) -> str:
 
 def _refuse_queued(project: Project, repo: GitRepo, name: str) -> None:
     if _revision(project, repo, name) != name:
-        raise ConflictError(
-            f"'{name}' waits in the queue and is no experiment yet", hint="run it: ob exp run --run-all"
-        )
+        text = f"'{name}' waits in the queue and is no experiment yet"
+        raise ConflictError(text, hint="run it: ob exp run --run-all")
 
 
 def _inside(project: Project, path: AbsPath) -> RepoPath:

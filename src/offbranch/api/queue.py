@@ -11,6 +11,7 @@ from offbranch.api.queue_work import Crew, work
 from offbranch.api.session import Session, held, need_git, refuse_during_operation, working_directory
 from offbranch.base.errors import UsageError
 from offbranch.base.paths import RepoPath, absolute, join, relative_to
+from offbranch.base.plugins import load
 from offbranch.base.records import record, replace
 from offbranch.experiments.composition import group_options, hydra_source_of, source_files
 from offbranch.experiments.experiment import ExperimentSpec
@@ -24,6 +25,7 @@ from offbranch.git.repository import head_commit
 from offbranch.params.sweep import Grid, expand_globs, grid_of, trials
 from offbranch.project import Project
 from offbranch.queue.events import SweepPlanned
+from offbranch.queue.remote_report import SyncReport, may_share
 from offbranch.queue.shift import Shift
 from offbranch.queue.submit import Wish, choose_names, plan_submission, write_submission
 from offbranch.queue.task import StoredTask, Task
@@ -45,12 +47,14 @@ class Queued:
         tasks: In the order of the trials; without commits for a dry run.
         grid: What they are made of.
         replaced: Names of queued tasks that were taken out to make room.
+        shared: What came of sending them, where the clone shares its queue.
     """
 
     tasks: tuple[Task, ...]
     stored: tuple[StoredTask, ...]
     grid: Grid
     replaced: tuple[str, ...]
+    shared: SyncReport | None = None
 
 
 def submit(
@@ -82,6 +86,23 @@ def submit(
     """
     if request.name is not None:
         check_name(request.name)
+    done, may_be_shared = _submit(request, session, terms, max_trials, rng or random.Random(), clock)
+    if not may_be_shared or request.dry:
+        return done
+    report = load("offbranch.api.queue_remote:send_new")(session, done.stored)
+    if done.replaced:
+        load("offbranch.api.queue_remote_changes:withdraw_removed")(session)
+    return replace(done, shared=report)
+
+
+def _submit(
+    request: RunRequest,
+    session: Session,
+    terms: Terms,
+    max_trials: int,
+    rng: Chooser,
+    clock: Callable[[], float],
+) -> tuple[Queued, bool]:
     with held(session) as (project, _):
         repo = need_git(project)
         refuse_during_operation(repo)
@@ -96,14 +117,14 @@ def submit(
         swept = expand_globs(parsed, group_options(project, wish.spec.hydra, session.reporter))
         grid = grid_of(swept)
         _refuse_too_many(grid, max_trials)
-        names = choose_names(project, repo, wish.spec, grid.n_trials, rng or random.Random(), numbered=grid.is_sweep)
+        names = choose_names(project, repo, wish.spec, grid.n_trials, rng, numbered=grid.is_sweep)
         if grid.is_sweep:
             session.reporter.emit(SweepPlanned(grid=grid))
         planned = plan_submission(project, wish, names, trials(swept), session.reporter)
         stored = () if request.dry else write_submission(project, repo, planned)
-        return Queued(
-            tasks=planned.tasks, stored=stored, grid=grid, replaced=tuple(each.name for each in planned.replaced)
-        )
+        replaced = tuple(each.name for each in planned.replaced)
+        done = Queued(tasks=planned.tasks, stored=stored, grid=grid, replaced=replaced)
+        return done, may_share(repo, project.environment)
 
 
 def run_all(session: Session, *, jobs: int | None = None, slots: SlotWish = NO_WISH) -> Iterator[TaskEnd]:

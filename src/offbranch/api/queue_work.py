@@ -262,7 +262,10 @@ def _run(taken: Taken, session: Session) -> TaskEnd:
     except Exception as error:  # noqa: BLE001 - an edge: a mistake of ours is the end of this task only
         traceback.print_exc()
         return _ended_badly(taken, session, error)
-    push_new(taken.prepared.under.project, made, session)
+    if (
+        not stored.is_shared
+    ):  # who has the lease at the Git remote publishes it there, together with the end of the task
+        push_new(taken.prepared.under.project, made, session)
     return replace(end_of(stored, attempt_id, Fate(state=AttemptState.SUCCEEDED)), experiment=made)
 
 

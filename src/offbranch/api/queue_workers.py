@@ -11,13 +11,16 @@ from offbranch.base.errors import ConflictError, NotFoundError, OffbranchError, 
 from offbranch.base.events import Reporter
 from offbranch.base.locks import hold_lock
 from offbranch.base.paths import AbsPath, join
+from offbranch.base.plugins import load
 from offbranch.base.processes import host_name, is_alive, this_process
 from offbranch.base.records import record, replace
 from offbranch.experiments.leases import QUEUE_DIR, end_orphans
 from offbranch.experiments.refs import LEASES, lease_ref
 from offbranch.git.refs import list_refs
 from offbranch.git.repository import GitRepo
+from offbranch.project import Project
 from offbranch.queue.offer import Offer
+from offbranch.queue.remote_report import may_share
 from offbranch.queue.requests import Request, RequestKind, forget_request, read_request, write_request
 from offbranch.queue.settle import fate_by_request, leased_attempt, settle
 from offbranch.queue.shift import GRACE_S, Shift
@@ -38,6 +41,7 @@ IDLE_S = 10.0
 _START_S = 30.0
 _SUPERVISED_S = 2.0
 _LOOK_S = 0.05
+_SHARED = "offbranch.api.queue_remote_start"
 
 
 @record
@@ -63,12 +67,14 @@ class StartRequest:
         slots: What tasks get of the machine.
         names: Only these tasks, by workers of their own that end with them; empty for all.
         keep: They stay also when there is nothing to do.
+        auto: Of a shared queue: what comes of all its tasks comes here with its outputs.
     """
 
     jobs: int | None = None
     slots: SlotWish = NO_WISH
     names: tuple[str, ...] = ()
     keep: bool = False
+    auto: bool = False
 
 
 @record
@@ -97,6 +103,9 @@ def start_workers(request: StartRequest, session: Session, voices: Voices) -> St
     """
     with opened(session) as project:
         root, repo = project.root, need_git(project)
+        if not request.names and _shares(repo, project):
+            started: Started = load(f"{_SHARED}:start_shared_worker")(request, session, voices)
+            return started
     shift, offer = _shift(request, repo, root), _offer(request, session)
     with hold_lock(join(root, f"{QUEUE_DIR}/start.lock"), wait_s=_START_S):
         n_new = _n_missing(offer, shift, root)
@@ -121,6 +130,9 @@ def be_worker(request: StartRequest, session: Session) -> Iterator[TaskEnd]:
         Interrupted: It was stopped; what ran waits in the queue again.
     """
     with opened(session) as project:
+        if not request.names and _shares(need_git(project), project):
+            load(f"{_SHARED}:be_shared_worker")(request, session)
+            return
         shift = _shift(request, need_git(project), project.root)
     offer = _offer(request, session)
     is_many = offer.n_slots > 1
@@ -162,7 +174,9 @@ def kill_tasks(names: Sequence[str], session: Session, *, force: bool = False) -
     """
     with opened(session) as project:
         root, repo = project.root, need_git(project)
-    chosen = _running_tasks(repo, root, names)
+    everywhere = _running_tasks(repo, root, names)
+    elsewhere = tuple(stored for stored in everywhere if stored.away is not None)
+    chosen = tuple(stored for stored in everywhere if stored.away is None)
     now = time.time()
     for stored in chosen:
         attempt_id = next(each.id for each in stored.attempts if each.commit == stored.lease)
@@ -180,10 +194,20 @@ def kill_tasks(names: Sequence[str], session: Session, *, force: bool = False) -
                 _end_without_worker(repo, root, stored)
         return not left
 
-    if not _await(have_ended):
-        names_left = ", ".join(f"'{stored.name}'" for stored in left.values())
-        raise OffbranchError(f"{names_left} did not end yet", hint="ob queue kill --force")
-    return tuple(stored.name for stored in chosen)
+    names_left = () if _await(have_ended) else tuple(stored.name for stored in left.values())
+    if elsewhere:
+        names_left += load("offbranch.api.queue_remote_changes:kill_shared")(session, elsewhere, force=force)
+    if names_left:
+        shown = ", ".join(f"'{name}'" for name in names_left)
+        raise OffbranchError(f"{shown} did not end yet", hint="ob queue kill --force")
+    return tuple(stored.name for stored in everywhere)
+
+
+def _shares(repo: GitRepo, project: Project) -> bool:
+    """Tells whether the clone shares its queue; where it does not, nothing is loaded for that."""
+    if not may_share(repo, project.environment):
+        return False
+    return load("offbranch.queue.remote_config:read_queue_config")(repo, project.environment).broker is not None
 
 
 def _offer(request: StartRequest, session: Session) -> Offer:
@@ -211,6 +235,10 @@ def _shift(request: StartRequest, repo: GitRepo, root: AbsPath) -> Shift:
     waiting = read_tasks(repo, root).queued
     chosen = [_resolve(waiting, name, "waits in the queue") for name in request.names]
     for stored in chosen:
+        if stored.is_shared:
+            raise ConflictError(
+                f"'{stored.name}' has been sent to the workers of a shared queue", hint="ob queue start, without names"
+            )
         if stored.task.is_held:
             raise ConflictError(f"'{stored.name}' is held", hint=f"ob queue release {stored.name}")
     return Shift(only=frozenset(stored.task.id for stored in chosen), idle_s=0.0)

@@ -12,6 +12,7 @@ from offbranch.experiments.sharing import ShareReport, ShareRequest, Sharing
 from offbranch.git.git_remotes import GitRemote, known_remotes, remote_names, resolve_git_remote
 from offbranch.git.network import Talk
 from offbranch.git.repository import GitRepo
+from offbranch.queue.remote_report import may_share
 
 
 def push(request: ShareRequest, session: Session, *, may_ask: bool = False) -> ShareReport:
@@ -49,7 +50,10 @@ def pull(request: ShareRequest, session: Session, *, may_ask: bool = False) -> S
         talk = Talk(reporter=session.reporter, may_ask=may_ask)
         sharing = Sharing(project=project, repo=repo, remote=remote, request=request, talk=talk)
         report: ShareReport = load("offbranch.experiments.share_pull:pull_experiments")(sharing)
-        return report
+        may_be_shared = not request.dry and may_share(repo, project.environment)
+    if may_be_shared:  # then what has come of queued tasks comes along
+        load("offbranch.api.queue_remote_changes:bring_news")(session, request.remote)
+    return report
 
 
 def resolve_remote_of(repo: GitRepo, text: str, session: Session) -> GitRemote:

@@ -25,6 +25,8 @@ VARIABLES: Mapping[str, str] = {
     "ROCR_VISIBLE_DEVICES": "the same for GPUs of AMD; outweighs HIP_VISIBLE_DEVICES",
     "HIP_VISIBLE_DEVICES": "the same",
     "OMP_NUM_THREADS": "set by ob for commands of tasks that have processors of their own, unless it is set: their number",
+    "OFFBRANCH_BROKER": "url of the broker of a queue that many machines share, in place of what `ob queue config` set",
+    "OFFBRANCH_QUEUE_REMOTE": "Git remote that such a queue is kept at, in place of what `ob queue config` set",
     "OFFBRANCH_TEST_DVC": "for the test suite: command of a real DVC to test interoperability with",
     "OFFBRANCH_TEST_MOTO": "for the test suite: command `moto_server` of a virtual environment of its own, as a server of S3",
     "OFFBRANCH_TEST_AZURITE": "for the test suite: command `azurite-blob`, as a server of Azure",
@@ -81,6 +83,8 @@ class Environment:
         outer_root: Root of the project held by the ob that started this process, None outside of one.
         exp_auto_push: Whether new experiments are pushed at once; None where that is not said.
         exp_git_remote: Where to; None where that is not said.
+        broker: Url of the broker of the queue; None where that is not said.
+        queue_remote: Git remote that the queue is kept at; None where that is not said.
         target_branch: Branch that the pull or merge request goes to which a CI works on.
     """
 
@@ -96,6 +100,8 @@ class Environment:
     pager: str | None
     exp_auto_push: bool | None = None
     exp_git_remote: str | None = None
+    broker: str | None = None
+    queue_remote: str | None = None
     target_branch: str | None = None
 
 
@@ -144,6 +150,8 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         pager=env.get("PAGER") or None,
         exp_auto_push=_flag(env.get("DVC_EXP_AUTO_PUSH")),
         exp_git_remote=env.get("DVC_EXP_GIT_REMOTE") or None,
+        broker=env.get("OFFBRANCH_BROKER") or None,
+        queue_remote=env.get("OFFBRANCH_QUEUE_REMOTE") or None,
         target_branch=env.get("GITHUB_BASE_REF") or env.get("CI_MERGE_REQUEST_TARGET_BRANCH_NAME") or None,
     )
 

@@ -13,6 +13,7 @@
     ├── NoProjectError            10   not inside a project, or not a usable Git repository
     ├── LockedError               11   another process holds the lock
     ├── RemoteError               12   a data remote or Git remote failed
+    │   └── RefusedError          12   it has a rule against it: trying again is in vain
     └── Interrupted              130   Ctrl-C or SIGTERM
 
 A message says what failed, the thing in quotes, and why: lower case, no full stop. The hint is one command or sentence.
@@ -156,6 +157,10 @@ class RemoteError(OffbranchError):
     def __init__(self, message: str, *, hint: str | None = None, is_transient: bool = False) -> None:
         super().__init__(message, hint=hint)
         self.is_transient = is_transient
+
+
+class RefusedError(RemoteError):
+    pass
 
 
 class Interrupted(OffbranchError):

@@ -10,6 +10,7 @@ from offbranch.api.queue import MAX_TRIALS, Queued, run_all, submit
 from offbranch.api.queue_offer import SlotWish
 from offbranch.api.session import Session
 from offbranch.base.errors import ExitCode, UsageError
+from offbranch.base.plugins import load
 from offbranch.cli.console import Console
 from offbranch.cli.lines import Style
 from offbranch.cli.queue_text import task_to_json
@@ -37,6 +38,8 @@ def queue(request: RunRequest, session: Session, args: Namespace, console: Conso
             console.hint("nothing was queued (--dry)")
         elif args.hold:
             console.hint("let it go: ob queue release NAME")
+        elif done.shared is not None:
+            load("offbranch.cli.commands.queue_sync:say_sent")(done.shared, console)
         else:
             console.hint("run what is queued: ob exp run --run-all")
     if args.json:

@@ -97,6 +97,8 @@ COMMANDS: Mapping[str, Command] = {
         ("queue status", "queue_status", "show the tasks of the queue and the workers"),
         ("queue logs", "queue_logs", "print what an experiment has written"),
         ("queue wait", "queue_wait", "wait until tasks have ended; tells whether all succeeded"),
+        ("queue config", "queue_config", "show or set where the queue is: here, or shared with other machines"),
+        ("queue sync", "queue_sync", "exchange tasks and results with a shared queue"),
         ("params show", "params_show", "show parameters"),
         ("params diff", "params_diff", "compare the parameters of two commits or experiments"),
         ("metrics show", "metrics_show", "show metrics"),

@@ -11,8 +11,8 @@ from offbranch.base.errors import OffbranchError
 from offbranch.experiments.experiment import Experiment
 from offbranch.experiments.label_records import NO_LABELS, Labels, labels_from_json, labels_to_json, merge_records
 from offbranch.experiments.refs import LABELS, encode, label_ref
-from offbranch.git.ids import CommitId, TreeId
-from offbranch.git.objects import Commit, ObjectReader, write_commit
+from offbranch.git.ids import CommitId
+from offbranch.git.objects import Commit, ObjectReader, empty_tree, write_commit
 from offbranch.git.refs import RefUpdate, list_refs, may_have_refs, update_refs
 from offbranch.git.repository import GitRepo, repo_git
 
@@ -48,7 +48,7 @@ def change_labels(repo: GitRepo, experiment: Experiment, new: Labels) -> None:
     ref = _ref_of(experiment)
     old = _commit_of(repo, ref)
     parents = () if old is None else (old,)
-    commit = write_commit(repo, tree=_empty_tree(repo), parents=parents, message=_message(experiment.name, new))
+    commit = write_commit(repo, tree=empty_tree(repo), parents=parents, message=_message(experiment.name, new))
     update_refs(repo, [RefUpdate(ref=ref, new=commit, old=old)])
 
 
@@ -72,7 +72,7 @@ def merge_labels(repo: GitRepo, ours: CommitId, theirs: CommitId) -> CommitId:
     name, _, mail = later.committer.rpartition(" <")
     return write_commit(
         repo,
-        tree=_empty_tree(repo),
+        tree=empty_tree(repo),
         parents=(first.id, second.id),
         message=_message(_name_in(first), merged),
         identity=(name, mail.removesuffix(">")),
@@ -151,7 +151,3 @@ _SUBJECT = "ob: labels of "
 
 def _message(name: str, labels: Labels) -> str:
     return f"{_SUBJECT}{name}\n\n{json.dumps(labels_to_json(labels), indent=1, sort_keys=True)}\n"
-
-
-def _empty_tree(repo: GitRepo) -> TreeId:
-    return TreeId(repo_git(repo, "mktree").decode().strip())

@@ -24,6 +24,14 @@ TASKS: Final = "refs/ob/tasks/"
 LEASES: Final = "refs/ob/leases/"
 # Tasks of DVC that are ours already, while what DVC has of them is still being removed.
 IMPORTS: Final = "refs/ob/imports/"
+# Of a queue that many machines share; the first four are here only, the others at the Git remote only
+# (docs/formats/remote-queue.md).
+SENT: Final = "refs/ob/sent/"
+SENDING: Final = "refs/ob/sending/"
+AWAY: Final = "refs/ob/away/"
+HELD: Final = "refs/ob/held/"
+REQUESTS: Final = "refs/ob/requests/"
+LOGS: Final = "refs/ob/logs/"
 # As Git has it.
 _SHORTEST_ID = 4
 _HEX = frozenset("0123456789abcdef")
@@ -63,6 +71,36 @@ def task_ref(task_id: str) -> str:
 def lease_ref(task_id: str) -> str:
     """Returns the private ref that says which attempt has a task: there can be one at a time."""
     return f"{LEASES}{task_id}"
+
+
+def sent_ref(task_id: str) -> str:
+    """Returns the private ref that says that a task is at the Git remote, and as which commit."""
+    return f"{SENT}{task_id}"
+
+
+def sending_ref(task_id: str) -> str:
+    """Returns the private ref of a task that is on its way to the Git remote, or may have got there without our knowing."""
+    return f"{SENDING}{task_id}"
+
+
+def away_ref(task_id: str) -> str:
+    """Returns the private ref of the lease that a machine had on a task when the Git remote was asked last."""
+    return f"{AWAY}{task_id}"
+
+
+def held_ref(task_id: str) -> str:
+    """Returns the private ref of the lease that a worker of this clone has or had, until it has published or given up."""
+    return f"{HELD}{task_id}"
+
+
+def request_ref(task_id: str) -> str:
+    """Returns the ref, at a Git remote, of a wish about a task that runs."""
+    return f"{REQUESTS}{task_id}"
+
+
+def log_ref(attempt_id: str) -> str:
+    """Returns the ref, at a Git remote, of what the commands of an attempt wrote."""
+    return f"{LOGS}{attempt_id}"
 
 
 def list_experiments(repo: GitRepo, baseline: CommitId | None = None) -> tuple[Experiment, ...]:

@@ -112,7 +112,7 @@ def _moved(
     at_home = [used for used in once.values() if (used.out.remote or default) and used.out.remote not in lost]
     groups = grouped(project, scope_of(transfer), ((config, used) for used in at_home), for_push=for_push)
     moved = tuple(move(groups)) if groups else ()
-    bad = _bad_outputs(project, groups, moved)
+    bad = bad_outputs(project, groups, moved)
     for ref, uses in outputs.items():
         reasons = (bad.get((used.id, used.is_legacy)) or lost.get(used.out.remote or "") for used in uses)
         if (reason := next(filter(None, reasons), None)) is not None:
@@ -135,7 +135,7 @@ def _travels(used: UsedOutput) -> bool:
     return used.out.push and not used.is_import and not used.is_url_import
 
 
-def _bad_outputs(
+def bad_outputs(
     project: Project, groups: Iterable[Group], moved: Iterable[Moved]
 ) -> Mapping[tuple[ObjectId, bool], OffbranchError]:
     """Returns for every output (its object, and whether it is one of DVC 2) that is not whole at the other end why."""

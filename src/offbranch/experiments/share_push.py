@@ -29,7 +29,7 @@ from offbranch.git.network import PushAnswer, PushState, RemoteUpdate, push_upda
 from offbranch.git.objects import ObjectReader
 
 # What Git and the servers that are in use call it if they refuse a ref for good.
-_RULES = ("declined", "denied", "deny", "prohibited", "not allowed", "protected")
+RULES = ("declined", "denied", "deny", "prohibited", "not allowed", "protected")
 _Chains = Mapping[str, tuple[CommitId, ...]]
 
 
@@ -144,7 +144,7 @@ def _answered(one: Shared, answers: Mapping[str, PushAnswer], remote: GitRemote)
         return one
     if answer.state is PushState.OUTDATED:  # somebody was faster
         return replace(one, state=ShareState.DIVERGED)
-    has_rule = any(word in answer.reason for word in _RULES)
+    has_rule = any(word in answer.reason for word in RULES)
     hint = "a rule of that repository forbids it; whoever keeps it can say which" if has_rule else "run it again"
     error = RemoteError(f"{remote.text} did not take '{one.experiment.name}': {answer.reason}", hint=hint)
     return replace(one, state=ShareState.FAILED, error=error)

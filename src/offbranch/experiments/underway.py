@@ -147,6 +147,7 @@ def carry_out_in(place: Project, under: Underway, options: RunOptions, *, keep_o
             reporter=under.launch.reporter,
             env=experiment_env(under.project, under.spec),
             pull=options.execute.pull,
+            home=under.project,
         )
         return run_in(place, under.spec, options, bench)
 

@@ -23,6 +23,7 @@ def make_workbench(
     env: Mapping[str, str] | None = None,
     reader: FileReader | None = None,
     pull: bool = False,
+    home: Project | None = None,
 ) -> Workbench:
     """Returns the workbench of a project.
 
@@ -33,6 +34,7 @@ def make_workbench(
         env: More variables for the commands.
         reader: Instead of the files on disk, for looking ahead.
         pull: Missing content may be fetched from the data remote.
+        home: Where the user's configuration is that says which remote that is, if `project` is a copy: a url may be relative.
     """
     return Workbench(
         root=project.root,
@@ -46,7 +48,7 @@ def make_workbench(
         source_control=source_control(project),
         env=env or {},
         guard=peer_guard(project),
-        fetch=fetch_of(project, reporter) if pull else None,
+        fetch=fetch_of(home or project, reporter) if pull else None,
         urls=url_access(project, reporter),
     )
 

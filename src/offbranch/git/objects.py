@@ -180,6 +180,11 @@ def write_tree(repo: GitRepo, entries: Mapping[GitPath, tuple[int, BlobId]]) -> 
         return TreeId(repo_git(repo, "write-tree", index=index).decode().strip())
 
 
+def empty_tree(repo: GitRepo) -> TreeId:
+    """Stores the tree without files, for a commit that is only a message."""
+    return TreeId(repo_git(repo, "mktree").decode().strip())
+
+
 def write_tree_with(repo: GitRepo, base: TreeId, changes: Mapping[GitPath, tuple[int, BlobId] | None]) -> TreeId:
     """Stores a tree that equals another but for some paths.
 

@@ -13,13 +13,13 @@ from offbranch.base.records import record, replace
 from offbranch.experiments.attempts import attempt_of
 from offbranch.experiments.experiment import Attempt
 from offbranch.experiments.leases import is_carried_out
-from offbranch.experiments.refs import ATTEMPTS, LEASES, TASKS
+from offbranch.experiments.refs import ATTEMPTS, LEASES, SENDING, SENT, TASKS
 from offbranch.git.ids import CommitId, ObjectName
 from offbranch.git.objects import ObjectReader
 from offbranch.git.records import parse_commit
 from offbranch.git.refs import list_refs
 from offbranch.git.repository import GitRepo
-from offbranch.queue.store import Unreadable, parse_task, queue_order, with_lease
+from offbranch.queue.store import Unreadable, parse_task, queue_order, shared_ids, with_lease
 from offbranch.queue.task import StoredTask
 
 # A change that the file system has not told of: a holder that died, a clock that stood still.
@@ -72,7 +72,7 @@ class Board:
         if not self._is_due():
             return False
         began, stamp = self._clock(), self._stamp()
-        refs = list_refs(self._repo, ATTEMPTS, LEASES, TASKS)
+        refs = list_refs(self._repo, ATTEMPTS, LEASES, SENDING, SENT, TASKS)
         self._read(refs)
         self._place(refs)
         self._seen = _Seen(at_s=began, stamp=stamp, took_s=self._clock() - began)
@@ -115,6 +115,7 @@ class Board:
 
     def _place(self, refs: Iterable[tuple[str, ObjectName]]) -> None:
         leases = {ref.removeprefix(LEASES): CommitId(name) for ref, name in refs if ref.startswith(LEASES)}
+        shared = shared_ids(ref for ref, _ in refs)
         attempts = self._by_task()
         self.waiting, self.leased, self.unreadable = [], [], []
         there = {ref.removeprefix(TASKS) for ref, _ in refs if ref.startswith(TASKS)}
@@ -125,7 +126,8 @@ class Board:
             task = self._tasks[ref, commit]
             if isinstance(task, Unreadable):
                 self.unreadable.append(task)
-            elif self._only is None or task.task.id in self._only:
+            elif task.task.id not in shared if self._only is None else task.task.id in self._only:
+                task = replace(task, is_shared=task.task.id in shared)
                 self._sort_in(with_lease(self._root, task, leases.get(task.task.id), attempts.get(task.task.id, ())))
         self.waiting.sort(key=queue_order)
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from offbranch.base.errors import UsageError
 from offbranch.base.paths import AbsPath
-from offbranch.base.records import record, replace
+from offbranch.base.records import field, record, replace
 from offbranch.experiments.attempts import list_attempts
 from offbranch.experiments.experiment import Attempt
 from offbranch.experiments.leases import is_carried_out
-from offbranch.experiments.refs import LEASES, TASKS, find_experiment, lease_ref
+from offbranch.experiments.refs import AWAY, LEASES, SENDING, SENT, TASKS, find_experiment, lease_ref
 from offbranch.git.ids import CommitId, ObjectName
 from offbranch.git.objects import ObjectReader
 from offbranch.git.records import parse_commit
@@ -55,10 +55,10 @@ def read_tasks(repo: GitRepo, root: AbsPath, *, attempts: Sequence[Attempt] | No
         root: Of the project, whose attempts tell which of them run.
         attempts: Its attempts, if they are known already.
     """
-    refs, leases = _refs_and_leases(repo)
+    refs, around = _refs_and_around(repo, root)
     if not refs:
         return Tasks()
-    around = _Around(root=root, leases=leases, attempts=_by_task(repo, root, attempts))
+    around = replace(around, attempts=_by_task(repo, root, attempts))
     found: list[StoredTask] = []
     unreadable: list[Unreadable] = []
     with ObjectReader(repo) as objects:
@@ -135,13 +135,25 @@ class _Around:
 
     root: AbsPath
     leases: Mapping[str, CommitId]
-    attempts: Mapping[str, Sequence[Attempt]]
+    shared: frozenset[str]
+    away: Mapping[str, CommitId]
+    attempts: Mapping[str, Sequence[Attempt]] = field(default_factory=dict)
 
 
-def _refs_and_leases(repo: GitRepo) -> tuple[list[tuple[str, ObjectName]], dict[str, CommitId]]:
-    found = list_refs(repo, LEASES, TASKS)
+def _refs_and_around(repo: GitRepo, root: AbsPath) -> tuple[list[tuple[str, ObjectName]], _Around]:
+    found = list_refs(repo, AWAY, LEASES, SENDING, SENT, TASKS)
+
+    def below(prefix: str) -> dict[str, CommitId]:
+        return {ref.removeprefix(prefix): CommitId(name) for ref, name in found if ref.startswith(prefix)}
+
     tasks = [(ref, commit) for ref, commit in found if ref.startswith(TASKS)]
-    return tasks, {ref.removeprefix(LEASES): CommitId(name) for ref, name in found if ref.startswith(LEASES)}
+    shared = shared_ids(ref for ref, _ in found)
+    return tasks, _Around(root=root, leases=below(LEASES), shared=shared, away=below(AWAY))
+
+
+def shared_ids(refs: Iterable[str]) -> frozenset[str]:
+    """Returns the ids of the tasks that are, or may be, at a Git remote too, from the refs of the queue."""
+    return frozenset(ref.rpartition("/")[2] for ref in refs if ref.startswith((SENDING, SENT)))
 
 
 def _by_task(repo: GitRepo, root: AbsPath, attempts: Sequence[Attempt] | None) -> dict[str, list[Attempt]]:
@@ -186,4 +198,9 @@ def _parse(ref: str, commit: ObjectName, found: tuple[str, bytes] | None, around
     task = parse_task(ref, commit, found)
     if isinstance(task, Unreadable):
         return task
-    return with_lease(around.root, task, around.leases.get(task.task.id), around.attempts.get(task.task.id, ()))
+    task_id = task.task.id
+    task = replace(task, is_shared=task_id in around.shared)
+    task = with_lease(around.root, task, around.leases.get(task_id), around.attempts.get(task_id, ()))
+    if task_id in around.away and task.state is TaskState.QUEUED:
+        return replace(task, state=TaskState.RUNNING, away=around.away[task_id])
+    return task

@@ -12,6 +12,7 @@ from offbranch.base.paths import absolute
 from offbranch.base.records import record, replace
 from offbranch.experiments.attempts import end_update, write_record
 from offbranch.experiments.experiment import Attempt, AttemptState
+from offbranch.experiments.refs import sending_ref, sent_ref
 from offbranch.experiments.run import RunOptions
 from offbranch.experiments.temporary_run import Prepared, QueuedFiles, prepare_queued, run_prepared
 from offbranch.experiments.underway import Fate, Launch, Ran, fate_of
@@ -20,6 +21,7 @@ from offbranch.git.refs import RefUpdate
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.queue.task import StoredTask
+from offbranch.storage.remote_setting import default_remote
 
 LOST = "the process that ran it was killed"
 
@@ -68,6 +70,7 @@ def take_task(
         lost = replace(lost, state=AttemptState.INTERRUPTED, ended_utc=launch.clock(), cause=LOST)
         lost, update = end_update(repo, lost, left(lost))
         before = (update,)
+    alone = () if stored.is_shared else _not_at_a_remote(stored.task.id)
     queued = QueuedFiles(
         id=stored.task.id,
         ref=stored.ref,
@@ -77,13 +80,18 @@ def take_task(
         round=stored.task.round,
         fate=fate,
         lease_lock=lock.descriptor,
-        before=before,
+        before=(*before, *alone),
         had=stored.lease,
     )
     prepared = prepare_queued(project, repo, stored.task.spec, queued, launch)
     if lost is not None and before:
         write_record(project.root, lost)
     return Taken(stored=stored, prepared=prepared)
+
+
+def _not_at_a_remote(task_id: str) -> tuple[RefUpdate, ...]:
+    """Returns what makes a transaction fail if a task was, or is just being, sent to where others take it."""
+    return tuple(RefUpdate(ref=ref, new=None, old=None) for ref in (sending_ref(task_id), sent_ref(task_id)))
 
 
 def run_taken(taken: Taken) -> Ran:
@@ -94,4 +102,7 @@ def run_taken(taken: Taken) -> Ran:
         Interrupted: It was stopped: likewise; what becomes of the task is said by its fate.
     """
     options: RunOptions = taken.stored.task.options
+    if taken.stored.is_shared and default_remote(taken.prepared.under.project.config) is not None:
+        # What it needs may be nowhere on this machine yet.
+        options = replace(options, execute=replace(options.execute, pull=True))
     return run_prepared(taken.prepared, options)

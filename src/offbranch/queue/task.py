@@ -91,6 +91,8 @@ class StoredTask:
         state: QUEUED or RUNNING: what has ended has no ref any more.
         lease: What the ref of its lease is at; None if there is none. A queued one that has it was lost by its worker.
         attempts: At this task, of this round, newest first.
+        is_shared: Whether it is, or may be, at a Git remote too: only who has its lease there may run it.
+        away: The lease that a worker elsewhere had there when the remote was asked last; then it counts as running.
     """
 
     task: Task
@@ -100,6 +102,8 @@ class StoredTask:
     state: TaskState = TaskState.QUEUED
     lease: CommitId | None = None
     attempts: tuple[Attempt, ...] = ()
+    is_shared: bool = False
+    away: CommitId | None = None
 
     @property
     def name(self) -> str:

@@ -40,12 +40,13 @@ def add_arguments(parser: Parser) -> None:
     add_slots(parser)
     parser.add_flag("--foreground", help="run here, with the output of the tasks")
     parser.add_flag("--keep", help="stay, also when there is nothing to do")
+    parser.add_flag("--auto", help="of a shared queue: bring the outputs of all its tasks here, as they come")
     add_json(parser, "the worker that was started, or with --foreground how each task ended")
 
 
 def run(args: Namespace, console: Console) -> int:
     slots = SlotWish(**given_slots(args))
-    request = StartRequest(jobs=args.jobs, slots=slots, names=tuple(args.tasks), keep=args.keep)
+    request = StartRequest(jobs=args.jobs, slots=slots, names=tuple(args.tasks), keep=args.keep, auto=args.auto)
     if args.foreground:
         return _in_foreground(request, args, console)
     voices = Voices(worker=WorkerLog, task=lambda: Console(environment=console.environment))

@@ -1,0 +1,268 @@
+"""A task of a shared queue from clone to clone, with a real Git remote: one experiment in the end, whatever is cut."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from offbranch.api.queue_remote import need_shared_queue
+from offbranch.api.session import opened
+from offbranch.queue import remote_end, remote_lease, remote_work
+from offbranch.queue.remote_lease import Owner, clone_id, renew_lease, take_lease
+from offbranch.queue.remote_work import Verdict
+from projects import TestProject
+from remote_queue import Farm, Hand, make_farm
+
+
+@pytest.fixture
+def farm(tmp_path: Path) -> Farm:
+    return make_farm(tmp_path / "farm")
+
+
+def test_a_task_goes_out_and_its_experiment_comes_back(farm: Farm) -> None:
+    (task,) = farm.queue("lr=0.5", name="half")
+    assert farm.there("tasks") == [task.task.id]
+    worker = farm.clone("w")
+    assert Hand(worker).work(task.task.id) is Verdict.DONE
+    assert farm.made() == {"half": task.task.id}
+    assert farm.there("tasks") == farm.there("leases") == farm.there("attempts") == []
+    assert worker.git("for-each-ref", "refs/ob") == ""
+    assert worker.file_at(worker.exps()["half"], "params.yaml") == "# learning rate\nlr: 0.5\nfail: 0"
+    report = farm.sync()
+    assert [each.name for each in report.results.experiments] == ["half"]
+    assert farm.home.exps() == worker.exps()
+    assert farm.home.git("for-each-ref", "refs/ob") == ""
+
+
+def test_the_outputs_are_at_the_data_remote_before_the_experiment_is_seen(farm: Farm) -> None:
+    (task,) = farm.queue("lr=0.5", name="half")
+    seen: list[set[str]] = []
+    worker = farm.clone("w")
+    plain = remote_work.publish_end
+
+    def watch(*args: object) -> object:
+        seen.append(farm.place.stored())
+        return plain(*args)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(remote_work, "publish_end", watch)
+        Hand(worker).work(task.task.id)
+    assert seen[0] == farm.place.stored() != set()
+    farm.sync()
+    assert farm.home.ob("exp", "pull", "origin", "half").code == 0
+    assert farm.home.ob("exp", "apply", "half").code == 0
+    assert farm.home.read("model.txt") == "model 0.5\n"
+
+
+def test_a_message_that_comes_again_does_nothing(farm: Farm) -> None:
+    (task,) = farm.queue("lr=0.5", name="half")
+    one, two = farm.clone("one"), farm.clone("two")
+    assert Hand(one).work(task.task.id) is Verdict.DONE
+    before = farm.place.there()
+    for worker in (one, two):
+        hand = Hand(worker, before_run=lambda: pytest.fail("it ran again"))
+        assert hand.work(task.task.id) is Verdict.DONE
+    assert farm.place.there() == before
+
+
+def test_who_comes_second_leaves_the_task_alone(farm: Farm) -> None:
+    (task,) = farm.queue("lr=0.5", name="half")
+    one, two = farm.clone("one"), farm.clone("two")
+    answers = []
+    other = Hand(two, before_run=lambda: pytest.fail("it ran twice"))
+    hand = Hand(one, before_run=lambda: answers.append(other.work(task.task.id)))
+    assert hand.work(task.task.id) is Verdict.DONE
+    assert answers == [Verdict.DONE]
+    assert farm.made() == {"half": task.task.id}
+
+
+def test_who_was_taken_for_dead_publishes_nothing(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first worker is cut off after its run; its lease is seen not to change, and the task is given to another."""
+    (task,) = farm.queue("lr=0.5", name="half")
+    one, two = farm.clone("one"), farm.clone("two")
+
+    def take_over() -> None:
+        monkeypatch.setenv("GIT_COMMITTER_DATE", "@1790000000 +0000")  # or both would make the very same commit
+        lease = farm.place.there()[f"refs/ob/leases/{task.task.id}"]
+        assert Hand(two).work(task.task.id, over=lease) is Verdict.DONE
+
+    hand = Hand(one, after_run=take_over)
+    assert hand.work(task.task.id) is Verdict.DONE
+    assert farm.made() == {"half": task.task.id}
+    made = farm.place.there()[next(ref for ref in farm.place.there() if ref.startswith("refs/exps/"))]
+    assert two.exps() == {"half": made}
+    assert one.exps() == {}
+    assert len(attempts_of(one)) == 1
+    assert farm.there("attempts") == []
+
+
+def attempts_of(project: TestProject) -> list[str]:
+    return project.git("for-each-ref", "--format=%(refname)", "refs/ob/attempts").split()
+
+
+def test_a_failure_comes_back_with_its_log(farm: Farm) -> None:
+    (task,) = farm.queue("fail=3", name="bad")
+    assert Hand(farm.clone("w")).work(task.task.id) is Verdict.DONE
+    assert farm.made() == {}
+    (attempt,) = farm.there("attempts")
+    assert farm.there("logs") == [attempt] and farm.there("tasks") == farm.there("leases") == []
+    record = farm.attempt(attempt)
+    assert (record["state"], record["exit_code"], record["task_id"]) == ("failed", 3, task.task.id)
+    report = farm.sync()
+    assert [each.id for each in report.results.attempts] == [attempt]
+    shown = farm.home.ob("exp", "show", "--json").out
+    assert "bad" in shown
+    log = farm.home.root / f".dvc/tmp/ob/runs/{attempt}/output.log"
+    assert log.exists()
+    assert attempts_of(farm.home) == [f"refs/ob/attempts/{attempt}"]
+    # One that is forgotten here does not come again.
+    assert farm.home.ob("exp", "remove", "bad").code == 0
+    farm.sync()
+    assert attempts_of(farm.home) == []
+
+
+@pytest.mark.parametrize("heard", [True, False], ids=["refused", "done, and the answer lost"])
+def test_a_cut_while_it_publishes(farm: Farm, monkeypatch: pytest.MonkeyPatch, heard: bool) -> None:
+    (task,) = farm.queue("lr=0.5", name="half")
+    worker = farm.clone("w")
+    plain, cut = remote_end.push_updates, []
+    gone = farm.place.base / "gone.git"
+
+    def push(*args: object, **kwargs: object) -> object:
+        if not cut:
+            if not heard:
+                plain(*args, **kwargs)  # type: ignore[arg-type]
+            os.rename(farm.place.remote, gone)
+            cut.append(True)
+        return plain(*args, **kwargs)  # type: ignore[arg-type]
+
+    def nap(wait_s: float) -> None:
+        cut.append(True)
+        if len(cut) == 4:
+            os.rename(gone, farm.place.remote)
+
+    monkeypatch.setattr(remote_end, "push_updates", push)
+    hand = Hand(worker, on_nap=nap)
+    assert hand.work(task.task.id) is Verdict.DONE
+    assert len(cut) == 4
+    assert farm.made() == {"half": task.task.id}
+    assert farm.there("tasks") == farm.there("leases") == []
+    assert worker.git("for-each-ref", "refs/ob") == "" and list(worker.exps()) == ["half"]
+
+
+class Killed(BaseException):
+    pass
+
+
+POINTS = {
+    "with the lease": ("_fetched", 1),
+    "before the data": ("send_results", 1),
+    "before the push": ("publish_end", 1),
+    "after the push": ("_forget", 1),
+}
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["same clone", "other clone"])
+@pytest.mark.parametrize("point", POINTS)
+def test_a_worker_is_killed(farm: Farm, monkeypatch: pytest.MonkeyPatch, point: str, same: bool) -> None:
+    """Whoever gets the message next brings it to its end: at once in the same clone, after a silence elsewhere."""
+    (task,) = farm.queue("lr=0.5", name="half")
+    one, two = farm.clone("one"), farm.clone("two")
+    name, _ = POINTS[point]
+
+    def die(*args: object, **kwargs: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(remote_work, name, die)
+        with pytest.raises(Killed):
+            Hand(one).work(task.task.id)
+    # Its process is gone: what it wrote of itself is that of another.
+    patch = pytest.MonkeyPatch()
+    patch.setattr(remote_lease, "is_alive", lambda process: False)
+    runs: list[str] = []
+    try:
+        if not same:
+            lease = farm.place.there().get(f"refs/ob/leases/{task.task.id}")
+            Hand(two, before_run=lambda: runs.append("two")).work(task.task.id, over=lease)
+        Hand(one, before_run=lambda: runs.append("one")).work(task.task.id)
+    finally:
+        patch.undo()
+    assert farm.made() == {"half": task.task.id}
+    assert farm.there("tasks") == farm.there("leases") == []
+    made = next(commit for ref, commit in farm.place.there().items() if ref.startswith("refs/exps/"))
+    for worker in (one, two):
+        assert worker.git("for-each-ref", "refs/ob/held", "refs/ob/tasks", "refs/ob/sent") == ""
+        assert worker.exps() in ({}, {"half": made})
+    was_run = point in ("before the data", "before the push", "after the push")
+    assert runs == ([] if (same and was_run) or point == "after the push" else ["one"] if same else ["two"])
+
+
+def test_a_lease_changes_with_each_renewal_and_goes_with_its_holder(farm: Farm) -> None:
+    (task,) = farm.queue("lr=0.5", name="half")
+    worker = farm.clone("w")
+    with opened(worker.session()) as project:
+        shared = need_shared_queue(project, worker.session())
+        owner = Owner(clone=clone_id(project.root), ttl_s=60)
+        lease = take_lease(shared.place, task.task.id, owner, 0.0, over=None)
+        assert lease is not None
+        renewed = renew_lease(shared.place, lease)
+        assert renewed is not None and renewed.commit != lease.commit and renewed.beat == 1
+        assert take_lease(shared.place, task.task.id, Owner(clone="other", ttl_s=60), 0.0, over=lease.commit) is None
+        other = take_lease(shared.place, task.task.id, Owner(clone="other", ttl_s=60), 0.0, over=renewed.commit)
+        assert other is not None and other.n_lost == 1
+        assert renew_lease(shared.place, renewed) is None
+
+
+def test_data_goes_along(farm: Farm) -> None:
+    """What the workspace has of data that a worker lacks is sent with the task, and fetched by who runs it."""
+    home = farm.home
+    home.git("rm", "-q", "--cached", "data.txt")
+    assert home.ob("add", "data.txt").code == 0
+    home.commit("data under control")
+    home.git("push", "-q", "origin", "main")
+    (task,) = farm.queue("lr=0.5", name="half")
+    assert len(farm.place.stored()) == 1
+    worker = farm.clone("w")
+    assert not worker.exists("data.txt")
+    assert Hand(worker).work(task.task.id) is Verdict.DONE
+    assert farm.made() == {"half": task.task.id}
+
+
+def test_the_first_clone_to_have_the_name_keeps_it(farm: Farm) -> None:
+    (task,) = farm.queue("lr=0.5", name="half")
+    other = farm.clone("other")
+    assert other.ob("exp", "run", "-q", "-n", "half", "-S", "lr=0.9").code == 0
+    assert other.ob("exp", "push", "origin", "half").code == 0
+    assert Hand(farm.clone("w")).work(task.task.id) is Verdict.DONE
+    assert farm.made() == {"half": ""}
+    (attempt,) = farm.there("attempts")
+    assert "came into being" in str(farm.attempt(attempt)["cause"])
+    assert farm.there("tasks") == farm.there("leases") == []
+
+
+def test_a_task_whose_workers_are_all_lost_fails_in_the_end(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+    (task,) = farm.queue("lr=0.5", name="half")
+    monkeypatch.setattr(remote_work, "MAX_LOST", 2)
+    worker = farm.clone("w")
+    with opened(worker.session()) as project:
+        shared = need_shared_queue(project, worker.session())
+        over = None
+        for _ in range(2):
+            lease = take_lease(shared.place, task.task.id, Owner(clone="x", ttl_s=60), 0.0, over=over)
+            assert lease is not None
+            over = lease.commit
+    assert over is not None
+    hand = Hand(worker, before_run=lambda: pytest.fail("it ran"))
+    assert hand.work(task.task.id, over=over) is Verdict.DONE
+    (attempt,) = farm.there("attempts")
+    assert farm.attempt(attempt)["cause"] == "its worker was lost 2 times"
+    assert farm.there("tasks") == farm.there("leases") == []
+
+
+def test_nothing_of_a_worker_lives_on(farm: Farm) -> None:
+    (task,) = farm.queue("lr=0.5", name="half")
+    Hand(farm.clone("w")).work(task.task.id)
+    children = subprocess.run(["ps", "-o", "stat=", "--ppid", str(os.getpid())], capture_output=True, text=True)
+    assert not [line for line in children.stdout.split() if line.startswith("Z")]
