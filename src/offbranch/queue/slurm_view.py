@@ -1,0 +1,213 @@
+"""How the tasks of the queue stand in SLURM: from our records, squeue's answer and the leases. Judging is pure.
+
+SLURM alone is not believed: it may say RUNNING of what has long died (a killed slurmstepd), and after some minutes it forgets
+what has ended. Whether a task runs is told by its lease; whether it is about to, by what SLURM and its element say.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
+
+from offbranch.base.paths import AbsPath, RepoPath, join
+from offbranch.base.processes import host_name, is_alive
+from offbranch.base.records import record, replace
+from offbranch.queue.slurm_jobs import HOLDS_NODE, WAITING, Row
+from offbranch.queue.slurm_records import COMMENT, SLURM_DIR, ElementNote, SlurmTask, Submission, output_path, read_note
+
+# So long an element may take from the start of its job to its first word, and between its words and its lease, before
+# it counts as lost: Python and Git on a shared file system that a thousand jobs read at once.
+BEGIN_S = 600.0
+# Clocks of machines differ; SLURM itself tells the time to the second.
+_CLOCKS_S = 5.0
+
+
+class Standing(Enum):
+    """How an element of an array stands."""
+
+    PENDING = "pending"
+    STARTING = "starting"
+    RUNNING = "running"
+    ENDED = "ended"
+    LOST = "lost"
+
+
+@record
+class Element:
+    """One element of an array.
+
+    Attributes:
+        submission: Whose.
+        index: From 0.
+        job: Id of the array and index; None if sbatch never said it.
+        standing: How it stands.
+        row: What SLURM says of it; None if it has forgotten it.
+        note: What it says of itself; None if it never began.
+        carries: Id of the task that it carries out at this moment, which need not be its own.
+        cause: Why it ended without carrying out its task; empty where it did, and before.
+    """
+
+    submission: Submission
+    index: int
+    job: str | None
+    standing: Standing
+    row: Row | None = None
+    note: ElementNote | None = None
+    carries: str | None = None
+    cause: str = ""
+
+    @property
+    def task(self) -> SlurmTask:
+        """What it is for."""
+        return self.submission.tasks[self.index]
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its task is or will be carried out by it."""
+        return self.standing in (Standing.PENDING, Standing.STARTING, Standing.RUNNING)
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether something was wrong with the job, rather than that somebody did not want it."""
+        return bool(self.cause) and not (self.row is not None and self.row.state in ("CANCELLED", "PREEMPTED"))
+
+    @property
+    def holds_place(self) -> bool:
+        """Whether SLURM still has it, waiting or on a node."""
+        return self.row is not None and (self.row.state in WAITING or self.row.state in HOLDS_NODE)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it is on a node, by SLURM's account, and does nothing there."""
+        has_ended = self.standing in (Standing.LOST, Standing.ENDED)
+        return has_ended and self.carries is None and self.row is not None and self.row.state in HOLDS_NODE - {"COMPLETING"}
+
+    @property
+    def output(self) -> RepoPath:
+        """Where SLURM writes what it prints."""
+        return output_path(self.submission.id, self.index)
+
+
+@record
+class Places:
+    """All elements.
+
+    Attributes:
+        elements: Oldest submission first.
+        problem: Why SLURM did not answer; everything that it might have is then taken to be as it was.
+    """
+
+    elements: tuple[Element, ...] = ()
+    problem: str | None = None
+
+    def of(self, task_id: str, round_: int) -> Element | None:
+        """Returns the element of a task that counts: one that is alive, otherwise the last."""
+        found = [each for each in self.elements if each.task.id == task_id and each.task.round == round_]
+        return next((each for each in found if each.is_alive), found[-1] if found else None)
+
+    def n_failures(self, task_id: str, round_: int) -> int:
+        """Returns how many elements that were for a task came to nothing."""
+        return sum(each.is_failure for each in self.elements if (each.task.id, each.task.round) == (task_id, round_))
+
+
+def has_submissions(root: AbsPath) -> bool:
+    """Tells, for next to nothing, whether anything was ever handed to SLURM."""
+    return os.path.isdir(join(root, SLURM_DIR))
+
+
+def with_job(submission: Submission, rows: Mapping[str, Row]) -> Submission:
+    """Returns a submission with its job, if SLURM has it and we were killed before we could note it."""
+    if submission.job_id is not None:
+        return submission
+    comment = f"{COMMENT}{submission.id}"
+    found = next((row for row in rows.values() if row.comment == comment), None)
+    return submission if found is None else replace(submission, job_id=found.job.partition("_")[0])
+
+
+def judge_submission(
+    root: AbsPath,
+    submission: Submission,
+    rows: Mapping[str, Row] | None,
+    running: Callable[[str], bool],
+    now_utc: float,
+) -> Iterable[Element]:
+    """Returns the elements of a submission, in order.
+
+    Args:
+        rows: What SLURM says; None if it does not answer.
+        running: Tells whether a task is carried out at this moment.
+        now_utc: Seconds since the epoch.
+    """
+    for index, task in enumerate(submission.tasks):
+        job = None if submission.job_id is None else f"{submission.job_id}_{index}"
+        note = read_note(root, submission.id, index)
+        row = rows.get(job) if rows is not None and job is not None else None
+        is_running = note is not None and note.task_id is not None and not note.end and running(note.task_id)
+        if row is not None and note is not None and _is_earlier(note, row):
+            note, is_running = None, False
+        seen = Seen(row=row, note=note, knows=rows is not None, is_running=is_running, now_utc=now_utc)
+        standing, cause = judge(submission, seen)
+        carries = note.task_id if note is not None and standing is Standing.RUNNING else None
+        if carries is not None and carries != task.id:
+            standing = Standing.ENDED  # for its own, which was not there when it began
+        yield Element(
+            submission=submission,
+            index=index,
+            job=job,
+            standing=standing,
+            row=row,
+            note=note,
+            carries=carries,
+            cause=cause,
+        )
+
+
+@record
+class Seen:
+    """What is known of an element.
+
+    Attributes:
+        row: What SLURM says; None if it has forgotten it.
+        note: What it says of itself since SLURM started it last; None if nothing yet.
+        knows: Whether SLURM has answered.
+        is_running: Whether the task that it says it has is carried out.
+        now_utc: Seconds since the epoch.
+    """
+
+    row: Row | None
+    note: ElementNote | None
+    knows: bool
+    is_running: bool
+    now_utc: float
+
+
+def judge(submission: Submission, seen: Seen) -> tuple[Standing, str]:
+    """Returns how an element stands, and why if it came to nothing."""
+    row, note = seen.row, seen.note
+    if seen.is_running:
+        return Standing.RUNNING, ""
+    if row is not None and row.state in WAITING:
+        return Standing.PENDING, ""
+    if note is not None and note.end:
+        return Standing.ENDED, ""
+    if not seen.knows:
+        return Standing.PENDING, ""
+    if row is None:
+        return Standing.ENDED, _forgotten(submission, note)
+    if row.state not in HOLDS_NODE:
+        return Standing.ENDED, row.cause
+    is_young = row.started_utc is None or seen.now_utc - row.started_utc < BEGIN_S
+    if note is None:
+        return (Standing.STARTING, "") if is_young else (Standing.LOST, "nothing of it began on its node")
+    is_there = is_alive(note.process) if note.process.host == host_name() else note.task_id is None and is_young
+    return (Standing.STARTING, "") if is_there else (Standing.LOST, "its process is gone, though SLURM says that it runs")
+
+
+def _is_earlier(note: ElementNote, row: Row) -> bool:
+    """Tells whether SLURM has started an element again since it said something."""
+    return row.state in HOLDS_NODE and row.started_utc is not None and note.started_utc < row.started_utc - _CLOCKS_S
+
+
+def _forgotten(submission: Submission, note: ElementNote | None) -> str:
+    if submission.job_id is None:
+        return ""  # sbatch refused it, or was never called
+    return "its process is gone" if note is not None else "its job ended without a word"
