@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from contracts.command_pool import CommandPoolContract
 from offbranch.base.errors import Interrupted, OffbranchError
 from offbranch.base.paths import AbsPath
-from offbranch.pipeline.pool import MAX_LINE, Lines
+from offbranch.pipeline.marked_lines import MAX_LINE, Lines
 from offbranch.pipeline.runner import CommandPool, SubprocessRunner
 
 # Waits until another command has been there: two that wait for each other run at the same time, or for ever.

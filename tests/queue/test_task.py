@@ -70,7 +70,7 @@ def stored() -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"version": 2}, "version 2 of a task is not known"),
+        ({"version": 3}, "version 3 of a task is not known"),
         ({"name": "../../heads/main"}, "invalid experiment name"),
         ({"baseline": "main"}, "'main' is not the id of a commit"),
         ({"baseline": None}, "not the id of a commit"),
@@ -87,6 +87,13 @@ def test_what_is_no_task_is_refused(change: dict[str, Any], message: str) -> Non
         task_from_json({**stored(), **change})
 
 
+def test_the_first_version_is_read() -> None:
+    old = {**stored(), "version": 1}
+    for key in ("priority", "is_held", "timeout_s", "retries", "round", "resources"):
+        del old[key]
+    assert task_from_json(old) == task_from_json(stored())
+
+
 @pytest.mark.parametrize(
     "message", ["", "ob: task x", "ob: task x\n\n[1]\n", "ob: task x\n\n{}\n", "ob: task x\n\nno json\n"]
 )
@@ -95,8 +102,8 @@ def test_a_message_without_record_is_refused(message: str) -> None:
         task_from_message(message)
 
 
-def test_what_has_ended_stays_as_it_is() -> None:
+def test_what_has_ended_well_stays_as_it_is_and_the_rest_may_be_queued_again() -> None:
     assert set(TRANSITIONS) == set(TaskState)
-    ended = (TaskState.SUCCEEDED, TaskState.FAILED, TaskState.CANCELLED)
-    assert not any(TRANSITIONS[state] for state in ended)
+    assert not TRANSITIONS[TaskState.SUCCEEDED]
+    assert TRANSITIONS[TaskState.FAILED] == TRANSITIONS[TaskState.CANCELLED] == {TaskState.QUEUED}
     assert TaskState.QUEUED in TRANSITIONS[TaskState.RUNNING]

@@ -3,41 +3,31 @@
 import os
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
-from offbranch.api.exp import RunRequest, make_launch, push_new
-from offbranch.api.session import (
-    Session,
-    beginning,
-    held,
-    need_git,
-    opened,
-    refuse_during_operation,
-    working_directory,
-)
-from offbranch.base.errors import ConflictError, Interrupted, LockedError, OffbranchError, StageFailedError, UsageError
-from offbranch.base.events import Warned
+from offbranch.api.exp import RunRequest
+from offbranch.api.queue_work import Crew, work
+from offbranch.api.session import Session, held, need_git, refuse_during_operation, working_directory
+from offbranch.base.errors import UsageError
 from offbranch.base.paths import RepoPath, absolute, join, relative_to
-from offbranch.base.plugins import load
 from offbranch.base.records import record, replace
 from offbranch.experiments.composition import group_options, hydra_source_of, source_files
-from offbranch.experiments.experiment import Experiment, ExperimentSpec
-from offbranch.experiments.leases import forget_lease, hold_lease
+from offbranch.experiments.experiment import ExperimentSpec
 from offbranch.experiments.names import Chooser, check_name
 from offbranch.experiments.override_files import placed_overrides
 from offbranch.experiments.run import RunOptions
 from offbranch.experiments.temporary_run import check_copies
 from offbranch.experiments.workbench import in_git
-from offbranch.git.ids import CommitId
 from offbranch.git.ignore import ignored_files
 from offbranch.git.repository import head_commit
 from offbranch.params.sweep import Grid, expand_globs, grid_of, trials
 from offbranch.project import Project
-from offbranch.queue.events import SweepPlanned, TaskFailed, TaskPutBack
-from offbranch.queue.store import Unreadable, next_waiting
+from offbranch.queue.events import SweepPlanned
 from offbranch.queue.submit import Wish, choose_names, plan_submission, write_submission
-from offbranch.queue.take import Taken, run_taken, take_task
+from offbranch.queue.supervisor import Shift
 from offbranch.queue.task import StoredTask, Task
+from offbranch.queue.task_end import TaskEnd
+from offbranch.queue.workers import WorkerKind
 
 # More at once are most often a slip of the keyboard; this many are queued in a few seconds.
 MAX_TRIALS = 5_000
@@ -59,27 +49,6 @@ class Queued:
     stored: tuple[StoredTask, ...]
     grid: Grid
     replaced: tuple[str, ...]
-
-
-@record
-class TaskEnd:
-    """How one task ended.
-
-    Attributes:
-        experiment: What it became; None if it failed.
-        error: Why it failed.
-        attempt_id: The record of its failure.
-        cause: Why it failed, in one line; empty for success.
-        exit_code: Of the stage command that failed; None if none did.
-    """
-
-    name: str
-    id: str
-    baseline: CommitId
-    experiment: Experiment | None
-    attempt_id: str
-    cause: str = ""
-    exit_code: int | None = None
 
 
 def submit(
@@ -133,73 +102,22 @@ def submit(
         )
 
 
-def run_all(
-    session: Session, *, jobs: int = 1, flags: Sequence[str] = (), clock: Callable[[], float] = time.time
-) -> Iterator[TaskEnd]:
+def run_all(session: Session, *, jobs: int = 1) -> Iterator[TaskEnd]:
     """Runs what is queued, each in a temporary copy; also what is queued meanwhile.
 
     Args:
         session: Where.
-        jobs: How many at a time; more than one run in processes of their own.
-        flags: Options of `ob exp run` for these processes: how much they say.
-        clock: Seconds since the epoch.
+        jobs: How many at a time, each in a process of its own; with more than one, each line of output gets the name of its
+            experiment.
 
     Yields:
-        How each task ended: one at a time as it ends, otherwise as the processes end. A failed one does not keep the next
-        from being run.
+        How each run of a task ended, as it ends. A failed one does not keep the next from being run.
 
     Raises:
         Interrupted: The user stopped it; what ran waits in the queue again.
     """
-    if jobs > 1:
-        yield from load("offbranch.api.queue_side_by_side:run_side_by_side")(session, jobs, flags)
-        return
-    tried: set[str] = set()
-    while (found := _next(session, tried)) is not None:
-        tried.add(found.ref)
-        if isinstance(found, Unreadable):
-            session.reporter.emit(Warned(text=f"'{found.ref}' is left in the queue: {found.reason}"))
-        elif (end := _run_one(found, session, clock)) is not None:
-            yield end
-
-
-def _next(session: Session, tried: set[str]) -> StoredTask | Unreadable | None:
-    with opened(session) as project:
-        return next_waiting(need_git(project), project.root, tried)
-
-
-def _run_one(stored: StoredTask, session: Session, clock: Callable[[], float]) -> TaskEnd | None:
-    """Carries out one task, unless somebody else does; the project is not held meanwhile."""
-    with opened(session) as project:
-        repo = need_git(project)
-        try:
-            with hold_lease(project.root, stored.task.id) as lock:
-                with beginning(project):
-                    launch = make_launch(session, project, clock, ())
-                    taken = take_task(project, repo, stored, launch, lock)
-                end = _carry_out(taken, session)
-                forget_lease(project.root, stored.task.id)
-                return end
-        except (ConflictError, LockedError):
-            return None
-
-
-def _carry_out(taken: Taken, session: Session) -> TaskEnd:
-    task = taken.stored.task
-    end = TaskEnd(
-        name=task.spec.name, id=task.id, baseline=task.spec.baseline, experiment=None, attempt_id=taken.attempt.id
-    )
-    try:
-        made = run_taken(taken).experiment
-    except (Interrupted, KeyboardInterrupt):
-        session.reporter.emit(TaskPutBack(name=end.name))
-        raise
-    except OffbranchError as error:
-        session.reporter.emit(TaskFailed(name=end.name, cause=error.message, hint=error.hint))
-        code = error.exit_code_of_command if isinstance(error, StageFailedError) else None
-        return replace(end, cause=error.message or type(error).__name__, exit_code=code)
-    push_new(taken.prepared.under.project, made, session)
-    return replace(end, experiment=made)
+    shift = Shift(idle_s=0.0, apart=jobs > 1, marks=jobs > 1)
+    yield from work(session, shift, Crew(kind=WorkerKind.FOREGROUND, n_slots=jobs))
 
 
 def _wish(request: RunRequest, session: Session, project: Project, now_utc: float) -> Wish:

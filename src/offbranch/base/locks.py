@@ -7,6 +7,7 @@ on to child processes on purpose, by its descriptor, so that an orphaned command
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +28,9 @@ if sys.platform == "win32":
             return False
         return True
 
+    def _can_lock(descriptor: int) -> bool:
+        return _try_lock(descriptor)
+
     def _unlock(descriptor: int) -> None:
         os.lseek(descriptor, 0, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
@@ -36,6 +40,14 @@ else:
     def _try_lock(descriptor: int) -> bool:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _can_lock(descriptor: int) -> bool:
+        # Shared, so that two who look at the same moment do not take each other for the holder.
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True
@@ -149,12 +161,41 @@ def is_locked(path: AbsPath) -> bool:
     except FileNotFoundError:
         return False
     try:
-        if not _try_lock(descriptor):
+        if not _can_lock(descriptor):
             return True
         _unlock(descriptor)
         return False
     finally:
         os.close(descriptor)
+
+
+def holders_of(path: AbsPath) -> tuple[int, ...]:
+    """Returns the processes of this machine that keep a lock, those that have inherited it among them.
+
+    Read from /proc (proc(5), `fdinfo`): nothing where there is none. Processes of other users are not seen.
+    """
+    try:
+        wanted = os.stat(path)
+        names = os.listdir("/proc")
+    except OSError:
+        return ()
+    return tuple(int(name) for name in names if name.isdigit() and _keeps_lock(name, wanted))
+
+
+def _keeps_lock(pid: str, wanted: os.stat_result) -> bool:
+    try:
+        descriptors = os.listdir(f"/proc/{pid}/fd")
+    except OSError:
+        return False
+    for descriptor in descriptors:
+        try:
+            if os.path.samestat(os.stat(f"/proc/{pid}/fd/{descriptor}"), wanted):
+                with open(f"/proc/{pid}/fdinfo/{descriptor}", "rb") as file:
+                    if re.search(rb"^lock:.*FLOCK.*WRITE", file.read(), re.MULTILINE):
+                        return True
+        except OSError:
+            continue
+    return False
 
 
 def locked_error(path: AbsPath) -> LockedError:

@@ -19,7 +19,7 @@ from offbranch.pipeline.events import (
 )
 from offbranch.pipeline.plan import Action
 from offbranch.pipeline.status import Reason
-from offbranch.queue.events import SweepPlanned, TaskFailed, TaskPutBack
+from offbranch.queue.events import SweepPlanned, TaskCancelled, TaskFailed, TaskLost, TaskPutBack
 
 _SHOWN_PATHS = 3
 
@@ -64,6 +64,12 @@ def lines_of(event: Event, level: int) -> Iterator[Line]:
             yield Line(f"error: '{event.name}' failed: {event.cause}", style=Style.BAD, is_warning=True)
             if event.hint:
                 yield Line(f"hint: {event.hint}", is_warning=True)
+            if event.is_repeated:
+                yield Line(f"'{event.name}' is run again", is_warning=True)
+        case TaskCancelled():
+            yield from warning(f"'{event.name}' was taken out of the queue: {event.cause}")
+        case TaskLost():
+            yield from warning(f"the process that ran '{event.name}' was killed; it is run again")
         case TaskPutBack():
             yield Line(f"'{event.name}' was stopped and waits in the queue again", is_aside=True)
 

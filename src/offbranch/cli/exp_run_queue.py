@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from offbranch.api.exp import RunRequest
-from offbranch.api.queue import MAX_TRIALS, Queued, TaskEnd, run_all, submit
+from offbranch.api.queue import MAX_TRIALS, Queued, run_all, submit
 from offbranch.api.session import Session
 from offbranch.base.errors import ExitCode, UsageError
 from offbranch.cli.console import Console
 from offbranch.cli.lines import Style
 from offbranch.cli.sessions import session_of
+from offbranch.queue.task_end import TaskEnd, end_to_json
 
 _SHOWN_TASKS = 20
 _SHOWN_AT_EACH_END = 3
@@ -45,23 +46,26 @@ def run_queued(args: Namespace, console: Console) -> int:
     ends: list[TaskEnd] = []
     try:
         with console.stdout_for_data(args.json):
-            for end in run_all(session_of(console), jobs=args.jobs or 1, flags=_flags(console)):
+            for end in run_all(session_of(console), jobs=args.jobs or 1):
                 ends.append(end)
     finally:  # what has ended has ended, also if the rest was stopped
         if args.json:
-            console.data(json.dumps([_end_data(end) for end in ends]))
+            console.data(json.dumps([end_to_json(end) for end in ends]))
         else:
-            _say_ends(ends, console)
+            say_ends(ends, console)
     if not (ends or args.json):
         console.message("No experiments in the queue.")
-    return ExitCode.FAILED if any(end.experiment is None for end in ends) else ExitCode.DONE
+    return exit_code_of(ends)
 
 
-def _flags(console: Console) -> tuple[str, ...]:
-    said = console.verbosity
-    if said.quiet:
-        return ("--quiet",)
-    return ("--verbose",) * said.level
+def exit_code_of(ends: Sequence[TaskEnd]) -> int:
+    """Returns whether every task whose runs are given became an experiment."""
+    return ExitCode.DONE if all(end.experiment is not None for end in _last_ends(ends)) else ExitCode.FAILED
+
+
+def _last_ends(ends: Sequence[TaskEnd]) -> Sequence[TaskEnd]:
+    """Returns the last run of each task."""
+    return tuple({end.id: end for end in ends}.values())
 
 
 def _sentences(done: Queued, *, dry: bool) -> Iterator[str]:
@@ -87,7 +91,9 @@ def _sentence(done: Queued, number: int, verb: str) -> str:
     return f"{verb} experiment '{spec.name}' for future execution.{overrides}"
 
 
-def _say_ends(ends: Sequence[TaskEnd], console: Console) -> None:
+def say_ends(ends: Sequence[TaskEnd], console: Console) -> None:
+    """Prints what some runs of tasks have come to."""
+    ends = _last_ends(ends)
     made = [end.experiment.name for end in ends if end.experiment is not None]
     failed = [end.name for end in ends if end.experiment is None]
     if made:
@@ -115,19 +121,6 @@ def _queued_data(done: Queued) -> list[dict[str, Any]]:
         }
         for task in done.tasks
     ]
-
-
-def _end_data(end: TaskEnd) -> dict[str, Any]:
-    return {
-        "name": end.name,
-        "id": end.id,
-        "state": "failed" if end.experiment is None else "succeeded",
-        "rev": None if end.experiment is None else end.experiment.commit,
-        "baseline": end.baseline,
-        "attempt_id": end.attempt_id,
-        "exit_code": end.exit_code,
-        "cause": end.cause or None,
-    }
 
 
 def _refuse_others(args: Namespace) -> None:

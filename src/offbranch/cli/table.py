@@ -83,6 +83,9 @@ COMMANDS: Mapping[str, Command] = {
         ("exp push", "exp_push", "push experiments to a Git remote, with their outputs"),
         ("exp pull", "exp_pull", "pull experiments from a Git remote, with their outputs"),
         ("exp save", "exp_save", "save the workspace as an experiment without running"),
+        ("queue start", "queue_start", "start workers that run what is queued"),
+        ("queue stop", "queue_stop", "let the workers end"),
+        ("queue kill", "queue_kill", "stop tasks that run"),
         ("params show", "params_show", "show parameters"),
         ("params diff", "params_diff", "compare the parameters of two commits or experiments"),
         ("metrics show", "metrics_show", "show metrics"),
@@ -115,6 +118,7 @@ COMMANDS: Mapping[str, Command] = {
 }
 GROUPS: Mapping[str, str] = {
     "exp": "run, compare and keep experiments",
+    "queue": "run queued experiments in the background",
     "params": "show and compare parameters",
     "metrics": "show and compare metrics",
     "remote": "places that data is pushed to and pulled from",
@@ -133,7 +137,7 @@ ALIASES: Mapping[str, str] = {
     "mv": "move",
 }
 # Commands of DVC 3.67 that later versions bring; each gets one honest line instead of "unknown".
-LATER: frozenset[str] = frozenset("artifacts import-db install queue studio".split()) | {
+LATER: frozenset[str] = frozenset("artifacts import-db install studio".split()) | {
     "exp clean",
 }
 

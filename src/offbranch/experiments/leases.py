@@ -6,9 +6,10 @@ alone, and who may take it over is said by `beat`.
 """
 
 import os
+import signal
 from contextlib import AbstractContextManager, suppress
 
-from offbranch.base.locks import LockFile, hold_lock, is_locked
+from offbranch.base.locks import LockFile, hold_lock, holders_of, is_locked
 from offbranch.base.paths import OB_DIR, AbsPath, join
 from offbranch.base.processes import host_name, is_alive
 from offbranch.experiments.experiment import Attempt, AttemptState
@@ -17,6 +18,8 @@ QUEUE_DIR = f"{OB_DIR}/queue"
 _LEASES_DIR = f"{QUEUE_DIR}/leases"
 # A worker elsewhere that shares our files says every few seconds that it lives; so much silence is the end of it.
 BEAT_S = 5.0
+# Who only looks whether the lock is held keeps others from it meanwhile.
+_MOMENT_S = 0.2
 SILENCE_S = 60.0
 
 
@@ -31,7 +34,7 @@ def hold_lease(root: AbsPath, task_id: str) -> AbstractContextManager[LockFile]:
     Raises:
         LockedError: Somebody carries it out, or a command that it left behind still runs.
     """
-    return hold_lock(lease_path(root, task_id))
+    return hold_lock(lease_path(root, task_id), wait_s=_MOMENT_S)
 
 
 def beat(root: AbsPath, task_id: str) -> None:
@@ -47,6 +50,23 @@ def is_carried_out(root: AbsPath, attempt: Attempt) -> bool:
     if attempt.process.host != host_name():
         return _is_heard_of(root, attempt.task_id)
     return is_alive(attempt.process) or is_locked(lease_path(root, attempt.task_id))
+
+
+def is_orphaned(root: AbsPath, attempt: Attempt) -> bool:
+    """Tells whether only commands are left of an attempt on this machine, whose process is gone."""
+    is_here = attempt.process.host == host_name() and not is_alive(attempt.process)
+    return is_here and attempt.task_id is not None and is_locked(lease_path(root, attempt.task_id))
+
+
+def end_holders(root: AbsPath, task_id: str) -> None:
+    """Kills the processes of this machine that hold the lock of a task: commands whose `ob` was killed.
+
+    Only where the system tells who holds a lock (Linux); elsewhere they are waited for.
+    """
+    for pid in holders_of(lease_path(root, task_id)):
+        if pid != os.getpid():
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def forget_lease(root: AbsPath, task_id: str) -> None:

@@ -19,49 +19,15 @@ from offbranch.base.errors import Interrupted
 from offbranch.base.paths import AbsPath
 from offbranch.base.records import positional_record
 from offbranch.pipeline.channels import Channel, is_same_file, open_channel, read_end, write_all
+from offbranch.pipeline.marked_lines import Lines
 from offbranch.pipeline.runner import Ended
 from offbranch.pipeline.signals import Received, signals_recorded
 
-MAX_LINE = 1 << 16  # a longer one, without an end, is cut: it must not fill the memory
 _WAITING = 1 << 10  # chunks read but not shown yet, before commands have to wait: 64 MB at most
 _DRAIN_S = 0.2
 _MOMENT_S = 0.02
 _SOON_S = 0.05
 _LOOK_S = 0.5
-
-
-class Lines:
-    """Cuts what one command writes into lines with its label before each.
-
-    A line that was begun anew by a carriage return, as progress bars do, is kept as a terminal would show it last.
-    """
-
-    def __init__(self, label: str) -> None:
-        self._head = f"{label} | ".encode("utf-8", "surrogateescape")
-        self._rest = b""
-
-    def take(self, data: bytes) -> bytes:
-        """Returns the lines that are whole now."""
-        *lines, rest = (self._rest + data).split(b"\n")
-        self._rest = _after_return(rest)
-        if len(self._rest) > MAX_LINE:
-            lines.append(self._rest)
-            self._rest = b""
-        return b"".join(self._whole(line) for line in lines)
-
-    def end(self) -> bytes:
-        """Returns the last line, if it has no end."""
-        rest, self._rest = self._rest, b""
-        return self._whole(rest) if rest else b""
-
-    def _whole(self, line: bytes) -> bytes:
-        return self._head + _after_return(line).rstrip(b"\r") + b"\n"
-
-
-def _after_return(line: bytes) -> bytes:
-    """Returns what follows the last carriage return that has something after it."""
-    text = line.rstrip(b"\r")
-    return line[text.rfind(b"\r") + 1 :]
 
 
 @positional_record
@@ -87,9 +53,11 @@ _Event = _Printed | _Command | OSError
 class SubprocessPool:
     """Implements `CommandPool`; made by `open_pool`."""
 
-    def __init__(self, start: Callable[..., "subprocess.Popen[bytes]"], log: IO[bytes] | None) -> None:
+    def __init__(
+        self, start: Callable[..., "subprocess.Popen[bytes]"], log: IO[bytes] | None, *, hands_on_signals: bool
+    ) -> None:
         self._start = start
-        self._received = Received()
+        self._received = Received(hands_on=hands_on_signals)
         self._signals = ExitStack()
         self._running: dict[str, _Command] = {}
         self._events: queue.Queue[_Event] = queue.Queue(_WAITING)
@@ -167,14 +135,17 @@ class SubprocessPool:
 
 
 @contextmanager
-def open_pool(start: Callable[..., "subprocess.Popen[bytes]"], log: IO[bytes] | None) -> Iterator[SubprocessPool]:
+def open_pool(
+    start: Callable[..., "subprocess.Popen[bytes]"], log: IO[bytes] | None, *, hands_on_signals: bool = True
+) -> Iterator[SubprocessPool]:
     """Opens a pool; leaving it waits for what still runs.
 
     Args:
         start: Starts a process: command, directory, variables, who hands on signals, files.
         log: Takes a copy of every line.
+        hands_on_signals: Whether commands hear from us of a signal that we get.
     """
-    pool = SubprocessPool(start, log)
+    pool = SubprocessPool(start, log, hands_on_signals=hands_on_signals)
     try:
         yield pool
     finally:

@@ -107,15 +107,17 @@ class SubprocessRunner:
         shell: Program, None for /bin/sh.
         log: Takes a copy of all output; None keeps none.
         keep_open: Descriptors the command inherits, so that a lock lives as long as it does.
+        hands_on_signals: False where whoever stops us signals our whole process group.
     """
 
     env: Mapping[str, str]
     shell: str | None = None
     log: IO[bytes] | None = None
     keep_open: tuple[int, ...] = ()
+    hands_on_signals: bool = True
 
     def run(self, command: str, *, cwd: AbsPath, env: Mapping[str, str]) -> int:
-        with signals_recorded(Received()) as received:
+        with signals_recorded(Received(hands_on=self.hands_on_signals)) as received:
             if self.log is None:
                 code = self._start(command, cwd, env, received).wait()
             else:
@@ -125,7 +127,9 @@ class SubprocessRunner:
         return code
 
     def open_pool(self) -> AbstractContextManager[CommandPool]:
-        pool: AbstractContextManager[CommandPool] = load("offbranch.pipeline.pool:open_pool")(self._start, self.log)
+        pool: AbstractContextManager[CommandPool] = load("offbranch.pipeline.pool:open_pool")(
+            self._start, self.log, hands_on_signals=self.hands_on_signals
+        )
         return pool
 
     def _start(

@@ -20,10 +20,12 @@ class Received(list[int]):
     Attributes:
         running: The commands they are for.
         told: Process ids of those that were running when one came.
+        hands_on: Whether they hear of it from us; not where it is sent to the whole process group.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, hands_on: bool = True) -> None:
         super().__init__()
+        self.hands_on = hands_on
         self.running: list[subprocess.Popen[bytes]] = []
         self.told: set[int] = set()
 
@@ -47,7 +49,7 @@ class Received(list[int]):
 
     def _tell(self, number: int, process: "subprocess.Popen[bytes]") -> None:
         self.told.add(process.pid)
-        if not (number == signal.SIGINT and _terminal_sent_it()):
+        if self.hands_on and not (number == signal.SIGINT and terminal_sent_it()):
             process.send_signal(number)
 
 
@@ -71,7 +73,8 @@ def signals_recorded(received: Received) -> Iterator[Received]:
             signal.signal(restored, handler)
 
 
-def _terminal_sent_it() -> bool:
+def terminal_sent_it() -> bool:
+    """Tells whether Ctrl-C goes to the commands too, for we all are what the terminal has in its foreground."""
     try:
         return os.tcgetpgrp(0) == os.getpgrp()
     except OSError:

@@ -3,7 +3,7 @@
 A task is queued as long as its ref is there and nobody carries it out; who does is told by its lease, which is at an attempt.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from offbranch.base.errors import ConflictError, UsageError
 from offbranch.base.paths import AbsPath
@@ -72,23 +72,6 @@ def read_tasks(repo: GitRepo, root: AbsPath, *, attempts: Sequence[Attempt] | No
     return Tasks(all=tuple(found), unreadable=tuple(unreadable))
 
 
-def next_waiting(repo: GitRepo, root: AbsPath, tried: Container[str]) -> StoredTask | Unreadable | None:
-    """Returns what is to be run next: of those that wait and are not held the first of the highest priority, or one that
-    cannot be read; None if there is none.
-
-    Args:
-        repo: Where.
-        root: Of the project.
-        tried: Refs that are not to be looked at again.
-    """
-    tasks = read_tasks(repo, root)
-    for unreadable in tasks.unreadable:
-        if unreadable.ref not in tried:
-            return unreadable
-    waiting = [each for each in tasks.queued if each.ref not in tried and not each.task.is_held]
-    return min(waiting, key=queue_order, default=None)
-
-
 def queue_order(stored: StoredTask) -> tuple[int, str]:
     """Returns what tasks are sorted by, next first."""
     return -stored.task.priority, stored.task.id
@@ -140,8 +123,8 @@ def remove_tasks(repo: GitRepo, tasks: Sequence[StoredTask], unreadable: Sequenc
         ConflictError: One of them runs, or has been taken meanwhile.
     """
     for each in tasks:
-        if not each.can_be_cancelled:
-            raise ConflictError(f"'{each.name}' is running; nothing was removed", hint="stop it first, with Ctrl-C")
+        if not each.is_waiting:
+            raise ConflictError(f"'{each.name}' is running; nothing was removed", hint="stop it first: ob queue kill")
     updates = [RefUpdate(ref=each.ref, new=None, old=each.commit) for each in tasks]
     updates += [RefUpdate(ref=each.ref, new=None, old=each.commit) for each in unreadable]
     update_refs(repo, updates)
@@ -170,7 +153,8 @@ def _by_task(repo: GitRepo, root: AbsPath, attempts: Sequence[Attempt] | None) -
     return found
 
 
-def _parse(ref: str, commit: ObjectName, found: tuple[str, bytes] | None, around: _Around) -> StoredTask | Unreadable:
+def parse_task(ref: str, commit: ObjectName, found: tuple[str, bytes] | None) -> StoredTask | Unreadable:
+    """Returns what a ref of the queue and the object that it is at say; whether it runs is told by `with_lease`."""
     kind, content = found or ("nothing", b"")
     try:
         if kind != "commit":
@@ -181,17 +165,26 @@ def _parse(ref: str, commit: ObjectName, found: tuple[str, bytes] | None, around
             raise ValueError("its commit does not start from its baseline")
     except ValueError as error:
         return Unreadable(ref=ref, commit=commit, reason=str(error))
-    lease = around.leases.get(task.id)
-    attempts = tuple(each for each in around.attempts.get(task.id, ()) if each.task_round == task.round)
-    is_running = lease is not None and any(
-        each.commit == lease and is_carried_out(around.root, each) for each in attempts
-    )
-    return StoredTask(
-        task=task,
-        ref=ref,
-        commit=about.id,
-        tree=about.tree,
-        state=TaskState.RUNNING if is_running else TaskState.QUEUED,
-        lease=lease,
-        attempts=attempts,
-    )
+    return StoredTask(task=task, ref=ref, commit=about.id, tree=about.tree)
+
+
+def with_lease(root: AbsPath, stored: StoredTask, lease: CommitId | None, attempts: Iterable[Attempt]) -> StoredTask:
+    """Returns a task as it is now.
+
+    Args:
+        root: Of the project.
+        stored: What its commit says.
+        lease: What the ref of its lease is at.
+        attempts: All at this task, newest first.
+    """
+    counting = tuple(each for each in attempts if each.task_round == stored.task.round)
+    is_running = lease is not None and any(each.commit == lease and is_carried_out(root, each) for each in counting)
+    state = TaskState.RUNNING if is_running else TaskState.QUEUED
+    return replace(stored, state=state, lease=lease, attempts=counting)
+
+
+def _parse(ref: str, commit: ObjectName, found: tuple[str, bytes] | None, around: _Around) -> StoredTask | Unreadable:
+    task = parse_task(ref, commit, found)
+    if isinstance(task, Unreadable):
+        return task
+    return with_lease(around.root, task, around.leases.get(task.task.id), around.attempts.get(task.task.id, ()))

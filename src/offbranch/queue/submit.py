@@ -104,7 +104,7 @@ def choose_names(
     wanted = tuple(f"{spec.name}-{number}" for number in range(1, n + 1)) if numbered else (spec.name,)
     wanted_set = frozenset(wanted)
     waiting = tuple(each for each in tasks if each.name in wanted_set)
-    running = [each.name for each in waiting if not each.can_be_cancelled]
+    running = [each.name for each in waiting if not each.is_waiting]
     if running:
         raise ConflictError(
             f"{_quoted(running)} {'is' if len(running) == 1 else 'are'} running at this moment",

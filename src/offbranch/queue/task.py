@@ -107,9 +107,9 @@ class StoredTask:
         return self.task.spec.name
 
     @property
-    def can_be_cancelled(self) -> bool:
-        """Whether it may be taken out of the queue, which is never done to one that runs."""
-        return TaskState.CANCELLED in TRANSITIONS[self.state]
+    def is_waiting(self) -> bool:
+        """Whether it may be taken out of the queue, or changed, which is never done to one that runs."""
+        return self.state is TaskState.QUEUED
 
 
 def task_to_json(task: Task) -> dict[str, Any]:

@@ -1,0 +1,295 @@
+"""Carrying out queued tasks: in this process, in one child of it, or as a worker with several slots.
+
+A worker forks, and each child does what `carry_out` does. Neither needs the lock of the project: a task is taken by the
+lock and the ref of its lease, and only the moment of taking it is kept from whoever removes data.
+"""
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+
+from offbranch.api.exp import make_launch, push_new
+from offbranch.api.running import open_runner
+from offbranch.api.session import Session, beginning, need_git, opened
+from offbranch.base.errors import ConflictError, LockedError, OffbranchError, StageFailedError
+from offbranch.base.events import Reporter
+from offbranch.base.locks import LockFile
+from offbranch.base.paths import AbsPath, join
+from offbranch.base.plugins import load
+from offbranch.base.processes import this_process
+from offbranch.base.records import field, record, replace
+from offbranch.experiments.attempts import log_of
+from offbranch.experiments.experiment import AttemptState
+from offbranch.experiments.leases import forget_lease, hold_lease
+from offbranch.experiments.underway import Fate, Launch, fate_of
+from offbranch.git.repository import GitRepo
+from offbranch.pipeline.runner import CommandRunner
+from offbranch.project import Project
+from offbranch.queue.child import Say
+from offbranch.queue.events import TaskCancelled, TaskFailed, TaskPutBack
+from offbranch.queue.requests import read_request
+from offbranch.queue.settle import MAX_LOST, complete, end_of, fate_by_request, may_fail_again, n_lost, settle
+from offbranch.queue.slots import SLOT_VARIABLE, Slot, SlotPool
+from offbranch.queue.store import read_tasks
+from offbranch.queue.supervisor import Shift, Supervisor
+from offbranch.queue.take import Taken, run_taken, take_task
+from offbranch.queue.task import StoredTask
+from offbranch.queue.task_end import TaskEnd, end_to_json
+from offbranch.queue.workers import SlotUse, Worker, WorkerKind, registered
+
+LOST_TOO_OFTEN = f"its worker was lost {MAX_LOST} times"
+# What nearly every task needs is loaded before there are children, not by each of them.
+_NEEDED = (
+    "sqlite3:connect",
+    "subprocess:Popen",
+    "offbranch.base.yaml_simple:parse_simple",
+    "offbranch.storage.copying:copy_tree",
+)
+
+
+@record
+class Manner:
+    """How a task is carried out.
+
+    Attributes:
+        session: Where, and who hears of it.
+        env: Variables of its commands.
+        into_log: All that this process and its commands print goes into the log of the attempt and nowhere else.
+        hands_on_signals: Whether commands hear from us of a signal; not where it is sent to our process group.
+        say: Takes what a worker wants to know.
+    """
+
+    session: Session
+    env: Mapping[str, str] = field(default_factory=dict)
+    into_log: bool = False
+    hands_on_signals: bool = True
+    say: Say = lambda said: None
+
+
+def carry_out(
+    session: Session,
+    task_id: str,
+    *,
+    slot_env: Mapping[str, str] | None = None,
+    clock: Callable[[], float] = time.time,
+) -> TaskEnd | None:
+    """Carries out one queued task in this process.
+
+    Args:
+        session: Where.
+        task_id: The task.
+        slot_env: Variables of its commands.
+        clock: Seconds since the epoch.
+
+    Returns:
+        How it ended; one that was stopped, or is to be run again after a failure, is QUEUED. None if it is not in the queue,
+        or somebody else carries it out.
+    """
+    with opened(session) as project:
+        tasks = read_tasks(need_git(project), project.root)
+    stored = next((each for each in tasks.queued if each.task.id == task_id), None)
+    return None if stored is None else carry_out_stored(stored, Manner(session=session, env=slot_env or {}), clock)
+
+
+def carry_out_stored(stored: StoredTask, manner: Manner, clock: Callable[[], float] = time.time) -> TaskEnd | None:
+    """Does the same for a task that has been read."""
+    environment = manner.session.environment
+    env = {**environment.all, **manner.env}
+    session = replace(manner.session, environment=replace(environment, all=env))
+    with opened(session) as project:
+        repo = need_git(project)
+        try:
+            with hold_lease(project.root, stored.task.id) as lock:
+                end = _end_without_run(project, repo, stored, clock())
+                if end is None:
+                    end = _begin_and_run(project, repo, stored, replace(manner, session=session), lock, clock)
+                forget_lease(project.root, stored.task.id)
+                return end
+        except (ConflictError, LockedError):
+            return None
+
+
+def run_one(
+    session: Session,
+    task_id: str,
+    *,
+    slot_env: Mapping[str, str] | None = None,
+    kind: WorkerKind = WorkerKind.FOREGROUND,
+) -> TaskEnd | None:
+    """Carries out one queued task in a child, which is watched over: wishes of others and its limit of time are obeyed.
+
+    Returns:
+        As `carry_out`; a task that may fail several times has been tried again by then.
+
+    Raises:
+        Interrupted: This process was told to stop; the task waits in the queue again.
+    """
+    end = None
+    shift = Shift(only=frozenset((task_id,)), idle_s=0.0)
+    for each in work(session, shift, Crew(kind=kind, env=slot_env or {}, into_log=True)):
+        end = each
+    return end
+
+
+@record
+class Crew:
+    """What a worker is made of.
+
+    Attributes:
+        kind: How it was started.
+        n_slots: How many tasks it runs at a time.
+        id: Its identity; made up if empty.
+        log: Where it says what it does, relative to the project.
+        env: Variables of all commands.
+        into_log: What children print goes into the logs of the attempts alone.
+        voice: Takes what children tell; the reporter of the session if None.
+        is_ready: Called when the worker can be seen.
+    """
+
+    kind: WorkerKind
+    n_slots: int = 1
+    id: str = ""
+    log: str | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    into_log: bool = False
+    voice: Reporter | None = None
+    is_ready: Callable[[], None] = lambda: None
+
+
+def work(session: Session, shift: Shift, crew: Crew) -> Iterator[TaskEnd]:
+    """Is a worker until there is no reason to go on.
+
+    Yields:
+        How each run ended.
+
+    Raises:
+        Interrupted: SIGINT or SIGTERM came; what ran waits in the queue again.
+    """
+    with opened(session) as project:
+        root, repo = project.root, need_git(project)
+    pool = SlotPool(crew.n_slots)
+    worker = Worker(
+        id=crew.id or new_worker_id(time.time()),
+        process=this_process(),
+        started_utc=time.time(),
+        kind=crew.kind,
+        slots=tuple(SlotUse(number=slot.number, label=slot.label, gpus=slot.gpus) for slot in pool.all),
+        log=crew.log,
+    )
+    for name in _NEEDED:
+        load(name)
+
+    def in_child(stored: StoredTask, slot: Slot, say: Say) -> None:
+        manner = Manner(
+            session=session if crew.voice is None else replace(session, reporter=crew.voice),
+            env={**crew.env, **slot.env, SLOT_VARIABLE: slot.label},
+            into_log=crew.into_log,
+            hands_on_signals=not shift.apart,
+            say=say,
+        )
+        end = carry_out_stored(stored, manner)
+        if end is not None:
+            say(end_to_json(end))
+
+    with registered(root, worker):
+        crew.is_ready()
+        yield from Supervisor(repo, root, worker, shift, pool, in_child, session.reporter).work()
+
+
+def new_worker_id(now_utc: float) -> str:
+    """Returns an id for a worker; they sort by time."""
+    return time.strftime("%Y%m%d-%H%M%S", time.gmtime(now_utc)) + f"-{os.urandom(3).hex()}"
+
+
+def _end_without_run(project: Project, repo: GitRepo, stored: StoredTask, now_utc: float) -> TaskEnd | None:
+    """Ends a task that is not to be run: its end had only been cut off, or whoever runs it dies each time."""
+    if stored.lease is None:
+        return None
+    end = complete(repo, stored)
+    if end is None and n_lost(stored) >= MAX_LOST:
+        end = settle(repo, project.root, stored, Fate(state=AttemptState.FAILED, cause=LOST_TOO_OFTEN), now_utc)
+    return end
+
+
+def _begin_and_run(
+    project: Project,
+    repo: GitRepo,
+    stored: StoredTask,
+    manner: Manner,
+    lock: LockFile,
+    clock: Callable[[], float],
+) -> TaskEnd:
+    decided: list[Fate] = []
+    with beginning(project):
+        launch = _launch(project, manner, clock)
+        taken = take_task(
+            project, repo, stored, launch, lock, lambda error: _decide(project, stored, launch, error, decided)
+        )
+    manner.say({"attempt_id": taken.attempt.id, "log": taken.attempt.log})
+    return _run(taken, manner.session)
+
+
+def _launch(project: Project, manner: Manner, clock: Callable[[], float]) -> Launch:
+    session = manner.session
+    launch = make_launch(session, project, clock, ())
+    if manner.into_log:
+        _print_into(join(project.root, log_of(launch.attempt_id)))
+
+    def runner(log: AbsPath, more: tuple[int, ...]) -> AbstractContextManager[CommandRunner]:
+        # Where we print into the log ourselves, commands simply inherit that: nothing has to be copied while they run.
+        own_log = None if manner.into_log else log
+        return open_runner(session, log=own_log, keep_open=more, root=None, hands_on_signals=manner.hands_on_signals)
+
+    return replace(launch, open_runner=runner)
+
+
+def _print_into(path: AbsPath) -> None:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+
+
+def _decide(project: Project, stored: StoredTask, launch: Launch, error: BaseException, decided: list[Fate]) -> Fate:
+    """Returns what an error means for a task; decided once, for the record and for who is told must hear the same."""
+    if not decided:
+        request = read_request(project.root, stored.task.id, launch.attempt_id)
+        fate = fate_of(error) if request is None else fate_by_request(stored, request)
+        if request is None and fate.state is AttemptState.FAILED:
+            fate = replace(fate, keeps_task=may_fail_again(stored))
+        decided.append(fate)
+    return decided[0]
+
+
+def _run(taken: Taken, session: Session) -> TaskEnd:
+    stored, attempt_id = taken.stored, taken.attempt.id
+    try:
+        made = run_taken(taken).experiment
+    except (OffbranchError, KeyboardInterrupt) as error:
+        return _ended_badly(taken, session, error)
+    except Exception as error:  # noqa: BLE001 - an edge: a mistake of ours is the end of this task only
+        traceback.print_exc()
+        return _ended_badly(taken, session, error)
+    push_new(taken.prepared.under.project, made, session)
+    return replace(end_of(stored, attempt_id, Fate(state=AttemptState.SUCCEEDED)), experiment=made)
+
+
+def _ended_badly(taken: Taken, session: Session, error: BaseException) -> TaskEnd:
+    fate = taken.prepared.under.fate(error)
+    name = taken.stored.name
+    hint = error.hint if isinstance(error, OffbranchError) else None
+    cause = fate.cause or str(error) or type(error).__name__
+    if fate.state is AttemptState.FAILED:
+        session.reporter.emit(TaskFailed(name=name, cause=cause, hint=hint, is_repeated=fate.keeps_task))
+    elif fate.keeps_task:
+        session.reporter.emit(TaskPutBack(name=name))
+    else:
+        session.reporter.emit(TaskCancelled(name=name, cause=cause))
+    code = error.exit_code_of_command if isinstance(error, StageFailedError) and not fate.cause else None
+    return replace(end_of(taken.stored, taken.attempt.id, fate), cause=cause, exit_code=code, hint=hint)

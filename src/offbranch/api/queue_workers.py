@@ -1,0 +1,288 @@
+"""Workers of the queue: starting them in the background, being one, stopping them, and stopping single tasks."""
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from typing import NoReturn
+
+from offbranch.api.queue_work import Crew, new_worker_id, work
+from offbranch.api.session import Session, need_git, opened
+from offbranch.base.errors import ConflictError, Interrupted, NotFoundError, OffbranchError, UsageError, did_you_mean
+from offbranch.base.events import Reporter
+from offbranch.base.locks import hold_lock
+from offbranch.base.paths import AbsPath, join
+from offbranch.base.processes import this_process
+from offbranch.base.records import record, replace
+from offbranch.experiments.leases import QUEUE_DIR
+from offbranch.git.repository import GitRepo
+from offbranch.queue.requests import Request, RequestKind, write_request
+from offbranch.queue.store import find_task, read_tasks
+from offbranch.queue.supervisor import GRACE_S, Shift
+from offbranch.queue.task import StoredTask, TaskState
+from offbranch.queue.task_end import TaskEnd
+from offbranch.queue.workers import (
+    StopWish,
+    Worker,
+    WorkerKind,
+    ask_to_stop,
+    list_workers,
+    worker_log,
+)
+
+# A worker in the background that finds nothing to do for so long ends.
+IDLE_S = 10.0
+_START_S = 30.0
+_LOOK_S = 0.05
+
+
+@record
+class Voices:
+    """Who speaks in a background worker.
+
+    Attributes:
+        worker: Makes the reporter of the worker itself; it may print to stdout, which is its log.
+        task: That of its children, whose stdout is the log of the attempt.
+    """
+
+    worker: Callable[[], Reporter]
+    task: Callable[[], Reporter]
+
+
+@record
+class StartRequest:
+    """Which workers are wanted.
+
+    Attributes:
+        jobs: Tasks at a time, those of workers that are there already included.
+        names: Only these tasks, by workers of their own that end with them; empty for all.
+        keep: They stay also when there is nothing to do.
+    """
+
+    jobs: int = 1
+    names: tuple[str, ...] = ()
+    keep: bool = False
+
+
+@record
+class Started:
+    """What came of it.
+
+    Attributes:
+        n_new: New slots: how many tasks more are run at a time.
+        worker: The new worker; None if there was no need for one.
+        log: What it says, relative to the project.
+    """
+
+    n_new: int
+    worker: str | None = None
+    log: str | None = None
+
+
+def start_workers(request: StartRequest, session: Session, voices: Voices) -> Started:
+    """Sees to it that so many tasks are run at a time, by a process in the background that outlives this one.
+
+    It keeps directory and environment of this process, which must have no other threads.
+
+    Raises:
+        NotFoundError: A task that is named does not wait.
+        OffbranchError: The worker did not come up.
+    """
+    with opened(session) as project:
+        root, repo = project.root, need_git(project)
+    shift = _shift(request, repo, root)
+    with hold_lock(join(root, f"{QUEUE_DIR}/start.lock"), wait_s=_START_S):
+        n_new = _n_missing(request, shift, root)
+        if n_new == 0:
+            return Started(n_new=0)
+        worker_id = new_worker_id(time.time())
+        log = worker_log(worker_id)
+        crew = Crew(kind=WorkerKind.BACKGROUND, n_slots=n_new, id=worker_id, log=log, into_log=True)
+        if not _detach(
+            lambda ready: _be_worker(session, shift, replace(crew, is_ready=ready), voices), join(root, log)
+        ):
+            raise OffbranchError("the worker did not start", hint=f"its last words are in '{log}'")
+    return Started(n_new=n_new, worker=worker_id, log=log)
+
+
+def be_worker(request: StartRequest, session: Session) -> Iterator[TaskEnd]:
+    """Is a worker in the foreground: what the tasks print is shown.
+
+    Yields:
+        How each run of a task ended.
+
+    Raises:
+        NotFoundError: A task that is named does not wait.
+        Interrupted: It was stopped; what ran waits in the queue again.
+    """
+    with opened(session) as project:
+        shift = _shift(request, need_git(project), project.root)
+    is_many = request.jobs > 1
+    shift = replace(shift, apart=is_many, marks=is_many)
+    yield from work(session, shift, Crew(kind=WorkerKind.FOREGROUND, n_slots=request.jobs))
+
+
+def stop_workers(session: Session, *, kill: bool = False) -> tuple[Worker, ...]:
+    """Lets workers end: when what they run has ended, or with `kill` at once, which takes that out of the queue.
+
+    Returns:
+        Those that were there. With `kill` they have gone by now, unless they did not listen.
+    """
+    with opened(session) as project:
+        root = project.root
+    workers = list_workers(root)
+    for worker in workers:
+        ask_to_stop(root, worker.id, StopWish(kill=kill))
+    if kill:
+        ids = {worker.id for worker in workers}
+        _await(lambda: not any(worker.id in ids for worker in list_workers(root)))
+    return workers
+
+
+def kill_tasks(names: Sequence[str], session: Session, *, force: bool = False) -> tuple[str, ...]:
+    """Stops tasks that run; they leave the queue, and their attempts are kept as cancelled.
+
+    Args:
+        names: Of tasks, or their ids.
+        session: Where.
+        force: Without giving them time to clear up.
+
+    Returns:
+        The names of the tasks.
+
+    Raises:
+        NotFoundError: One does not run; nothing has been stopped.
+        OffbranchError: One goes on nevertheless.
+    """
+    with opened(session) as project:
+        root, repo = project.root, need_git(project)
+    chosen = _running_tasks(repo, root, names)
+    now = time.time()
+    for stored in chosen:
+        attempt_id = next(each.id for each in stored.attempts if each.commit == stored.lease)
+        wish = Request(kind=RequestKind.KILL, attempt_id=attempt_id, by=this_process(), at_utc=now, force=force)
+        write_request(root, stored.task.id, wish)
+    left = {stored.task.id: stored for stored in chosen}
+
+    def have_ended() -> bool:
+        running = {each.task.id: each for each in read_tasks(repo, root).all}
+        for task_id in tuple(left):
+            if (found := running.get(task_id)) is None or found.state is not TaskState.RUNNING:
+                del left[task_id]
+        return not left
+
+    if not _await(have_ended):
+        names_left = ", ".join(f"'{stored.name}'" for stored in left.values())
+        raise OffbranchError(f"{names_left} did not end yet", hint="ob queue kill --force")
+    return tuple(stored.name for stored in chosen)
+
+
+def _shift(request: StartRequest, repo: GitRepo, root: AbsPath) -> Shift:
+    if request.jobs < 1:
+        raise UsageError(f"there cannot be {request.jobs} tasks at a time", hint="1 runs one after the other")
+    if not request.names:
+        return Shift(idle_s=None if request.keep else IDLE_S)
+    if request.keep:
+        raise UsageError("with names a worker ends when these tasks have", hint="leave out --keep, or the names")
+    waiting = read_tasks(repo, root).queued
+    chosen = [_resolve(waiting, name, "waits in the queue") for name in request.names]
+    for stored in chosen:
+        if stored.task.is_held:
+            raise ConflictError(f"'{stored.name}' is held", hint=f"ob queue release {stored.name}")
+    return Shift(only=frozenset(stored.task.id for stored in chosen), idle_s=0.0)
+
+
+def _n_missing(request: StartRequest, shift: Shift, root: AbsPath) -> int:
+    """Returns how many slots are to be added."""
+    if shift.only is not None:
+        return min(request.jobs, len(shift.only))
+    there = (worker for worker in list_workers(root) if worker.kind is WorkerKind.BACKGROUND and not worker.stopping)
+    return max(0, request.jobs - sum(len(worker.slots) for worker in there))
+
+
+def _resolve(tasks: Sequence[StoredTask], name: str, what: str) -> StoredTask:
+    found = find_task(tasks, name)
+    if found is None:
+        hint = did_you_mean(name, [each.name for each in tasks]) or "ob queue status lists all"
+        raise NotFoundError(f"no task '{name}' {what}", hint=hint)
+    return found
+
+
+def _running_tasks(repo: GitRepo, root: AbsPath, names: Sequence[str]) -> tuple[StoredTask, ...]:
+    tasks = read_tasks(repo, root)
+    running = tuple(each for each in tasks.all if each.state is TaskState.RUNNING)
+    chosen = []
+    for name in names:
+        if (found := find_task(running, name)) is None:
+            queued = find_task(tasks.queued, name)
+            near = did_you_mean(name, [each.name for each in running])
+            raise NotFoundError(
+                f"'{name}' is not a valid running experiment name",
+                hint=near if queued is None else f"it waits in the queue: ob queue remove {name}",
+            )
+        chosen.append(found)
+    return tuple(dict.fromkeys(chosen))
+
+
+def _await(is_so: Callable[[], bool]) -> bool:
+    """Waits until something is so; False if it is not in the time that who is stopped may take."""
+    deadline = time.monotonic() + GRACE_S + 5
+    while not is_so():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_LOOK_S)
+    return True
+
+
+def _detach(action: Callable[[Callable[[], None]], None], log: AbsPath) -> bool:
+    """Runs an action in a process of a session of its own, which says it is ready; returns whether it did."""
+    os.makedirs(os.path.dirname(log), exist_ok=True)
+    read, write = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid == 0:
+        os.close(read)
+        _be_detached(action, log, write)
+    os.close(write)
+    os.waitpid(pid, 0)
+    said = os.read(read, 1)
+    os.close(read)
+    return said == b"+"
+
+
+def _be_detached(action: Callable[[Callable[[], None]], None], log: AbsPath, write: int) -> NoReturn:
+    code = 1
+    try:
+        os.setsid()
+        if os.fork():  # so that it is nobody's child, and can never get a terminal
+            os._exit(0)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        os.dup2(nothing, 0)
+        os.dup2(descriptor, 1)
+        os.dup2(descriptor, 2)
+        os.closerange(3, write)
+        os.closerange(write + 1, 256)
+
+        def ready() -> None:
+            os.write(write, b"+")
+            os.close(write)
+
+        action(ready)
+        code = 0
+    except Interrupted:
+        code = 0
+    except BaseException:  # noqa: BLE001 - an edge: nothing of who started it may be run in here
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _be_worker(session: Session, shift: Shift, crew: Crew, voices: Voices) -> None:
+    own = replace(session, reporter=voices.worker())
+    for _ in work(own, shift, replace(crew, voice=voices.task())):
+        pass

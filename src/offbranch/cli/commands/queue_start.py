@@ -1,0 +1,65 @@
+"""Starts workers in the background that run what is queued, also what is queued later.
+
+Each task runs in a temporary copy: go on editing, committing and running meanwhile. A worker that finds nothing to
+do for 10 seconds ends. What its commands print is in the log of each task ('ob queue logs NAME'). With --foreground
+it is shown here, and the exit code tells whether all tasks succeeded.
+"""
+
+import json
+from argparse import Namespace
+
+from offbranch.api.queue_workers import StartRequest, Voices, be_worker, start_workers
+from offbranch.base.errors import ExitCode
+from offbranch.base.plugins import load
+from offbranch.cli.console import Console
+from offbranch.cli.options import add_json
+from offbranch.cli.parser import Parser, whole_number
+from offbranch.cli.sessions import session_of
+from offbranch.cli.worker_log import WorkerLog
+
+EXAMPLES = (
+    ("ob queue start", "run what is queued, one after the other"),
+    ("ob queue start -j 4", "four at a time"),
+    ("ob queue start wide deep", "only these two, and then end"),
+    ("ob queue start --foreground --keep", "as a service: in the foreground, until it is stopped"),
+)
+_RUN = "offbranch.cli.exp_run_queue"
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "tasks", nargs="*", metavar="task", help="name, id or commit of a queued task; all if not given"
+    )
+    parser.add_argument("-j", "--jobs", type=whole_number, default=1, metavar="N", help="run up to N tasks at a time")
+    parser.add_flag("--foreground", help="run here, with the output of the tasks")
+    parser.add_flag("--keep", help="stay, also when there is nothing to do")
+    add_json(parser, "the worker that was started, or with --foreground how each task ended")
+
+
+def run(args: Namespace, console: Console) -> int:
+    request = StartRequest(jobs=args.jobs, names=tuple(args.tasks), keep=args.keep)
+    if args.foreground:
+        return _in_foreground(request, args, console)
+    voices = Voices(worker=WorkerLog, task=lambda: Console(environment=console.environment))
+    started = start_workers(request, session_of(console), voices)
+    if args.json:
+        console.data(json.dumps({"started": started.n_new, "worker": started.worker, "log": started.log}))
+        return ExitCode.DONE
+    # The words of DVC, which counts none as one.
+    workers = "workers" if started.n_new > 1 else "worker"
+    console.message(f"Started '{started.n_new}' new experiments task queue {workers}.")
+    return ExitCode.DONE
+
+
+def _in_foreground(request: StartRequest, args: Namespace, console: Console) -> int:
+    ends = []
+    try:
+        with console.stdout_for_data(args.json):
+            for end in be_worker(request, session_of(console)):
+                ends.append(end)
+    finally:  # what has ended has ended, also if the rest was stopped
+        if args.json:
+            console.data(json.dumps([load("offbranch.queue.task_end:end_to_json")(end) for end in ends]))
+        else:
+            load(f"{_RUN}:say_ends")(ends, console)
+    return int(load(f"{_RUN}:exit_code_of")(ends))

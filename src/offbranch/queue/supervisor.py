@@ -1,0 +1,348 @@
+"""The worker: one process that takes tasks from the queue, one child for each, and sees to it that each ends.
+
+It never carries out anything itself, so nothing that a task does can harm it; and it needs nothing but the refs and files that
+everybody sees: killed at any moment, the next one goes on.
+"""
+
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from typing import Any
+
+from offbranch.base.errors import Interrupted
+from offbranch.base.events import Reporter, Warned
+from offbranch.base.paths import AbsPath
+from offbranch.base.processes import this_process
+from offbranch.base.records import record, replace
+from offbranch.experiments.experiment import AttemptState
+from offbranch.experiments.leases import BEAT_S, beat, end_holders, is_orphaned
+from offbranch.experiments.underway import Fate
+from offbranch.git.repository import GitRepo
+from offbranch.queue.board import Board
+from offbranch.queue.child import Child, ChildManner, Say, fork_child
+from offbranch.queue.events import TaskBegan, TaskLost, TaskOver
+from offbranch.queue.requests import Request, RequestKind, forget_request, read_request, write_request
+from offbranch.queue.settle import end_of, fate_by_request, settle
+from offbranch.queue.slots import Slot, SlotPool
+from offbranch.queue.task import StoredTask
+from offbranch.queue.task_end import TaskEnd, end_from_json
+from offbranch.queue.workers import SlotUse, Worker, stop_wish, with_slot, write_worker
+
+LOOK_S = 0.2
+GRACE_S = 10.0
+_LONGEST_PAUSE_S = 30.0
+_MOST_REFUSALS = 5
+
+CarryOut = Callable[[StoredTask, Slot, Say], None]
+
+
+@record
+class Shift:
+    """What a worker is there for.
+
+    Attributes:
+        only: Ids of the tasks that it may take; None for all.
+        idle_s: Ends after so many seconds without a task that it could run; None: stays until it is stopped.
+        apart: Children have process groups of their own.
+        marks: Output goes through the worker, each line with the name of its experiment.
+        grace_s: How long one that shall end may take for it before it is killed.
+    """
+
+    only: frozenset[str] | None = None
+    idle_s: float | None = None
+    apart: bool = True
+    marks: bool = False
+    grace_s: float = GRACE_S
+
+
+class _Running:
+    """A task in the hands of a child."""
+
+    def __init__(self, stored: StoredTask, slot: Slot, child: Child) -> None:
+        self.stored = stored
+        self.slot = slot
+        self.child = child
+        self.attempt_id: str | None = None
+        self.began_s = 0.0
+        self.end: TaskEnd | None = None
+        self.refusal: str | None = None
+        self.asked: Request | None = None
+        self.is_stopped = False
+        self.killed_at_s: float | None = None
+
+
+class Supervisor:
+    """The loop of a worker; `work` is all there is to call."""
+
+    def __init__(
+        self,
+        repo: GitRepo,
+        root: AbsPath,
+        worker: Worker,
+        shift: Shift,
+        pool: SlotPool,
+        carry_out: CarryOut,
+        reporter: Reporter,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._repo = repo
+        self._root = root
+        self._worker = worker
+        self._shift = shift
+        self._pool = pool
+        self._carry_out = carry_out
+        self._reporter = reporter
+        self._clock = clock
+        self._board = Board(repo, root, shift.only)
+        self._running: dict[str, _Running] = {}
+        self._not_before: dict[str, float] = {}
+        self._refusals: dict[str, int] = {}
+        self._told: set[str] = set()
+        self._signal: int | None = None
+        self._stops = False
+        self._busy_s = clock()
+        self._beat_s = clock()
+
+    def work(self) -> Iterator[TaskEnd]:
+        """Runs tasks until there is no reason to go on.
+
+        Yields:
+            How each run ended, as it ends.
+
+        Raises:
+            Interrupted: SIGINT or SIGTERM came; what ran waits in the queue again.
+        """
+        with ExitStack() as stack:
+            self._take_signals(stack)
+            stack.callback(self._abandon)
+            while True:
+                self._obey()
+                if not self._stops:
+                    self._begin_what_fits()
+                if self._is_over():
+                    break
+                yield from self._wait()
+        if self._signal is not None:
+            raise Interrupted(f"stopped by {signal.Signals(self._signal).name}")
+
+    def _take_signals(self, stack: ExitStack) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with suppress(ValueError):  # not the main thread: signals are somebody else's matter
+                stack.callback(signal.signal, number, signal.signal(number, self._on_signal))
+
+    def _on_signal(self, number: int, _frame: object) -> None:
+        self._signal = self._signal or number
+
+    # What is to be done
+
+    def _begin_what_fits(self) -> None:
+        if self._board.look():
+            self._tell_unreadable()
+            self._end_orphans()
+        now = self._clock()
+        for stored in tuple(self._board.waiting):
+            if (
+                stored.task.id in self._running
+                or stored.task.id in self._told
+                or self._not_before.get(stored.task.id, 0.0) > now
+            ):
+                continue
+            slot = self._pool.acquire(stored)
+            if slot is not None:
+                self._board.waiting.remove(stored)
+                self._begin(stored, slot)
+            elif len(self._running) == len(self._worker.slots):
+                break
+
+    def _begin(self, stored: StoredTask, slot: Slot) -> None:
+        limit = self._pool.limits(stored, slot)
+
+        def work(say: Say) -> None:
+            limit()
+            self._carry_out(stored, slot, say)
+
+        manner = ChildManner(apart=self._shift.apart, mark=stored.name if self._shift.marks else None)
+        child = fork_child(work, manner, [each.child for each in self._running.values()])
+        self._running[stored.task.id] = _Running(stored, slot, child)
+        self._show(slot, stored, child.pid)
+
+    def _tell_unreadable(self) -> None:
+        for each in self._board.unreadable:
+            if each.ref not in self._told:
+                self._told.add(each.ref)
+                self._reporter.emit(Warned(text=f"'{each.ref}' is left in the queue: {each.reason}"))
+
+    def _end_orphans(self) -> None:
+        """Ends commands whose `ob` was killed together with its worker."""
+        for stored in self._board.leased:
+            if stored.task.id not in self._running and any(
+                each.commit == stored.lease and is_orphaned(self._root, each) for each in stored.attempts
+            ):
+                end_holders(self._root, stored.task.id)
+                self._board.forget()
+
+    def _obey(self) -> None:
+        """Does what signals, the wish to stop, wishes about tasks and their limits of time say."""
+        wish = stop_wish(self._root, self._worker.id)
+        if (wish is not None or self._signal is not None) and not self._stops:
+            self._stops = True
+            self._worker = replace(self._worker, stopping=True)
+            write_worker(self._root, self._worker)
+        now = self._clock()
+        for running in tuple(self._running.values()):
+            if wish is not None and wish.kill:
+                self._ask(running, RequestKind.KILL)
+            timeout = running.stored.task.timeout_s
+            if timeout is not None and running.attempt_id is not None and now - running.began_s > timeout:
+                self._ask(running, RequestKind.TIMEOUT)
+            self._enforce(running, now)
+        if now - self._beat_s > BEAT_S:
+            self._beat_s = now
+            for task_id in self._running:
+                beat(self._root, task_id)
+
+    def _ask(self, running: _Running, kind: RequestKind) -> None:
+        """Writes a wish of our own, for the child to find when it records why it ended."""
+        if running.attempt_id is None or running.asked is not None:
+            return
+        request = Request(kind=kind, attempt_id=running.attempt_id, by=this_process(), at_utc=time.time())
+        running.asked = request
+        try:
+            write_request(self._root, running.stored.task.id, request)
+        except OSError:  # a full disk: we keep it in mind, and record the end ourselves
+            running.is_stopped = True
+            self._kill(running)
+
+    def _enforce(self, running: _Running, now: float) -> None:
+        """Stops a child that shall end: a signal first, then, after a while, by force."""
+        found = running.attempt_id and read_request(self._root, running.stored.task.id, running.attempt_id)
+        if found:
+            running.asked = found
+        is_wanted = running.asked is not None or self._signal is not None
+        if is_wanted and not running.is_stopped:
+            running.is_stopped = True
+            running.killed_at_s = now + self._shift.grace_s
+            running.child.signal(signal.SIGINT if self._signal is None else self._signal)
+        if (running.asked is not None and running.asked.force) or (
+            running.killed_at_s is not None and now > running.killed_at_s
+        ):
+            self._kill(running)
+
+    def _kill(self, running: _Running) -> None:
+        running.child.signal(signal.SIGKILL)
+        end_holders(self._root, running.stored.task.id)
+
+    # What has happened
+
+    def _wait(self) -> Iterator[TaskEnd]:
+        by_end = {end: each for each in self._running.values() for end in each.child.ends}
+        ready = select.select(list(by_end), (), (), LOOK_S)[0]
+        for end in ready:
+            if end != by_end[end].child.words:
+                by_end[end].child.show(end)
+        for running in [by_end[end] for end in ready if end == by_end[end].child.words]:
+            said = running.child.hear()
+            if said is not None:
+                for each in said:
+                    self._heard(running, each)
+            elif (over := self._over(running)) is not None:
+                yield over
+
+    def _heard(self, running: _Running, said: dict[str, Any]) -> None:
+        if "attempt_id" in said and "state" not in said:
+            running.attempt_id = said["attempt_id"]
+            running.began_s = self._clock()
+            self._show(running.slot, running.stored, running.child.pid, running.attempt_id)
+            log = said["log"]
+            self._reporter.emit(TaskBegan(name=running.stored.name, slot=running.slot.label, log=log))
+        elif "state" in said:
+            running.end = end_from_json(said)
+        elif not said.get("is_stopped"):
+            running.refusal = said["error"]
+
+    def _over(self, running: _Running) -> TaskEnd | None:
+        """Clears up after a child that has ended; returns how the task did."""
+        task_id = running.stored.task.id
+        running.child.bury()
+        del self._running[task_id]
+        self._busy_s = self._clock()
+        end = running.end
+        if end is None:
+            end_holders(self._root, task_id)
+            end = self._end_for_it(running)
+        forget_request(self._root, task_id)
+        self._pool.release(running.slot)
+        self._show(running.slot)
+        self._board.forget()
+        if end is not None:
+            self._refusals.pop(task_id, None)
+            self._reporter.emit(TaskOver(end=end))
+        return end
+
+    def _end_for_it(self, running: _Running) -> TaskEnd | None:
+        """Decides about a task whose child did not say how it ended."""
+        stored = running.stored
+        if running.attempt_id is None:
+            return self._refused(running)
+        if running.asked is not None:
+            fate = fate_by_request(stored, running.asked)
+            return settle(self._repo, self._root, stored, fate, time.time())
+        fate = Fate(state=AttemptState.INTERRUPTED, cause="the process that ran it was killed", keeps_task=True)
+        settle(self._repo, self._root, stored, fate, time.time())
+        self._reporter.emit(TaskLost(name=stored.name))
+        return None
+
+    def _refused(self, running: _Running) -> TaskEnd | None:
+        """Waits longer each time before it tries again what could not even begin; most often somebody else has the task."""
+        task_id = running.stored.task.id
+        n = self._refusals[task_id] = self._refusals.get(task_id, 0) + 1
+        self._not_before[task_id] = self._clock() + min(LOOK_S * 2**n, _LONGEST_PAUSE_S)
+        if running.refusal is None:
+            return None
+        self._reporter.emit(Warned(text=f"'{running.stored.name}' could not be started: {running.refusal}"))
+        if self._shift.idle_s == 0 and n >= _MOST_REFUSALS:
+            self._told.add(task_id)
+            fate = Fate(state=AttemptState.FAILED, cause=running.refusal, keeps_task=True)
+            return end_of(running.stored, "", fate)
+        return None
+
+    def _is_over(self) -> bool:
+        if self._running:
+            return False
+        if self._stops:
+            return True
+        now = self._clock()
+        if any(self._could_run(stored) for stored in self._board.waiting):
+            self._busy_s = now
+            return False
+        return self._shift.idle_s is not None and now - self._busy_s >= self._shift.idle_s
+
+    def _could_run(self, stored: StoredTask) -> bool:
+        """Tells whether it is worth while to wait for a task."""
+        return stored.task.id not in self._told and self._pool.fits_ever(stored) is None
+
+    def _abandon(self) -> None:
+        """Ends what still runs when we are left in the middle, by an error or because nobody asks for more."""
+        for running in tuple(self._running.values()):
+            running.child.signal(signal.SIGINT)
+            os.close(running.child.life)
+        self._running.clear()
+
+    def _show(
+        self, slot: Slot, stored: StoredTask | None = None, pid: int | None = None, attempt_id: str | None = None
+    ) -> None:
+        """Says what a slot does now."""
+        use = SlotUse(
+            number=slot.number,
+            label=slot.label,
+            gpus=slot.gpus,
+            task_id=None if stored is None else stored.task.id,
+            attempt_id=attempt_id,
+            name=None if stored is None else stored.name,
+            pid=pid,
+        )
+        self._worker = with_slot(self._worker, use)
+        write_worker(self._root, self._worker)
