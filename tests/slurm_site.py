@@ -162,17 +162,19 @@ def _daemons(place: Path, bound: list[str], controller: str, node: str) -> Itera
     conf.write_text(CONF.format(host=host, user=getpass.getuser(), place=place, **ports))
     (place / "gres.conf").write_text("Name=gpu File=/dev/null\nName=gpu File=/dev/zero\n")
     site = SlurmSite(conf)
-    with started([*bound, controller, "-D", "-f", str(conf)], r"slurmctld version"):
-        with started([*bound, node, "-D", "-f", str(conf)], r"slurmd started"):
-            deadline = time.monotonic() + 15
-            while re.search("idle|mixed", _sinfo(site)) is None:
-                if time.monotonic() > deadline:
-                    raise NotStartedError("the node did not come up")
-                time.sleep(0.1)
-            try:
-                yield site
-            finally:
-                site.clear()
+    with (
+        started([*bound, controller, "-D", "-f", str(conf)], r"slurmctld version"),
+        started([*bound, node, "-D", "-f", str(conf)], r"slurmd started"),
+    ):
+        deadline = time.monotonic() + 15
+        while re.search("idle|mixed", _sinfo(site)) is None:
+            if time.monotonic() > deadline:
+                raise NotStartedError("the node did not come up")
+            time.sleep(0.1)
+        try:
+            yield site
+        finally:
+            site.clear()
 
 
 def _sinfo(site: SlurmSite) -> str:

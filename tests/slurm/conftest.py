@@ -12,9 +12,11 @@ from slurm_site import SlurmSite, slurm_site
 @pytest.fixture(scope="session")
 def session_site() -> Iterator[SlurmSite]:
     # Not in pytest's directory: the path of a socket must be short.
-    with tempfile.TemporaryDirectory(prefix="slurm-", ignore_cleanup_errors=True) as place:
-        with slurm_site(Path(place)) as site:
-            yield site
+    with (
+        tempfile.TemporaryDirectory(prefix="slurm-", ignore_cleanup_errors=True) as place,
+        slurm_site(Path(place)) as site,
+    ):
+        yield site
 
 
 @pytest.fixture

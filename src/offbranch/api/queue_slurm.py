@@ -12,9 +12,9 @@ from offbranch.base.errors import ConflictError, LockedError, NotFoundError, Off
 from offbranch.base.events import Warned
 from offbranch.base.locks import hold_lock
 from offbranch.base.records import record, replace
+from offbranch.experiments.experiment import AttemptState
 from offbranch.experiments.leases import hold_lease
 from offbranch.experiments.underway import Fate
-from offbranch.experiments.experiment import AttemptState
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.queue.slurm_failure import end_unstarted
@@ -64,9 +64,7 @@ class HandedOver:
     refusal: OffbranchError | None = None
 
 
-def hand_to_slurm(
-    request: SlurmRequest, session: Session, *, clock: Callable[[], float] = time.time
-) -> HandedOver:
+def hand_to_slurm(request: SlurmRequest, session: Session, *, clock: Callable[[], float] = time.time) -> HandedOver:
     """Hands tasks that wait to SLURM, as array jobs; those it has already are left with it.
 
     Raises:
@@ -86,9 +84,7 @@ def hand_to_slurm(
             for each in duties.forget:
                 forget_submission(project.root, each.id)
             given_up = [
-                stored.name
-                for stored, element in duties.give_up
-                if _give_up(project, repo, stored, element, clock())
+                stored.name for stored, element in duties.give_up if _give_up(project, repo, stored, element, clock())
             ]
             done = _hand_over_all(project, slurm, duties, request)
             return replace(

@@ -7,7 +7,8 @@ output of the job, before it sends the signal (SLURM 22.05, `_handle_notify_job`
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import Any
 
 from offbranch.api.queue_work import run_one
 from offbranch.api.session import Session, need_git, opened
@@ -17,9 +18,9 @@ from offbranch.base.processes import this_process
 from offbranch.base.records import replace
 from offbranch.experiments.experiment import AttemptState
 from offbranch.experiments.underway import Fate
-from offbranch.queue.slurm_records import ElementNote, Submission, read_output, read_submission, write_note
+from offbranch.queue.slots import SLOT_VARIABLE
+from offbranch.queue.slurm_records import ElementNote, Submission, output_size, read_output, read_submission, write_note
 from offbranch.queue.store import read_tasks
-from offbranch.queue.task import StoredTask, TaskState
 from offbranch.queue.task_end import TaskEnd
 from offbranch.queue.workers import WorkerKind
 
@@ -28,6 +29,9 @@ _WHY_S = 2.0
 _MOMENT_S = 0.1
 TIME_IS_OVER = "its time limit in SLURM passed"
 BY_SCANCEL = "cancelled in SLURM"
+# What a note says beside states of tasks.
+STOPPED = "stopped"
+NOTHING = "nothing"
 
 
 def run_element(session: Session, submission_id: str) -> TaskEnd | None:
@@ -60,35 +64,40 @@ class _Element:
         self._root = root
         self._submission = submission
         self._index = index
-        self._printed_before = len(read_output(root, submission.id, index).encode())
+        self._printed_before = output_size(root, submission.id, index)
         self._note = ElementNote(job=job, process=this_process(), started_utc=time.time())
 
     def run(self, restarts: int) -> TaskEnd | None:
         self._say(restarts=restarts)
-        for stored in self._candidates():
-            self._say(task_id=stored.task.id)
+        for task_id in self._candidates():
+            self._say(task_id=task_id)
             try:
-                end = run_one(self._session, stored.task.id, kind=WorkerKind.SLURM, label=self._note.job, fate=self._fate)
+                end = run_one(
+                    self._session,
+                    task_id,
+                    slot_env={SLOT_VARIABLE: self._note.job},
+                    kind=WorkerKind.SLURM,
+                    fate=self._fate,
+                )
             except Interrupted:
-                self._say(end=TaskState.QUEUED.value, ended_utc=time.time())
+                self._say(end=STOPPED, ended_utc=time.time())
                 raise
             if end is not None:
                 self._say(end=end.state.value, ended_utc=time.time())
                 return end
-        self._say(task_id=None, end="nothing", ended_utc=time.time())
+        self._say(task_id=None, end=NOTHING, ended_utc=time.time())
         return None
 
-    def _candidates(self) -> Iterator[StoredTask]:
-        """Yields what it may carry out, as it is at that moment: its own task, then the others of the array."""
+    def _candidates(self) -> tuple[str, ...]:
+        """Returns what it may carry out: its own task, and then the others of the array, for it may come late."""
+        with opened(self._session) as project:
+            tasks = read_tasks(need_git(project), project.root).queued
+        free = {(stored.task.id, stored.task.round) for stored in tasks if not stored.task.is_held}
         own = self._submission.tasks[self._index]
-        for wanted in (own, *(each for each in self._submission.tasks if each is not own)):
-            with opened(self._session) as project:
-                tasks = read_tasks(need_git(project), project.root).queued
-            for stored in tasks:
-                if (stored.task.id, stored.task.round, stored.task.is_held) == (wanted.id, wanted.round, False):
-                    yield stored
+        wanted = (own, *(each for each in self._submission.tasks if each is not own))
+        return tuple(each.id for each in wanted if (each.id, each.round) in free)
 
-    def _say(self, **changes: object) -> None:
+    def _say(self, **changes: Any) -> None:
         self._note = replace(self._note, **changes)
         write_note(self._root, self._submission.id, self._index, self._note)
 

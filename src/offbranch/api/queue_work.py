@@ -60,6 +60,7 @@ class Manner:
         into_log: All that this process and its commands print goes into the log of the attempt and nowhere else.
         hands_on_signals: Whether commands hear from us of a signal; not where it is sent to our process group.
         say: Takes what a worker wants to know.
+        fate: What an error means, where who runs the worker knows more; None for the usual.
     """
 
     session: Session
@@ -67,6 +68,7 @@ class Manner:
     into_log: bool = False
     hands_on_signals: bool = True
     say: Say = lambda said: None
+    fate: Callable[[BaseException], Fate | None] = lambda error: None
 
 
 def carry_out(
@@ -118,8 +120,16 @@ def run_one(
     *,
     slot_env: Mapping[str, str] | None = None,
     kind: WorkerKind = WorkerKind.FOREGROUND,
+    fate: Callable[[BaseException], Fate | None] = lambda error: None,
 ) -> TaskEnd | None:
     """Carries out one queued task in a child, which is watched over: wishes of others and its limit of time are obeyed.
+
+    Args:
+        session: Where.
+        task_id: The task.
+        slot_env: Variables of its commands.
+        kind: What the worker is called for others.
+        fate: Called in the child: what an error means, unless somebody wished it; None for the usual.
 
     Returns:
         As `carry_out`; a task that may fail several times has been tried again by then.
@@ -129,7 +139,7 @@ def run_one(
     """
     end = None
     shift = Shift(only=frozenset((task_id,)), idle_s=0.0)
-    for each in work(session, shift, Crew(kind=kind, env=slot_env or {}, into_log=True)):
+    for each in work(session, shift, Crew(kind=kind, env=slot_env or {}, into_log=True, fate=fate)):
         end = each
     return end
 
@@ -147,6 +157,7 @@ class Crew:
         into_log: What children print goes into the logs of the attempts alone.
         voice: Takes what children tell; the reporter of the session if None.
         is_ready: Called when the worker can be seen.
+        fate: As of `run_one`.
     """
 
     kind: WorkerKind
@@ -157,6 +168,7 @@ class Crew:
     into_log: bool = False
     voice: Reporter | None = None
     is_ready: Callable[[], None] = lambda: None
+    fate: Callable[[BaseException], Fate | None] = lambda error: None
 
 
 def work(session: Session, shift: Shift, crew: Crew) -> Iterator[TaskEnd]:
@@ -185,10 +197,11 @@ def work(session: Session, shift: Shift, crew: Crew) -> Iterator[TaskEnd]:
     def in_child(stored: StoredTask, slot: Slot, say: Say) -> None:
         manner = Manner(
             session=session if crew.voice is None else replace(session, reporter=crew.voice),
-            env={**crew.env, **slot.env, SLOT_VARIABLE: slot.label},
+            env={**slot.env, SLOT_VARIABLE: slot.label, **crew.env},
             into_log=crew.into_log,
             hands_on_signals=not shift.apart,
             say=say,
+            fate=crew.fate,
         )
         end = carry_out_stored(stored, manner)
         if end is not None:
@@ -226,7 +239,7 @@ def _begin_and_run(
     with beginning(project):
         launch = _launch(project, manner, clock)
         taken = take_task(
-            project, repo, stored, launch, lock, lambda error: _decide(project, stored, launch, error, decided)
+            project, repo, stored, launch, lock, lambda error: _decide(project, stored, launch, manner, error, decided)
         )
     manner.say({"attempt_id": taken.attempt.id, "log": taken.attempt.log})
     return _run(taken, manner.session)
@@ -256,11 +269,18 @@ def _print_into(path: AbsPath) -> None:
     os.close(descriptor)
 
 
-def _decide(project: Project, stored: StoredTask, launch: Launch, error: BaseException, decided: list[Fate]) -> Fate:
+def _decide(
+    project: Project,
+    stored: StoredTask,
+    launch: Launch,
+    manner: Manner,
+    error: BaseException,
+    decided: list[Fate],
+) -> Fate:
     """Returns what an error means for a task; decided once, for the record and for who is told must hear the same."""
     if not decided:
         request = read_request(project.root, stored.task.id, launch.attempt_id)
-        fate = fate_of(error) if request is None else fate_by_request(stored, request)
+        fate = manner.fate(error) or fate_of(error) if request is None else fate_by_request(stored, request)
         if request is None and fate.state is AttemptState.FAILED:
             fate = replace(fate, keeps_task=may_fail_again(stored))
         decided.append(fate)

@@ -197,9 +197,13 @@ def _run(slurm: Slurm, words: Sequence[str]) -> str:
             f"'{words[0]}' is not there", hint="do this where SLURM's programs are, as on a login node of its site"
         ) from error
     except subprocess.TimeoutExpired as error:
-        raise OffbranchError(f"{words[0]} got no answer within {_PATIENCE_S} s", hint="'sinfo' tells how SLURM is") from error
+        raise OffbranchError(
+            f"{words[0]} got no answer within {_PATIENCE_S} s", hint="'sinfo' tells how SLURM is"
+        ) from error
     if done.returncode != 0:
-        raise OffbranchError(f"{words[0]}: {_in_one_line(done.stderr or done.stdout, words[0]) or f'exit code {done.returncode}'}")
+        raise OffbranchError(
+            f"{words[0]}: {_in_one_line(done.stderr or done.stdout, words[0]) or f'exit code {done.returncode}'}"
+        )
     return str(done.stdout)
 
 

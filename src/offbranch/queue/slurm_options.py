@@ -25,8 +25,8 @@ _OURS: Mapping[str, bool] = {
 # Options of sbatch 22.05 to 24.11 without a value; any other takes the next word, unless it has `=`.
 _WITHOUT_VALUE = frozenset(
     """
-    -H --hold -k --no-kill --no-requeue --requeue -O --overcommit -Q -s --oversubscribe --spread-job --use-min-nodes --contiguous
-    --exclusive --get-user-env --ignore-pbs --reboot --nice --propagate --disable-stdout-job-summary --stepmgr
+    -H --hold -k --no-kill --no-requeue --requeue -O --overcommit -Q -s --oversubscribe --spread-job --use-min-nodes
+    --contiguous --exclusive --get-user-env --ignore-pbs --reboot --nice --propagate --disable-stdout-job-summary --stepmgr
     """.split()
 )
 _REFUSED: Mapping[str, str] = {
@@ -82,4 +82,4 @@ def _name_of(word: str) -> str | None:
 def _takes_next(word: str, name: str) -> bool:
     if word != name:  # its value is in it
         return False
-    return _OURS[name] if name in _OURS else name not in _WITHOUT_VALUE
+    return _OURS.get(name, name not in _WITHOUT_VALUE)

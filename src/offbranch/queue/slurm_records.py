@@ -75,7 +75,7 @@ class ElementNote:
         started_utc: Seconds since the epoch.
         task_id: What it carries out, or has carried out; None if it found nothing to do.
         ended_utc: None while it runs.
-        end: How that came out: a state of a task, or `queued` for one that was put back; empty while it runs.
+        end: How that came out: a state of a task, `stopped` by SLURM, or `nothing` to do; empty while it runs.
         restarts: How often SLURM has started it again.
     """
 
@@ -110,7 +110,9 @@ def write_script(root: AbsPath, submission_id: str, text: str) -> RepoPath:
 
 def read_submissions(root: AbsPath) -> tuple[Submission, ...]:
     """Returns the records of submissions, oldest first; what cannot be read is left out."""
-    found = (read_submission(root, name.removesuffix(".json")) for name in sorted(_names(root)) if name.endswith(".json"))
+    found = (
+        read_submission(root, name.removesuffix(".json")) for name in sorted(_names(root)) if name.endswith(".json")
+    )
     return tuple(each for each in found if each is not None)
 
 
@@ -164,6 +166,14 @@ def read_output(root: AbsPath, submission_id: str, index: int, begin: int = 0) -
             return file.read().decode("utf-8", "replace")
     except OSError:
         return ""
+
+
+def output_size(root: AbsPath, submission_id: str, index: int) -> int:
+    """Returns how much an element has printed, in bytes."""
+    try:
+        return os.stat(join(root, output_path(submission_id, index))).st_size
+    except OSError:
+        return 0
 
 
 def forget_submission(root: AbsPath, submission_id: str) -> None:

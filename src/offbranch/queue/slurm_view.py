@@ -79,7 +79,12 @@ class Element:
     def is_lost(self) -> bool:
         """Whether it is on a node, by SLURM's account, and does nothing there."""
         has_ended = self.standing in (Standing.LOST, Standing.ENDED)
-        return has_ended and self.carries is None and self.row is not None and self.row.state in HOLDS_NODE - {"COMPLETING"}
+        return (
+            has_ended
+            and self.carries is None
+            and self.row is not None
+            and self.row.state in HOLDS_NODE - {"COMPLETING"}
+        )
 
     @property
     def output(self) -> RepoPath:
@@ -199,7 +204,9 @@ def judge(submission: Submission, seen: Seen) -> tuple[Standing, str]:
     if note is None:
         return (Standing.STARTING, "") if is_young else (Standing.LOST, "nothing of it began on its node")
     is_there = is_alive(note.process) if note.process.host == host_name() else note.task_id is None and is_young
-    return (Standing.STARTING, "") if is_there else (Standing.LOST, "its process is gone, though SLURM says that it runs")
+    return (
+        (Standing.STARTING, "") if is_there else (Standing.LOST, "its process is gone, though SLURM says that it runs")
+    )
 
 
 def _is_earlier(note: ElementNote, row: Row) -> bool:
