@@ -86,6 +86,9 @@ COMMANDS: Mapping[str, Command] = {
         ("queue start", "queue_start", "start workers that run what is queued"),
         ("queue stop", "queue_stop", "let the workers end"),
         ("queue kill", "queue_kill", "stop tasks that run"),
+        ("queue status", "queue_status", "show the tasks of the queue and the workers"),
+        ("queue logs", "queue_logs", "print what an experiment has written"),
+        ("queue wait", "queue_wait", "wait until tasks have ended; tells whether all succeeded"),
         ("params show", "params_show", "show parameters"),
         ("params diff", "params_diff", "compare the parameters of two commits or experiments"),
         ("metrics show", "metrics_show", "show metrics"),
@@ -124,7 +127,7 @@ INTERNAL: Mapping[str, Command] = {
 }
 GROUPS: Mapping[str, str] = {
     "exp": "run, compare and keep experiments",
-    "queue": "run queued experiments in the background",
+    "queue": "run queued experiments in the background, and look at them",
     "params": "show and compare parameters",
     "metrics": "show and compare metrics",
     "remote": "places that data is pushed to and pulled from",

@@ -159,6 +159,15 @@ def read_records(root: AbsPath) -> tuple[Attempt, ...]:
     return tuple(sorted(_read_all(root), key=lambda attempt: (-attempt.started_utc, attempt.id)))
 
 
+def read_record(root: AbsPath, attempt_id: str) -> Attempt | None:
+    """Returns the quick copy of one record, None if there is none that can be read."""
+    try:
+        with open(os.path.join(attempt_dir(root, attempt_id), _RECORD), encoding="utf-8") as file:
+            return attempt_from_json(json.load(file))
+    except (OSError, ValueError):
+        return None
+
+
 def prune_records(root: AbsPath) -> None:
     """Removes the oldest logs of attempts that became experiments; those of failed ones stay until they are removed."""
     succeeded = [attempt for attempt in read_records(root) if attempt.state is AttemptState.SUCCEEDED]
@@ -172,11 +181,8 @@ def _read_all(root: AbsPath) -> Iterator[Attempt]:
     except FileNotFoundError:
         return
     for name in names:
-        try:
-            with open(os.path.join(attempt_dir(root, name), _RECORD), encoding="utf-8") as file:
-                yield attempt_from_json(json.load(file))
-        except (OSError, ValueError):
-            continue
+        if (attempt := read_record(root, name)) is not None:
+            yield attempt
 
 
 def _commit(repo: GitRepo, attempt: Attempt, tree: TreeId) -> CommitId:

@@ -3,7 +3,7 @@
 from offbranch.base.files import DirectoryReader
 from offbranch.base.paths import AbsPath
 from offbranch.experiments.attempts import read_records
-from offbranch.experiments.experiment import Attempt, AttemptState
+from offbranch.experiments.experiment import Attempt, AttemptState, Where
 from offbranch.experiments.refs import find_experiment
 from offbranch.git.refs import resolve_revision
 from offbranch.git.repository import GitRepo
@@ -31,3 +31,8 @@ def where_it_runs(project: Project, attempt: Attempt) -> tuple[DirectoryReader, 
     root = AbsPath(attempt.root)
     ignores = project.ignore.ignores if root == project.root else load_ignore_rules(root).ignores
     return DirectoryReader(root), ignores
+
+
+def has_own_directory(project: Project, attempt: Attempt) -> bool:
+    """Tells whether an attempt runs in a directory whose metrics are its own: until its copy is made, it has none."""
+    return attempt.where is Where.WORKSPACE or attempt.root != project.root

@@ -23,6 +23,11 @@ def value_text(value: Any, precision: int) -> str:
     return str(value)
 
 
+def local_time(time_s: float) -> str:
+    """Returns a moment in local time, as JSON and CSV write it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time_s))
+
+
 def created_text(timestamp: Any, now_s: float) -> str:
     """Returns a local ISO time as `06:11 PM` if it is of today, else as `Nov 23, 2026`."""
     if not isinstance(timestamp, str):

@@ -5,30 +5,31 @@ groups the newest first. Baselines that no branch reaches any more come last. No
 revision that cannot be read says why.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from offbranch.base.errors import OffbranchError
 from offbranch.base.events import Reporter
 from offbranch.base.paths import join
 from offbranch.base.plugins import load
 from offbranch.base.records import replace
-from offbranch.experiments.attempts import list_attempts
 from offbranch.experiments.experiment import Attempt, AttemptState, Experiment
 from offbranch.experiments.label_records import Labels
 from offbranch.experiments.labels import read_labels
 from offbranch.experiments.lost_baselines import find_lost
-from offbranch.experiments.refs import TASKS, by_baseline, list_experiments
+from offbranch.experiments.refs import ATTEMPTS, TASKS, by_baseline, list_experiments
 from offbranch.experiments.revision import RevisionData, data_to_json, read_directory
 from offbranch.experiments.revision_files import error_to_json
-from offbranch.experiments.running import where_it_runs
+from offbranch.experiments.running import has_own_directory, where_it_runs
 from offbranch.git.ids import CommitId
 from offbranch.git.objects import ObjectReader
 from offbranch.git.refs import may_have_refs
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.views.baselines import Baseline, choose_baselines, lost_to_json, name_baselines
+from offbranch.views.cells import local_time
 from offbranch.views.options import ShowOptions
-from offbranch.views.rows import Rows, local_time
+from offbranch.views.rows import Rows
 from offbranch.views.table import State
 
 # What waits in the queue; loaded only where something does.
@@ -52,9 +53,7 @@ def collect_states(project: Project, repo: GitRepo, options: ShowOptions, report
         all_commits=options.all_commits,
     )
     experiments = by_baseline(list_experiments(repo, commits[0] if _is_single(commits, options) else None))
-    known = list_attempts(repo, project.root)
-    attempts = by_attempt_baseline(known)
-    tasks = load(f"{QUEUED}:queued_by_baseline")(repo, project.root, known) if may_have_refs(repo, TASKS) else {}
+    attempts, tasks = _unfinished(project, repo)
     with ObjectReader(repo) as objects:
         rows = Rows(project, objects, reporter, force=options.force, param_deps=options.param_deps)
         others = {*experiments, *attempts, *tasks} - set(commits)
@@ -66,17 +65,17 @@ def collect_states(project: Project, repo: GitRepo, options: ShowOptions, report
         chains = {
             experiment.ref: rows.chain(experiment.commit, experiment.baseline) for experiment in _load(rows, shown)
         }
-        waiting = [task.commit for each in baselines for task in tasks.get(each.commit, ())]
+        waiting = [task.rev for each in baselines for task in tasks.get(each.commit, ())]
         labels = read_labels(repo, shown, objects=objects)
         rows.load(
             dict.fromkeys(
                 (
                     *(each.commit for each in baselines),
                     *(each for chain in chains.values() for each in chain),
-                    *waiting,
                 )
             )
         )
+        rows.load(waiting, unmeasured=True)
         states = [] if options.hide_workspace else [_workspace_state(project, options)]
         for baseline in baselines:
             ranges = [
@@ -91,12 +90,12 @@ def collect_states(project: Project, repo: GitRepo, options: ShowOptions, report
     return tuple(states)
 
 
-def by_attempt_baseline(attempts: Iterable[Attempt]) -> dict[CommitId, list[Attempt]]:
-    """Returns attempts grouped by their baseline."""
-    groups: dict[CommitId, list[Attempt]] = {}
-    for attempt in attempts:
-        groups.setdefault(attempt.baseline, []).append(attempt)
-    return groups
+def _unfinished(project: Project, repo: GitRepo) -> tuple[Mapping[CommitId, Any], Mapping[CommitId, Any]]:
+    """Returns by baseline the attempts, and the tasks that wait; what reads them is only loaded where there may be some."""
+    if not (may_have_refs(repo, ATTEMPTS) or may_have_refs(repo, TASKS)):
+        return {}, {}
+    found = load(f"{QUEUED}:read_unfinished")(repo, project.root)
+    return found.tried, found.waiting
 
 
 def _is_single(commits: Sequence[CommitId], options: ShowOptions) -> bool:
@@ -171,26 +170,28 @@ def _experiment_range(
     return {"revs": revs, "executor": None, "name": experiment.name}
 
 
-def _attempt_range(project: Project, rows: Rows, attempt: Attempt) -> State:
-    state = attempt.true_state
+def _attempt_range(project: Project, rows: Rows, tried: Any) -> State:
+    attempt: Attempt = tried.attempt
     rev = attempt.commit or attempt.baseline
-    if state is AttemptState.RUNNING:
+    if tried.is_running and has_own_directory(project, attempt):
         shown = _live_state(rev, attempt.name, lambda: _read_live(project, attempt), local_time(attempt.started_utc))
     else:
         shown = rows.attempt_state(rev, attempt)
-        shown["error"] = {"msg": attempt.cause or _SILENT_END[state], "type": ""}
+        if not tried.is_running:
+            shown["error"] = {"msg": attempt.cause or _SILENT_END[attempt.true_state], "type": ""}
     executor = {
-        "state": "running" if state is AttemptState.RUNNING else "failed",
+        "state": "running" if tried.is_running else "failed",
         "name": attempt.where.value,
         "local": {
             "root": attempt.root,
             "log": join(project.root, attempt.log),
-            "pid": attempt.process.pid if state is AttemptState.RUNNING else None,
+            "pid": attempt.process.pid if tried.is_running else None,
             "returncode": attempt.exit_code,
             "task_id": None,
         },
         "attempt_id": attempt.id,
         "queue_id": attempt.task_id,
+        **({} if tried.task is None else load(f"{QUEUED}:about_task")(tried.task)),
     }
     return {"revs": [shown], "executor": executor, "name": attempt.name}
 

@@ -1,18 +1,18 @@
 """Commits as states of `exp show --json`: from the row cache where they are known, otherwise read, all at once."""
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from offbranch.base.errors import OffbranchError
 from offbranch.base.events import Progressed, Reporter
 from offbranch.experiments.experiment import Attempt
-from offbranch.experiments.revision import RevisionData, data_to_json
+from offbranch.experiments.revision import RevisionData
 from offbranch.experiments.revision_files import error_to_json
 from offbranch.experiments.revision_reader import RevisionReader
 from offbranch.git.ids import CommitId
 from offbranch.git.objects import ObjectReader
 from offbranch.project import Project
+from offbranch.views.cells import local_time
 from offbranch.views.row_cache import Row, RowCache
 
 # An experiment is a handful of commits; a ref that does not lead to its baseline must not list all of history.
@@ -44,24 +44,34 @@ class Rows:
         except OffbranchError:
             pass  # one of them is missing; each will say so itself
 
-    def load(self, commits: Iterable[CommitId]) -> None:
-        """Reads the commits that are not known yet."""
-        unknown = [commit for commit in commits if self._row(commit) is None and self._commit_is_there(commit)]
+    def load(self, commits: Iterable[CommitId], *, unmeasured: bool = False) -> None:
+        """Reads the commits that are not known yet.
+
+        Args:
+            commits: Which.
+            unmeasured: They are tasks that wait: metrics in their files were measured before, and are not theirs.
+        """
+        key = _unmeasured if unmeasured else _as_it_is
+        unknown = [each for each in commits if self._row(key(each)) is None and self._commit_is_there(each)]
         for start in range(0, len(unknown), _AT_ONCE):
-            self._read(unknown[start : start + _AT_ONCE])
+            self._read(unknown[start : start + _AT_ONCE], unmeasured=unmeasured)
             done = min(start + _AT_ONCE, len(unknown))
             self._reporter.emit(Progressed(what="reading commits", done=done, total=len(unknown), unit="commits"))
 
-    def _read(self, commits: Sequence[CommitId]) -> None:
+    def _read(self, commits: Sequence[CommitId], *, unmeasured: bool) -> None:
         for commit, data in self._reader.read(commits, param_deps=self._param_deps).items():
             if isinstance(data, OffbranchError):
                 self._errors[commit] = data
-                continue
-            about = self._objects.commit(commit)
-            row = Row(time_s=about.commit_time, parents=about.parents, data=_stored(data))
-            self._rows[commit] = row
-            if self._cache is not None:
-                self._cache.put(commit, row)
+            else:
+                about = self._objects.commit(commit)
+                stored = {**_stored(data), "metrics": {}} if unmeasured else _stored(data)
+                key = _unmeasured(commit) if unmeasured else commit
+                self._put(key, Row(time_s=about.commit_time, parents=about.parents, data=stored))
+
+    def _put(self, key: CommitId, row: Row) -> None:
+        self._rows[key] = row
+        if self._cache is not None:
+            self._cache.put(key, row)
 
     def save(self) -> None:
         """Remembers what was read for the next command."""
@@ -82,7 +92,7 @@ class Rows:
 
     def time_of(self, commit: CommitId) -> int:
         """Returns when a commit was made; 0 when it cannot be read."""
-        row = self._row(commit)
+        row = next((row for key in _KEYS if (row := self._row(key(commit))) is not None), None)
         if row is not None:
             return row.time_s
         try:
@@ -94,25 +104,28 @@ class Rows:
         """Returns commits in the order of their time."""
         return tuple(sorted(commits, key=lambda commit: (self.time_of(commit), commit), reverse=True))
 
-    def state(self, commit: CommitId, name: str | None) -> dict[str, Any]:
+    def state(self, commit: CommitId, name: str | None, *, unmeasured: bool = False) -> dict[str, Any]:
         """Returns the state of a commit that was loaded."""
-        row, error = self._row(commit), self._errors.get(commit)
-        data = None
-        if row is not None:
-            data = {"rev": commit, "timestamp": local_time(row.time_s), **row.data}
+        row, error = self._row(_unmeasured(commit) if unmeasured else commit), self._errors.get(commit)
         shown_error = None if error is None else error_to_json(error)
-        return {"rev": commit, "name": name, "data": data, "error": shown_error, "experiments": None}
+        return {"rev": commit, "name": name, "data": _data(commit, row), "error": shown_error, "experiments": None}
 
     def attempt_state(self, commit: CommitId, attempt: Attempt) -> dict[str, Any]:
         """Returns the state of an unfinished attempt: its parameters, and the metrics that it has written itself."""
+        row = self._row(_attempted(commit)) or self._read_attempt(commit, attempt.baseline)
+        return {"rev": commit, "name": attempt.name, "data": _data(commit, row), "error": None, "experiments": None}
+
+    def _read_attempt(self, commit: CommitId, baseline: CommitId) -> Row | None:
         try:
-            found = self._reader.read_attempt(commit, attempt.baseline)
-        except OffbranchError as error:
-            found = error
-        data = None
-        if isinstance(found, RevisionData):
-            data = data_to_json(found, rev=commit, timestamp=local_time(self.time_of(commit)))
-        return {"rev": commit, "name": attempt.name, "data": data, "error": None, "experiments": None}
+            found = self._reader.read_attempt(commit, baseline)
+            time_s = self._objects.commit(commit).commit_time
+        except OffbranchError:
+            return None
+        if isinstance(found, OffbranchError):
+            return None
+        row = Row(time_s=time_s, parents=(baseline,), data=_stored(found))
+        self._put(_attempted(commit), row)
+        return row
 
     def _row(self, commit: CommitId) -> Row | None:
         row = self._rows.get(commit)
@@ -144,6 +157,21 @@ def _stored(data: RevisionData) -> Mapping[str, Any]:
     return {"params": data.params, "metrics": data.metrics, "deps": data.deps, "outs": data.outs, "meta": {}}
 
 
-def local_time(time_s: float) -> str:
-    """Returns a moment in local time, as JSON and CSV write it."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time_s))
+def _data(commit: CommitId, row: Row | None) -> dict[str, Any] | None:
+    return None if row is None else {"rev": commit, "timestamp": local_time(row.time_s), **row.data}
+
+
+def _as_it_is(commit: CommitId) -> CommitId:
+    return commit
+
+
+# What a commit holds as a task or an attempt is less than what its files say, so it is remembered by another name.
+def _unmeasured(commit: CommitId) -> CommitId:
+    return CommitId(f"task-{commit}")
+
+
+def _attempted(commit: CommitId) -> CommitId:
+    return CommitId(f"attempt-{commit}")
+
+
+_KEYS = (_as_it_is, _attempted, _unmeasured)

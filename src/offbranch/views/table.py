@@ -136,6 +136,8 @@ def _fixed(name: str | None, rev: str, typ: str, state: State, executor: Mapping
     """Returns the cells of FIXED and of LABELS."""
     created = state["data"]["timestamp"] if state["data"] else None
     progress, place = (executor["state"], executor["name"]) if executor else (None, None)
+    if executor and executor.get("is_held"):
+        progress = "held"
     labels = state.get("labels") or {}
     tags, note = ", ".join(labels.get("tags", ())) or None, labels.get("note") or None
     cells = (
@@ -200,6 +202,9 @@ def _notes(states: Sequence[State]) -> Iterator[str]:
             yield f"{state['name'] or state['rev'][:9]}: {state['error']['msg']}"
         for each in state["experiments"] or ():
             tip = each["revs"][0]
+            note = (each["executor"] or {}).get("note")
+            if tip["error"] is None and note:
+                yield f"{tip['rev'][:7]} [{each['name']}]: {note}"
             if tip["error"] is not None:
                 local = (each["executor"] or {}).get("local") or {}
                 code = local.get("returncode")

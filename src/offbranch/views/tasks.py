@@ -1,34 +1,92 @@
-"""Queued tasks as rows of `exp show`: their parameters, and no metrics, for what their files hold was measured before."""
+"""What was queued or tried, as rows of `exp show`: one row for one task, whatever was tried and lost for it.
 
-from collections.abc import Sequence
+A task that waits is shown with its parameters and no metrics, for what its files hold was measured before; one that runs or
+has failed as the last attempt at it; one that has become an experiment as that.
+"""
+
+from typing import Any
 
 from offbranch.base.paths import AbsPath
-from offbranch.experiments.experiment import Attempt, Where
+from offbranch.base.records import record
+from offbranch.experiments.experiment import Attempt, AttemptState, Where
+from offbranch.experiments.leases import is_carried_out
 from offbranch.git.ids import CommitId
 from offbranch.git.repository import GitRepo
-from offbranch.queue.store import read_tasks
-from offbranch.queue.task import StoredTask
+from offbranch.queue.history import read_history
+from offbranch.queue.standing import Around, places_of, task_statuses
+from offbranch.queue.status import QUEUED, TaskStatus
+from offbranch.queue.workers import list_workers
 from offbranch.views.rows import Rows
 from offbranch.views.table import State
 
 
-def queued_by_baseline(repo: GitRepo, root: AbsPath, attempts: Sequence[Attempt]) -> dict[CommitId, list[StoredTask]]:
-    """Returns what waits in the queue, by baseline; what runs is shown as the attempt that it is."""
-    groups: dict[CommitId, list[StoredTask]] = {}
-    for task in read_tasks(repo, root, attempts=attempts).queued:
-        groups.setdefault(task.task.spec.baseline, []).append(task)
-    return groups
+@record
+class Tried:
+    """An attempt that is shown.
+
+    Attributes:
+        is_running: It goes on at this moment.
+        task: What it is the last attempt at; None for a run that was not queued.
+    """
+
+    attempt: Attempt
+    is_running: bool
+    task: TaskStatus | None = None
+
+    @property
+    def baseline(self) -> CommitId:
+        """The commit it started from."""
+        return self.attempt.baseline
 
 
-def task_range(rows: Rows, stored: StoredTask) -> State:
-    """Returns the state of a queued task, whose commit was loaded."""
-    shown = rows.state(stored.commit, stored.name)
-    if shown["data"] is not None:
-        shown["data"] = {**shown["data"], "metrics": {}}
+@record
+class Unfinished:
+    """What has not become an experiment, by its baseline."""
+
+    tried: dict[CommitId, list[Tried]]
+    waiting: dict[CommitId, list[TaskStatus]]
+
+
+def read_unfinished(repo: GitRepo, root: AbsPath) -> Unfinished:
+    """Returns the attempts and the tasks to show."""
+    history = read_history(repo, root)
+    around = Around(places=places_of(list_workers(root)), goes_on=lambda attempt: is_carried_out(root, attempt))
+    tried: dict[CommitId, list[Tried]] = {}
+    waiting: dict[CommitId, list[TaskStatus]] = {}
+    for task in task_statuses(history, around):
+        if task.state == QUEUED:
+            if not task.problem:
+                waiting.setdefault(CommitId(task.baseline), []).append(task)
+        elif task.experiment is None and task.last is not None:
+            shown = Tried(attempt=task.last, is_running=task.standing is not None, task=task)
+            tried.setdefault(shown.baseline, []).append(shown)
+    for attempt in history.attempts:
+        if attempt.task_id is None:
+            shown = Tried(attempt=attempt, is_running=attempt.true_state is AttemptState.RUNNING)
+            tried.setdefault(shown.baseline, []).append(shown)
+    return Unfinished(tried=tried, waiting=waiting)
+
+
+def task_range(rows: Rows, task: TaskStatus) -> State:
+    """Returns the state of a task that waits, whose commit was loaded."""
+    assert task.rev is not None
+    shown = rows.state(task.rev, task.name, unmeasured=True)
     executor = {
         "state": "queued",
         "name": Where.QUEUE.value,
-        "local": {"root": None, "log": None, "pid": None, "returncode": None, "task_id": stored.commit},
-        "queue_id": stored.task.id,
+        "local": {"root": None, "log": None, "pid": None, "returncode": None, "task_id": task.rev},
+        "queue_id": task.id,
+        **about_task(task),
     }
-    return {"revs": [shown], "executor": executor, "name": stored.name}
+    return {"revs": [shown], "executor": executor, "name": task.name}
+
+
+def about_task(task: TaskStatus) -> dict[str, Any]:
+    """Returns what the executor of a task says beyond what DVC says."""
+    return {
+        "is_held": task.is_held,
+        "priority": task.about.get("priority"),
+        "n_attempts": len(task.attempts),
+        "n_lost": task.n_lost,
+        "note": task.cause or None,
+    }

@@ -13,7 +13,7 @@ from offbranch.views.table import BASELINE, Kind, Row, Table
 # Parameters of the code that sets a style (ECMA-48, SGR).
 _BOLD, _RED, _HEADING = "1", "31", "3;33"
 _HEAD_STYLES = {Kind.FIXED: "1", Kind.METRIC: "1;33", Kind.PARAM: "1;36", Kind.DEP: "1;35"}
-_STATE_STYLES = {"Failed": _RED, "Running": "32", "Queued": "33", "Success": "32"}
+_STATE_STYLES = {"Failed": _RED, "Running": "32", "Queued": "33", "Held": "33", "Success": "32"}
 _GAP = "    "
 # One column each: Latin letters, punctuation and the lines of the tree; everything else is looked up.
 _NARROW = re.compile("[ -\u02ff\u2010-\u2026\u2500-\u257f]*")

@@ -1,0 +1,198 @@
+"""Looking at the queue: its status, once and as it changes, and waiting for its end.
+
+Nothing here takes a lock or changes a task.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from offbranch.api.session import Session, need_git, opened
+from offbranch.base.events import Warned
+from offbranch.base.plugins import load
+from offbranch.base.records import record
+from offbranch.git.repository import GitRepo
+from offbranch.project import Project
+from offbranch.queue.standing import read_status
+from offbranch.queue.status import QUEUED, RUNNING, SUCCEEDED, QueueStatus, TaskStatus, choose_tasks, find_tasks
+
+# What reads pipelines; loaded only where something runs, or its metrics are asked for.
+PARTS: Final = {
+    "live": "offbranch.views.queue_metrics:LiveMetrics",
+    "failed": "offbranch.views.queue_metrics:metrics_of_failed",
+    "remember": "offbranch.queue.pulse:remember",
+    "wait": "offbranch.queue.pulse:wait_for_change",
+}
+
+
+@record
+class QueueView:
+    """The queue as it was at one moment.
+
+    Attributes:
+        status: All of it.
+        tasks: Those that were asked for, in its order.
+        metrics: What they have measured, by the id of the task: path -> `{"data": …}` or `{"error": …}`.
+    """
+
+    status: QueueStatus
+    tasks: tuple[TaskStatus, ...]
+    metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+
+@record
+class Waited:
+    """What has become of the tasks that were waited for.
+
+    Attributes:
+        tasks: In the order of `ob queue status`.
+        removed: Names of those that were taken out of the queue meanwhile.
+        has_timed_out: Some have not ended.
+    """
+
+    tasks: tuple[TaskStatus, ...]
+    removed: tuple[str, ...] = ()
+    has_timed_out: bool = False
+
+    @property
+    def all_succeeded(self) -> bool:
+        """Whether every one of them has become an experiment."""
+        return not self.removed and all(task.state == SUCCEEDED for task in self.tasks)
+
+
+def queue_status(names: Sequence[str], session: Session, *, with_metrics: bool = False) -> QueueView:
+    """Returns the tasks of the queue, also those that have ended.
+
+    Args:
+        names: Names, ids, commits or patterns of tasks; all where there are none.
+        session: Where.
+        with_metrics: Also the metrics of failed tasks; those of running ones are always there.
+
+    Raises:
+        NotFoundError: A name stands for no task.
+        NoProjectError: There is no project, or no Git repository around it.
+    """
+    with opened(session) as project:
+        repo = need_git(project)
+        status = read_status(repo, project.root)
+        tasks = choose_tasks(status, names)
+        metrics = _live(project, status)
+        if with_metrics and any(task.has_ended and task.experiment is None for task in tasks):
+            metrics |= load(PARTS["failed"])(project, repo, tasks)
+        return QueueView(status=status, tasks=tasks, metrics=metrics)
+
+
+def watch_queue(
+    names: Sequence[str], session: Session, *, sleep: Callable[[float], None] = time.sleep
+) -> Iterator[QueueView]:
+    """Yields the queue, and again whenever it looks different; does not end by itself.
+
+    Args:
+        names: As of `queue_status`; what stands for nothing later is left out, not refused.
+        session: Where.
+        sleep: Waits.
+
+    Raises:
+        NotFoundError: A name stands for no task at the beginning.
+    """
+    with opened(session) as project:
+        repo = need_git(project)
+        live, remember, wait = load(PARTS["live"])(project), load(PARTS["remember"]), load(PARTS["wait"])
+        last: QueueView | None = None
+        while True:
+            began_ns = time.time_ns()
+            status = read_status(repo, project.root)
+            tasks = choose_tasks(status, names) if last is None else _still(status, names)
+            view = QueueView(status=status, tasks=tasks, metrics=live.read(status))
+            if view != last:
+                yield view
+                last = view
+            wait(repo, project.root, remember(repo, project.root, status, live.files(), began_ns=began_ns), sleep=sleep)
+
+
+def queue_wait(
+    names: Sequence[str],
+    session: Session,
+    *,
+    timeout_s: float | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Waited:
+    """Waits until tasks have ended; costs next to nothing meanwhile.
+
+    Args:
+        names: As of `queue_status`, but of several tasks of one name the newest is meant. Without names everything that
+            `queue_status` returns is waited for, what is queued meanwhile too; only what is held is left out.
+        session: Where.
+        timeout_s: Gives up after so many seconds.
+        clock: Seconds, monotonic.
+        sleep: Waits.
+
+    Raises:
+        NotFoundError: A name stands for no task.
+    """
+    until = None if timeout_s is None else clock() + timeout_s
+    with opened(session) as project:
+        repo = need_git(project)
+        began_ns = time.time_ns()
+        status = read_status(repo, project.root)
+        known = {task.id: task.name for task in _newest(status, names)} if names else None
+        _warn_of_idleness(status, session)
+        while True:
+            waited = _waited(status, known)
+            is_over = all(task.has_ended for task in waited.tasks)
+            if is_over or (until is not None and clock() >= until):
+                return Waited(tasks=waited.tasks, removed=waited.removed, has_timed_out=not is_over)
+            _wait(project, repo, status, began_ns, until, clock, sleep)
+            began_ns = time.time_ns()
+            status = read_status(repo, project.root)
+
+
+def _wait(
+    project: Project,
+    repo: GitRepo,
+    status: QueueStatus,
+    began_ns: int,
+    until: float | None,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> None:
+    seen = load(PARTS["remember"])(repo, project.root, status, (), began_ns=began_ns)
+    load(PARTS["wait"])(repo, project.root, seen, until=until, clock=clock, sleep=sleep)
+
+
+def _live(project: Project, status: QueueStatus) -> dict[str, Any]:
+    if not any(task.state == RUNNING for task in status.tasks):
+        return {}
+    found: dict[str, Any] = load(PARTS["live"])(project).read(status)
+    return found
+
+
+def _still(status: QueueStatus, names: Sequence[str]) -> tuple[TaskStatus, ...]:
+    wanted = {task.id for name in names for task in find_tasks(status.tasks, name)}
+    return tuple(task for task in status.tasks if not names or task.id in wanted)
+
+
+def _newest(status: QueueStatus, names: Sequence[str]) -> tuple[TaskStatus, ...]:
+    """Returns what is waited for: of tasks of one name, the newest."""
+    newest: dict[str, TaskStatus] = {}
+    for task in choose_tasks(status, names):
+        if task.id in names or task.name not in newest or newest[task.name].id < task.id:
+            newest[task.id if task.id in names else task.name] = task
+    return tuple(newest.values())
+
+
+def _waited(status: QueueStatus, known: Mapping[str, str] | None) -> Waited:
+    if known is None:
+        return Waited(tasks=tuple(task for task in status.tasks if not (task.is_held or task.problem)))
+    there = {task.id for task in status.tasks}
+    return Waited(
+        tasks=tuple(task for task in status.tasks if task.id in known),
+        removed=tuple(name for task_id, name in known.items() if task_id not in there),
+    )
+
+
+def _warn_of_idleness(status: QueueStatus, session: Session) -> None:
+    waits = any(task.state == QUEUED and not task.is_held for task in status.tasks)
+    if waits and not status.workers and not any(task.state == RUNNING for task in status.tasks):
+        session.reporter.emit(Warned(text="no worker runs what is queued", hint="ob queue start"))

@@ -1,0 +1,73 @@
+"""What the commits of tasks, attempts and experiments say, as JSON: read from Git, for whom the index does not know."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from offbranch.experiments.attempts import attempt_of
+from offbranch.experiments.experiment import attempt_to_json
+from offbranch.experiments.underway import TASK_HEADER
+from offbranch.git.ids import CommitId
+from offbranch.git.objects import ObjectReader
+from offbranch.git.records import parse_commit
+from offbranch.git.repository import GitRepo
+from offbranch.queue.index import Fact
+from offbranch.queue.task import task_from_message, task_to_json
+
+_HEADER = f"\n{TASK_HEADER} ".encode()
+
+
+def read_facts(repo: GitRepo, keys: Sequence[str]) -> dict[str, Fact]:
+    """Returns what is said by commits; those that are missing are left out.
+
+    Args:
+        repo: Where.
+        keys: `task`, `attempt` or `experiment`, a blank, and the id of a commit.
+
+    Returns:
+        By key: the record of a task, or of an attempt without its `originals`, or `task_id` and `made_utc` of an
+        experiment; only `problem` where the commit is none of that kind that we can read.
+    """
+    names = {key: key.partition(" ")[2] for key in keys}
+    with ObjectReader(repo) as objects:
+        contents = objects.read_many(names.values())
+    found = {str(name): content for name, content in contents.items()}
+    return {key: _fact(key, *found[name]) for key, name in names.items() if name in found}
+
+
+def _fact(key: str, object_kind: str, content: bytes) -> Fact:
+    kind, _, name = key.partition(" ")
+    try:
+        if object_kind != "commit":
+            raise ValueError(f"{object_kind} is there instead of a commit")
+        if kind == "task":
+            return _task(CommitId(name), content)
+        return _attempt(CommitId(name), content) if kind == "attempt" else _experiment(CommitId(name), content)
+    except ValueError as error:
+        return {"problem": str(error)}
+
+
+def _task(name: CommitId, content: bytes) -> dict[str, Any]:
+    commit = parse_commit(name, content)
+    task = task_from_message(commit.message)
+    if commit.parents != (task.spec.baseline,):
+        raise ValueError("its commit does not start from its baseline")
+    return task_to_json(task)
+
+
+def _attempt(name: CommitId, content: bytes) -> dict[str, Any]:
+    attempt = attempt_of(parse_commit(name, content).message)
+    if attempt is None:
+        raise ValueError("its commit is not that of an attempt")
+    # What parameter files held before is of no use to who looks, and may be long.
+    return {key: value for key, value in attempt_to_json(attempt).items() if key != "originals"}
+
+
+def _experiment(name: CommitId, content: bytes) -> dict[str, Any]:
+    head = content.partition(b"\n\n")[0]
+    return {"task_id": next(_headers(head), None), "made_utc": parse_commit(name, head + b"\n\n").commit_time}
+
+
+def _headers(head: bytes) -> Iterator[str]:
+    _, found, rest = head.partition(_HEADER)
+    if found:
+        yield rest.partition(b"\n")[0].decode("utf-8", "replace")

@@ -1,0 +1,173 @@
+"""What has become of each task, decided from what Git and the processes of this machine say.
+
+A task is queued as long as its ref is there and nobody carries it out; an experiment that came of it outweighs every attempt;
+otherwise the last attempt tells.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from offbranch.base.paths import AbsPath
+from offbranch.base.processes import ProcessInfo, is_alive
+from offbranch.base.records import record
+from offbranch.experiments.experiment import Attempt, AttemptState
+from offbranch.experiments.leases import is_carried_out
+from offbranch.git.ids import CommitId
+from offbranch.git.repository import GitRepo
+from offbranch.queue.history import History, Made, WaitingTask, read_history
+from offbranch.queue.status import (
+    CANCELLED,
+    FAILED,
+    QUEUED,
+    RUNNING,
+    SUCCEEDED,
+    QueueStatus,
+    Standing,
+    TaskStatus,
+    was_lost,
+)
+from offbranch.queue.workers import Worker, list_workers
+
+# As they are listed; held ones come after those that wait for nothing but a worker.
+_RANKS = {RUNNING: 0, QUEUED: 1, FAILED: 3, CANCELLED: 3, SUCCEEDED: 4}
+_HELD_RANK = 2
+
+
+@record
+class Around:
+    """What is known beside the history.
+
+    Attributes:
+        places: Task id -> the worker that says that it has it, and the label of its slot.
+        goes_on: Whether an attempt at a task is carried out at this moment.
+        is_there: Whether a process lives.
+    """
+
+    places: Mapping[str, tuple[str, str]]
+    goes_on: Callable[[Attempt], bool]
+    is_there: Callable[[ProcessInfo], bool] = is_alive
+
+
+def read_status(repo: GitRepo, root: AbsPath, *, use_index: bool = True) -> QueueStatus:
+    """Returns what the queue of a project looks like.
+
+    Args:
+        repo: Where.
+        root: Of the project.
+        use_index: Off: everything is read from Git, with the same result.
+    """
+    history = read_history(repo, root, use_index=use_index)
+    workers = list_workers(root)
+    around = Around(places=places_of(workers), goes_on=lambda attempt: is_carried_out(root, attempt))
+    return QueueStatus(tasks=task_statuses(history, around), workers=workers)
+
+
+def places_of(workers: Sequence[Worker]) -> dict[str, tuple[str, str]]:
+    """Returns which worker says that it has which task, and in which slot."""
+    return {slot.task_id: (each.id, slot.label) for each in workers for slot in each.slots if slot.task_id is not None}
+
+
+def task_statuses(history: History, around: Around) -> tuple[TaskStatus, ...]:
+    """Returns every task that is known of, each once, as they are listed."""
+    attempts = _by_task(history.attempts)
+    found: dict[str, TaskStatus] = {}
+    for waiting in history.waiting:
+        own = attempts.pop(waiting.id, ())
+        found[waiting.id] = _of_waiting(waiting, own, history.leases.get(waiting.id), around)
+    succeeded = _by_task(history.succeeded)
+    for made in history.made:
+        if made.task_id not in found:
+            own = (*succeeded.get(made.task_id, ()), *attempts.pop(made.task_id, ()))
+            found[made.task_id] = _of_made(made, own)
+    for task_id, own in attempts.items():
+        found[task_id] = _of_ended(task_id, own, around)
+    return tuple(sorted(found.values(), key=_order))
+
+
+def _by_task(attempts: Iterable[Attempt]) -> dict[str, tuple[Attempt, ...]]:
+    groups: dict[str, list[Attempt]] = {}
+    for attempt in attempts:
+        if attempt.task_id is not None:
+            groups.setdefault(attempt.task_id, []).append(attempt)
+    return {task_id: tuple(group) for task_id, group in groups.items()}
+
+
+def _of_waiting(
+    task: WaitingTask,
+    attempts: tuple[Attempt, ...],
+    lease: CommitId | None,
+    around: Around,
+) -> TaskStatus:
+    if task.about is None:
+        return TaskStatus(id=task.id, name=task.id, baseline="", rev=task.commit, state=QUEUED, problem=task.problem)
+    this_round = [each for each in attempts if each.task_round == task.about["round"]]
+    holder = next((each for each in this_round if lease is not None and each.commit == lease), None)
+    standing = None
+    if holder is not None and around.goes_on(holder):
+        standing = _standing(holder, around)
+    lost = [each for each in this_round if was_lost(each) and (standing is None or each is not holder)]
+    return TaskStatus(
+        id=task.id,
+        name=task.about["name"],
+        baseline=task.about["baseline"],
+        rev=task.commit,
+        state=QUEUED if standing is None else RUNNING,
+        is_held=standing is None and bool(task.about["is_held"]),
+        about=task.about,
+        attempts=attempts,
+        n_lost=len(lost),
+        n_failed=_n_failed(this_round),
+        standing=standing,
+    )
+
+
+def _of_made(made: Made, attempts: tuple[Attempt, ...]) -> TaskStatus:
+    last = attempts[0] if attempts and attempts[0].state is AttemptState.SUCCEEDED else None
+    return TaskStatus(
+        id=made.task_id,
+        name=made.name,
+        baseline=made.baseline,
+        rev=None if last is None else last.task_commit,
+        state=SUCCEEDED,
+        about={} if not attempts else {"overrides": list(attempts[0].overrides)},
+        attempts=attempts,
+        n_failed=_n_failed(attempts),
+        experiment=made.commit,
+        made_utc=made.made_utc,
+    )
+
+
+def _of_ended(
+    task_id: str,
+    attempts: tuple[Attempt, ...],
+    around: Around,
+) -> TaskStatus:
+    last = attempts[0]
+    this_round = [each for each in attempts if each.task_round == last.task_round]
+    standing = _standing(last, around) if around.goes_on(last) else None
+    state = FAILED if last.state is not AttemptState.CANCELLED else CANCELLED
+    return TaskStatus(
+        id=task_id,
+        name=last.name,
+        baseline=last.baseline,
+        rev=last.task_commit,
+        state=state if standing is None else RUNNING,
+        about={"overrides": list(last.overrides)},
+        attempts=attempts,
+        n_lost=sum(was_lost(each) for each in this_round if standing is None or each is not last),
+        n_failed=_n_failed(this_round),
+        standing=standing,
+    )
+
+
+def _standing(attempt: Attempt, around: Around) -> Standing:
+    worker, slot = around.places.get(attempt.task_id or "", (None, None))
+    return Standing(worker=worker, slot=slot, is_orphan=not around.is_there(attempt.process))
+
+
+def _n_failed(attempts: Iterable[Attempt]) -> int:
+    return sum(each.state is AttemptState.FAILED for each in attempts)
+
+
+def _order(task: TaskStatus) -> tuple[int, int, str]:
+    rank = _HELD_RANK if task.is_held else _RANKS[task.state]
+    return rank, -int(task.about.get("priority", 0)) if task.state == QUEUED else 0, task.id

@@ -1,0 +1,258 @@
+"""The index of the queue is derived: whatever becomes of it, the answers are those of Git."""
+
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from git_repos import opened
+from offbranch.base.paths import AbsPath
+from offbranch.experiments.experiment import AttemptState
+from offbranch.queue.index import FILE, FORMAT_VERSION, Index
+from offbranch.queue.standing import read_status
+from projects import SOURCE, TestProject, make_project
+from queue_histories import MadeHistory
+
+FACTS = {"task 1": {"name": "a", "n": 1}, "attempt 2": {"name": "ä\udc80", "n": None}}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> AbsPath:
+    return AbsPath(str(tmp_path))
+
+
+def written(root: AbsPath) -> Path:
+    index = Index(root)
+    index.write(FACTS, wanted=FACTS)
+    index.close()
+    return Path(root, FILE)
+
+
+def read(root: AbsPath) -> dict[str, object]:
+    index = Index(root)
+    try:
+        return dict(index.read())
+    finally:
+        index.close()
+
+
+def test_what_was_written_is_read(root: AbsPath) -> None:
+    assert read(root) == {}
+    assert written(root).exists()
+    assert read(root) == FACTS
+
+
+def test_reading_makes_no_file(root: AbsPath) -> None:
+    assert read(root) == {} and os.listdir(root) == []
+
+
+def test_another_version_is_replaced(root: AbsPath) -> None:
+    path = written(root)
+    sqlite(path, f"PRAGMA user_version = {FORMAT_VERSION + 1}")
+    assert read(root) == {}
+    written(root)
+    assert read(root) == FACTS
+
+
+def test_a_row_that_was_changed_is_not_believed(root: AbsPath) -> None:
+    path = written(root)
+    sqlite(path, "UPDATE fact SET data = replace(data, '\"a\"', '\"b\"')")
+    assert read(root) == {"attempt 2": FACTS["attempt 2"]}
+
+
+def test_a_row_of_another_key_is_not_believed(root: AbsPath) -> None:
+    path = written(root)
+    sqlite(path, "UPDATE fact SET key = 'task 9' WHERE key = 'task 1'")
+    assert "task 9" not in read(root)
+
+
+def sqlite(path: Path, statement: str) -> None:
+    script = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit(); c.close()"
+    subprocess.run([sys.executable, "-c", script, str(path), statement], check=True)
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def garbage(path: Path) -> None:
+    path.write_bytes(b"no database at all, but long enough to be looked at" * 100)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+def directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def dangling(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/nonexistent/place")
+
+
+@pytest.mark.parametrize("damage", [empty, garbage, cut, directory, dangling], ids=lambda each: each.__name__)
+def test_a_damaged_file_is_as_good_as_none(root: AbsPath, damage: Callable[[Path], None]) -> None:
+    path = written(root)
+    for suffix in ("-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+    damage(path)
+    found = read(root)
+    assert all(FACTS[key] == fact for key, fact in found.items())
+    written(root)
+    assert read(root) in (FACTS, {})
+    if damage in (empty, garbage, cut):
+        assert read(root) == FACTS, "it has been made anew"
+
+
+def test_what_nobody_asks_for_goes_in_the_end(root: AbsPath) -> None:
+    index = Index(root)
+    old = {f"task {n}": {"n": n} for n in range(2500)}
+    index.write(old, wanted=old)
+    index.read()
+    index.write({"task new": {"n": 0}}, wanted=["task new", "task 7"])
+    assert set(index.read()) == {"task new", "task 7"}
+    index.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_directory_that_cannot_be_written(root: AbsPath) -> None:
+    Path(root).chmod(0o500)
+    try:
+        index = Index(root)
+        index.write(FACTS, wanted=FACTS)
+        assert index.read() == {}
+    finally:
+        Path(root).chmod(0o700)
+
+
+def test_a_place_that_takes_no_file(root: AbsPath) -> None:
+    Path(root, ".dvc").write_text("no directory\n")
+    index = Index(root)
+    index.write(FACTS, wanted=FACTS)
+    assert index.read() == {}
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_disk(root: AbsPath) -> None:
+    path = Path(root, FILE)
+    path.parent.mkdir(parents=True)
+    path.symlink_to("/dev/full")
+    index = Index(root)
+    index.write(FACTS, wanted=FACTS)
+    assert index.read() == {}
+
+
+def test_many_processes_at_once(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p")
+    MadeHistory(project).queue("Q", 30)
+    command = [sys.executable, "-m", "offbranch", "queue", "status", "--json"]
+    env = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    running = [
+        subprocess.Popen(command, cwd=project.root, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(50)
+    ]
+    answers = [each.communicate(timeout=120) for each in running]
+    assert [each.returncode for each in running] == [0] * 50
+    assert len({out for out, _ in answers}) == 1 and {err for _, err in answers} == {b""}
+
+
+# The same answer with an index and without
+
+
+class Events:
+    """Things that happen to a queue, chosen by chance."""
+
+    def __init__(self, project: TestProject, rng: random.Random) -> None:
+        self.project, self.rng, self.made = project, rng, MadeHistory(project)
+        self.waiting: dict[str, tuple[str, str]] = {}
+        self.n = 0
+
+    def queue(self) -> None:
+        self.n += 1
+        n = self.rng.randint(1, 3)
+        for number, task in enumerate(self.made.queue(f"t{self.n}", n), 1):
+            self.waiting[f"t{self.n}-{number}" if n > 1 else f"t{self.n}"] = task
+
+    def take(self) -> tuple[str, tuple[str, str]]:
+        name = self.rng.choice(sorted(self.waiting))
+        return name, self.waiting[name]
+
+    def fail(self) -> None:
+        name, task = self.take()
+        self.made.fail(name, task)
+        del self.waiting[name]
+
+    def try_again(self) -> None:
+        name, task = self.take()
+        self.made.fail(name, task, keeps=True)
+
+    def lose(self) -> None:
+        name, task = self.take()
+        state = self.rng.choice((AttemptState.RUNNING, AttemptState.INTERRUPTED))
+        attempt = self.made.attempt(name, task, state)
+        self.made.write(attempt, lease=state is AttemptState.RUNNING, record=self.rng.random() < 0.5)
+
+    def cancel(self) -> None:
+        name, task = self.take()
+        self.made.write(self.made.attempt(name, task, AttemptState.CANCELLED, cause="stopped by hand"))
+        self.made.drop(task)
+        del self.waiting[name]
+
+    def succeed(self) -> None:
+        name, task = self.take()
+        self.made.succeed(name, task, record=self.rng.random() < 0.7)
+        del self.waiting[name]
+
+    def strange(self) -> None:
+        self.project.git("update-ref", f"refs/ob/tasks/strange-{self.n}", self.made.head)
+
+    def pack(self) -> None:
+        self.project.git("pack-refs", "--all")
+
+    def step(self) -> None:
+        actions = [self.queue, self.strange, self.pack]
+        if self.waiting:
+            actions += [self.fail, self.try_again, self.lose, self.cancel, self.succeed] * 2
+        self.rng.choice(actions)()
+        self.made.flush()
+
+    def harm(self) -> None:
+        path = self.project.root / FILE
+        if not path.exists():
+            return
+        match self.rng.randrange(5):
+            case 0:
+                path.unlink()
+            case 1:
+                path.write_bytes(self.rng.randbytes(3000))
+            case 2:
+                content = bytearray(path.read_bytes())
+                for _ in range(20):
+                    content[self.rng.randrange(len(content))] ^= 1 << self.rng.randrange(8)
+                path.write_bytes(content)
+            case _:
+                pass
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_answer_is_the_same_without_it(tmp_path: Path, seed: int) -> None:
+    project = make_project(tmp_path / "p")
+    repo, root = opened(project.root), AbsPath(str(project.root))
+    events = Events(project, random.Random(seed))
+    events.queue()
+    for _ in range(12):
+        events.step()
+        events.harm()
+        truth = read_status(repo, root, use_index=False)
+        assert read_status(repo, root) == truth
+        assert read_status(repo, root) == truth, "once more, with what was remembered"
+        names = [task.id for task in truth.tasks]
+        assert len(names) == len(set(names)), "one row for one task"
+        assert {task.name for task in truth.tasks if task.state == "queued" and not task.problem} == set(events.waiting)
