@@ -13,6 +13,7 @@ from offbranch.base.plugins import load
 from offbranch.base.records import record
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
+from offbranch.queue.slurm_place import has_submissions
 from offbranch.queue.standing import read_status
 from offbranch.queue.status import QUEUED, RUNNING, SUCCEEDED, QueueStatus, TaskStatus, choose_tasks, find_tasks
 
@@ -21,6 +22,7 @@ PARTS: Final = {
     "live": "offbranch.views.queue_metrics:LiveMetrics",
     "failed": "offbranch.views.queue_metrics:metrics_of_failed",
     "remember": "offbranch.queue.pulse:remember",
+    "slurm": "offbranch.api.queue_slurm:with_jobs",
     "wait": "offbranch.queue.pulse:wait_for_change",
 }
 
@@ -74,7 +76,7 @@ def queue_status(names: Sequence[str], session: Session, *, with_metrics: bool =
     """
     with opened(session) as project:
         repo = need_git(project)
-        status = read_status(repo, project.root)
+        status = _read(project, repo)
         tasks = choose_tasks(status, names)
         metrics = _live(project, status)
         if with_metrics and any(task.has_ended and task.experiment is None for task in tasks):
@@ -101,7 +103,7 @@ def watch_queue(
         last: QueueView | None = None
         while True:
             began_ns = time.time_ns()
-            status = read_status(repo, project.root)
+            status = _read(project, repo)
             tasks = choose_tasks(status, names) if last is None else _still(status, names)
             view = QueueView(status=status, tasks=tasks, metrics=live.read(status))
             if view != last:
@@ -135,7 +137,7 @@ def queue_wait(
     with opened(session) as project:
         repo = need_git(project)
         began_ns = time.time_ns()
-        status = read_status(repo, project.root)
+        status = _read(project, repo)
         known = {task.id: task.name for task in _newest(status, names)} if names else None
         _warn_of_idleness(status, session)
         while True:
@@ -145,7 +147,15 @@ def queue_wait(
                 return Waited(tasks=waited.tasks, removed=waited.removed, has_timed_out=not is_over)
             _wait(project, repo, status, began_ns, until, clock, sleep)
             began_ns = time.time_ns()
-            status = read_status(repo, project.root)
+            status = _read(project, repo)
+
+
+def _read(project: Project, repo: GitRepo) -> QueueStatus:
+    status = read_status(repo, project.root)
+    if not has_submissions(project.root):
+        return status
+    found: QueueStatus = load(PARTS["slurm"])(project, status)
+    return found
 
 
 def _wait(
@@ -193,6 +203,10 @@ def _waited(status: QueueStatus, known: Mapping[str, str] | None) -> Waited:
 
 
 def _warn_of_idleness(status: QueueStatus, session: Session) -> None:
-    waits = any(task.state == QUEUED and not task.is_held for task in status.tasks)
+    waits = any(task.state == QUEUED and not task.is_held and not _is_in_slurm(task) for task in status.tasks)
     if waits and not status.workers and not any(task.state == RUNNING for task in status.tasks):
         session.reporter.emit(Warned(text="no worker runs what is queued", hint="ob queue start"))
+
+
+def _is_in_slurm(task: TaskStatus) -> bool:
+    return task.job is not None and task.job.state in ("pending", "starting", "unknown")

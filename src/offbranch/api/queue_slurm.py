@@ -20,12 +20,15 @@ from offbranch.project import Project
 from offbranch.queue.slurm_failure import end_unstarted
 from offbranch.queue.slurm_jobs import Slurm, cancel, max_array_size
 from offbranch.queue.slurm_look import look_at_slurm
+from offbranch.queue.slurm_place import has_submissions
 from offbranch.queue.slurm_plan import plan_arrays
 from offbranch.queue.slurm_records import Submission, forget_submission
+from offbranch.queue.slurm_status import with_job_of
 from offbranch.queue.slurm_submit import Duties, hand_over, plan_duties, slurm_lock
-from offbranch.queue.slurm_view import Element, Places, Standing, has_submissions
+from offbranch.queue.slurm_view import Element, Standing
+from offbranch.queue.status import RUNNING, QueueStatus
 from offbranch.queue.store import find_task, read_tasks
-from offbranch.queue.task import StoredTask
+from offbranch.queue.task import StoredTask, TaskState
 
 
 @record
@@ -36,11 +39,13 @@ class SlurmRequest:
         names: Tasks; all that wait where there are none.
         options: For sbatch.
         limit: How many tasks may run at once; None for as many as SLURM likes.
+        only_if_there: A name that stands for no task that waits does not matter.
     """
 
     names: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     limit: int | None = None
+    only_if_there: bool = False
 
 
 @record
@@ -50,18 +55,23 @@ class HandedOver:
     Attributes:
         submissions: The arrays that were submitted.
         names: Names of the tasks in them, by id.
-        n_there: How many more tasks wait that SLURM had already.
-        given_up: Names of tasks that have failed, because their jobs came to nothing too often.
+        there: Ids of tasks that wait and that SLURM had already.
+        given_up: Tasks that have failed, because their jobs came to nothing too often.
         cancelled: Elements of arrays that held a place for nothing.
         refusal: What sbatch said when it took no more; what it had taken by then is in `submissions`.
     """
 
     submissions: tuple[Submission, ...] = ()
     names: tuple[tuple[str, str], ...] = ()
-    n_there: int = 0
-    given_up: tuple[str, ...] = ()
+    there: tuple[str, ...] = ()
+    given_up: tuple[StoredTask, ...] = ()
     cancelled: tuple[str, ...] = ()
     refusal: OffbranchError | None = None
+
+    @property
+    def task_ids(self) -> tuple[str, ...]:
+        """The tasks that this is about: those that SLURM has now, and those that have failed."""
+        return (*(task_id for task_id, _ in self.names), *self.there, *(each.task.id for each in self.given_up))
 
 
 def hand_to_slurm(request: SlurmRequest, session: Session, *, clock: Callable[[], float] = time.time) -> HandedOver:
@@ -75,8 +85,8 @@ def hand_to_slurm(request: SlurmRequest, session: Session, *, clock: Callable[[]
         repo, slurm = need_git(project), slurm_of(project)
         with hold_lock(slurm_lock(project.root), wait_s=math.inf):
             tasks = read_tasks(repo, project.root).all
-            chosen = _chosen(tasks, request.names)
-            places = look_at_slurm(slurm, project.root, tasks, fresh=True, clock=clock)
+            chosen = _chosen(tasks, request)
+            places = look_at_slurm(slurm, project.root, _running(tasks), fresh=True, clock=clock)
             if places.problem is not None:
                 raise OffbranchError(places.problem, hint="'sinfo' tells how SLURM is; nothing was handed over")
             duties = plan_duties(chosen, tasks, places, clock())
@@ -89,17 +99,17 @@ def hand_to_slurm(request: SlurmRequest, session: Session, *, clock: Callable[[]
             done = _hand_over_all(project, slurm, duties, request)
             return replace(
                 done,
-                n_there=duties.n_there,
+                there=duties.there,
                 given_up=tuple(given_up),
                 cancelled=tuple(each.job for each in duties.cancel if each.job is not None),
             )
 
 
-def places_in_slurm(project: Project, tasks: Sequence[StoredTask], *, fresh: bool = False) -> Places:
-    """Returns how tasks stand in SLURM; without asking anybody where nothing was ever handed over."""
-    if not has_submissions(project.root):
-        return Places()
-    return look_at_slurm(slurm_of(project), project.root, tasks, fresh=fresh)
+def with_jobs(project: Project, status: QueueStatus) -> QueueStatus:
+    """Returns what the queue looks like, with what SLURM has of it; an answer of SLURM may be some seconds old."""
+    running = {task.id for task in status.tasks if task.state == RUNNING}
+    places = look_at_slurm(slurm_of(project), project.root, running, fresh=False)
+    return replace(status, tasks=tuple(with_job_of(task, places) for task in status.tasks))
 
 
 def withdraw_from_slurm(
@@ -123,7 +133,7 @@ def withdraw_from_slurm(
         tasks = read_tasks(need_git(project), project.root).all
         try:
             with hold_lock(slurm_lock(project.root), wait_s=math.inf):
-                places = look_at_slurm(slurm, project.root, tasks, fresh=True)
+                places = look_at_slurm(slurm, project.root, _running(tasks), fresh=True)
                 if places.problem is not None:
                     raise OffbranchError(places.problem)
                 found = [
@@ -188,12 +198,18 @@ def _cancel(slurm: Slurm, elements: Iterable[Element]) -> None:
         cancel(replace(slurm, cluster=cluster), jobs)
 
 
-def _chosen(tasks: Sequence[StoredTask], names: Sequence[str]) -> tuple[StoredTask, ...]:
-    if not names:
+def _running(tasks: Iterable[StoredTask]) -> set[str]:
+    return {stored.task.id for stored in tasks if stored.state is TaskState.RUNNING}
+
+
+def _chosen(tasks: Sequence[StoredTask], request: SlurmRequest) -> tuple[StoredTask, ...]:
+    if not request.names:
         return tuple(tasks)
     found = []
-    for name in names:
+    for name in request.names:
         stored = find_task(tasks, name)
+        if stored is None and request.only_if_there:
+            continue
         if stored is None:
             raise NotFoundError(
                 f"'{name}' is not a queued experiment", hint=did_you_mean(name, [each.name for each in tasks])

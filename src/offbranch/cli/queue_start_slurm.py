@@ -47,17 +47,17 @@ def say(done: HandedOver, console: Console, *, again: bool = False) -> None:
     for each in done.submissions:
         shown = [names.get(task.id, task.id) for task in each.tasks[:_SHOWN_NAMES]]
         more = f" and {len(each.tasks) - _SHOWN_NAMES} more" if len(each.tasks) > _SHOWN_NAMES else ""
-        count = "1 experiment" if len(each.tasks) == 1 else f"{len(each.tasks)} experiments"
-        console.message(f"Submitted {count} to SLURM as job {each.job_id}: {', '.join(shown)}{more}")
+        console.message(f"Submitted {_count(len(each.tasks))} to SLURM as job {each.job_id}: {', '.join(shown)}{more}")
     if not (done.submissions or again):
-        if done.n_there:
-            console.message(f"SLURM has all that waits already: {done.n_there} experiment(s).")
-        else:
+        if done.there:
+            console.message(f"SLURM has all that waits already: {_count(len(done.there))}.")
+        elif not done.given_up:
             console.message("No experiments in the queue.")
     if done.cancelled:
         console.message(f"Cancelled what held a place in SLURM for nothing: {', '.join(done.cancelled)}")
-    for name in done.given_up:
-        console.warn(f"'{name}' has failed: SLURM could not run it", f"ob queue logs {name} shows what SLURM said")
+    for stored in done.given_up:
+        hint = f"ob queue logs {stored.name} shows what SLURM said"
+        console.warn(f"'{stored.name}' has failed: SLURM could not run it", hint)
     if done.refusal is not None:
         console.warn(
             f"not all was submitted: {done.refusal.message}",
@@ -78,11 +78,15 @@ def data_of(done: HandedOver) -> dict[str, Any]:
             }
             for each in done.submissions
         ],
-        "n_there": done.n_there,
-        "given_up": list(done.given_up),
+        "n_there": len(done.there),
+        "given_up": [stored.name for stored in done.given_up],
         "cancelled": list(done.cancelled),
         "refusal": None if done.refusal is None else done.refusal.message,
     }
+
+
+def _count(n: int) -> str:
+    return "1 experiment" if n == 1 else f"{n} experiments"
 
 
 def _follow(request: SlurmRequest, args: Namespace, console: Console) -> int:
@@ -93,7 +97,7 @@ def _follow(request: SlurmRequest, args: Namespace, console: Console) -> int:
             say(done, console, again=not is_first)
             jobs += data_of(done)["jobs"]
             is_first = False
-            all_succeeded = waited is not None and waited.all_succeeded
+            all_succeeded = waited is None or waited.all_succeeded
     if args.json:
         console.data(json.dumps({"jobs": jobs, "all_succeeded": all_succeeded}))
     return ExitCode.DONE if all_succeeded else ExitCode.FAILED

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from offbranch.base.errors import OffbranchError
@@ -11,9 +11,9 @@ from offbranch.base.files import atomic_write
 from offbranch.base.paths import AbsPath, join
 from offbranch.base.records import as_dict, replace
 from offbranch.queue.slurm_jobs import Row, Slurm, ended_jobs, jobs_of_user
-from offbranch.queue.slurm_records import SLURM_DIR, Submission, read_submissions, write_submission_record
+from offbranch.queue.slurm_place import SLURM_DIR
+from offbranch.queue.slurm_records import Submission, read_submissions, write_submission_record
 from offbranch.queue.slurm_view import Element, Places, Standing, judge_submission, with_job
-from offbranch.queue.task import StoredTask, TaskState
 
 # Sites ask not to be asked more often by any user.
 _ASK_S = 5.0
@@ -21,14 +21,14 @@ _ANSWER = "answer"
 
 
 def look_at_slurm(
-    slurm: Slurm, root: AbsPath, tasks: Iterable[StoredTask], *, fresh: bool, clock: Callable[[], float] = time.time
+    slurm: Slurm, root: AbsPath, running: Container[str], *, fresh: bool, clock: Callable[[], float] = time.time
 ) -> Places:
     """Returns all elements of what was handed to SLURM and is remembered here.
 
     Args:
         slurm: Whom to ask.
         root: Of the project.
-        tasks: Those in the queue.
+        running: Ids of the tasks that are carried out.
         fresh: Asks anew; otherwise an answer of the last seconds is taken too.
         clock: Seconds since the epoch.
     """
@@ -36,7 +36,6 @@ def look_at_slurm(
     if not submissions:
         return Places()
     now_utc = clock()
-    running = {each.task.id for each in tasks if each.state is TaskState.RUNNING}
     rows, problem = _rows(slurm, root, submissions, now_utc, fresh=fresh)
     elements: list[Element] = []
     for each in submissions:

@@ -21,9 +21,8 @@ from offbranch.base.files import atomic_write, remove_file
 from offbranch.base.paths import AbsPath, RepoPath, join
 from offbranch.base.processes import ProcessInfo
 from offbranch.base.records import as_dict, record
-from offbranch.experiments.leases import QUEUE_DIR
+from offbranch.queue.slurm_place import SLURM_DIR
 
-SLURM_DIR = f"{QUEUE_DIR}/slurm"
 COMMENT = "offbranch "
 _VERSION = 1
 _ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}(-\d+)?")

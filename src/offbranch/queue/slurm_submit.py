@@ -14,10 +14,10 @@ from offbranch.base.paths import AbsPath, join
 from offbranch.base.processes import this_process
 from offbranch.base.records import record, replace
 from offbranch.queue.slurm_jobs import Slurm, submit
+from offbranch.queue.slurm_place import SLURM_DIR
 from offbranch.queue.slurm_plan import ArrayJob
 from offbranch.queue.slurm_records import (
     COMMENT,
-    SLURM_DIR,
     SlurmTask,
     Submission,
     forget_submission,
@@ -43,14 +43,14 @@ class Duties:
         give_up: Tasks whose jobs have come to nothing too often, and the last of these.
         cancel: Elements that hold a place in SLURM for nothing.
         forget: Submissions that nobody needs to remember.
-        n_there: How many tasks that wait SLURM has already.
+        there: Ids of tasks that wait and that SLURM has already.
     """
 
     submit: tuple[StoredTask, ...] = ()
     give_up: tuple[tuple[StoredTask, Element], ...] = ()
     cancel: tuple[Element, ...] = ()
     forget: tuple[Submission, ...] = ()
-    n_there: int = 0
+    there: tuple[str, ...] = ()
 
 
 def slurm_lock(root: AbsPath) -> AbsPath:
@@ -67,14 +67,14 @@ def plan_duties(chosen: Iterable[StoredTask], tasks: Iterable[StoredTask], place
         places: How they stand in SLURM.
         now_utc: Seconds since the epoch.
     """
-    wanted, given_up, n_there = [], [], 0
+    wanted, given_up, in_slurm = [], [], []
     there = {stored.task.id for stored in tasks}
     for stored in chosen:
         if stored.state is not TaskState.QUEUED or stored.task.is_held:
             continue
         element = places.of(stored.task.id, stored.task.round)
         if element is not None and element.is_alive:
-            n_there += 1
+            in_slurm.append(stored.task.id)
         elif element is not None and places.n_failures(stored.task.id, stored.task.round) >= MAX_FAILURES:
             given_up.append((stored, element))
         else:
@@ -84,7 +84,7 @@ def plan_duties(chosen: Iterable[StoredTask], tasks: Iterable[StoredTask], place
         give_up=tuple(given_up),
         cancel=tuple(each for each in places.elements if each.is_lost or _is_for_nothing(each, there)),
         forget=_forgettable(places, there, now_utc),
-        n_there=n_there,
+        there=tuple(in_slurm),
     )
 
 

@@ -4,15 +4,14 @@ SLURM alone is not believed: it may say RUNNING of what has long died (a killed 
 what has ended. Whether a task runs is told by its lease; whether it is about to, by what SLURM and its element say.
 """
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 
-from offbranch.base.paths import AbsPath, RepoPath, join
+from offbranch.base.paths import AbsPath, RepoPath
 from offbranch.base.processes import host_name, is_alive
 from offbranch.base.records import record, replace
 from offbranch.queue.slurm_jobs import HOLDS_NODE, WAITING, Row
-from offbranch.queue.slurm_records import COMMENT, SLURM_DIR, ElementNote, SlurmTask, Submission, output_path, read_note
+from offbranch.queue.slurm_records import COMMENT, ElementNote, SlurmTask, Submission, output_path, read_note
 
 # So long an element may take from the start of its job to its first word, and between its words and its lease, before
 # it counts as lost: Python and Git on a shared file system that a thousand jobs read at once.
@@ -114,11 +113,6 @@ class Places:
         return sum(each.is_failure for each in self.elements if (each.task.id, each.task.round) == (task_id, round_))
 
 
-def has_submissions(root: AbsPath) -> bool:
-    """Tells, for next to nothing, whether anything was ever handed to SLURM."""
-    return os.path.isdir(join(root, SLURM_DIR))
-
-
 def with_job(submission: Submission, rows: Mapping[str, Row]) -> Submission:
     """Returns a submission with its job, if SLURM has it and we were killed before we could note it."""
     if submission.job_id is not None:
@@ -146,6 +140,8 @@ def judge_submission(
         job = None if submission.job_id is None else f"{submission.job_id}_{index}"
         note = read_note(root, submission.id, index)
         row = rows.get(job) if rows is not None and job is not None else None
+        if row is not None and row.comment != f"{COMMENT}{submission.id}":
+            row = None  # ids begin anew where a SLURM is set up again
         is_running = note is not None and note.task_id is not None and not note.end and running(note.task_id)
         if row is not None and note is not None and _is_earlier(note, row):
             note, is_running = None, False
