@@ -142,7 +142,7 @@ def judge_submission(
         row = rows.get(job) if rows is not None and job is not None else None
         if row is not None and row.comment != f"{COMMENT}{submission.id}":
             row = None  # ids begin anew where a SLURM is set up again
-        is_running = note is not None and note.task_id is not None and not note.end and running(note.task_id)
+        is_running = note is not None and _may_carry_out(note, row) and running(note.task_id or "")
         if row is not None and note is not None and _is_earlier(note, row):
             note, is_running = None, False
         seen = Seen(row=row, note=note, knows=rows is not None, is_running=is_running, now_utc=now_utc)
@@ -203,6 +203,15 @@ def judge(submission: Submission, seen: Seen) -> tuple[Standing, str]:
     return (
         (Standing.STARTING, "") if is_there else (Standing.LOST, "its process is gone, though SLURM says that it runs")
     )
+
+
+def _may_carry_out(note: ElementNote, row: Row | None) -> bool:
+    """Tells whether it can be this element that a task is carried out by, and not one that came after it."""
+    if note.task_id is None or note.end:
+        return False
+    if note.process.host == host_name():
+        return is_alive(note.process)
+    return row is None or row.state in HOLDS_NODE
 
 
 def _is_earlier(note: ElementNote, row: Row) -> bool:

@@ -1,0 +1,331 @@
+"""The queue in a real SLURM: handed over, carried out, stopped, lost, and told of truthfully."""
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from projects import DVC_YAML, TestProject, make_project
+from slurm_site import SlurmSite
+
+pytestmark = pytest.mark.timeout(180)
+
+# Goes on until `go` has its learning rate, or for ever; says what it is told.
+TRAIN = """\
+while IFS=': ' read -r k v; do case $k in lr) lr=$v;; fail) fail=$v;; esac; done < params.yaml
+echo "start $lr in slot $OFFBRANCH_SLOT"
+echo "{\\"acc\\": $lr}" > metrics.json
+case $fail in
+  wait) while [ ! -e "$DVC_ROOT/go-$lr" ]; do sleep 0.1; done;;
+  0) ;;
+  *) exit $fail;;
+esac
+echo "model $lr" > model.txt
+"""
+FILES = {
+    "data.txt": "hello\n",
+    "train.sh": TRAIN,
+    "params.yaml": "lr: 0.1\nfail: 0\n",
+    "dvc.yaml": DVC_YAML,
+    ".gitignore": "/go-*\n",
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path, slurm: SlurmSite) -> TestProject:
+    # A directory with what sbatch's patterns and shells stumble over.
+    return make_project(tmp_path / "a %a project's", FILES)
+
+
+def queue(project: TestProject, *words: str) -> list[str]:
+    done = project.ob("exp", "run", "--queue", "--json", *words)
+    assert done.code == 0, done.err
+    return [task["name"] for task in done.json]
+
+
+def start(project: TestProject, *words: str) -> dict[str, Any]:
+    done = project.ob("queue", "start", "--json", "--slurm", *words)
+    assert done.code == 0, done.err
+    return dict(done.json)
+
+
+def status(project: TestProject) -> dict[str, dict[str, Any]]:
+    done = project.ob("queue", "status", "--json")
+    assert done.code == 0, done.err
+    return {task["name"]: task for task in done.json["tasks"]}
+
+
+def states(project: TestProject) -> dict[str, str]:
+    return {name: task["state"] for name, task in status(project).items()}
+
+
+def n_tasks(project: TestProject) -> int:
+    return len(project.git("for-each-ref", "refs/ob/tasks").splitlines())
+
+
+def wait_until_running(slurm: SlurmSite, project: TestProject, *names: str) -> None:
+    slurm.wait_for(f"{names} run", lambda: all(states(project)[name] == "running" for name in names))
+
+
+def go(project: TestProject, *rates: str) -> None:
+    for rate in rates:
+        project.write(f"go-{rate}", "")
+
+
+def test_what_is_queued_becomes_experiments(project: TestProject, slurm: SlurmSite) -> None:
+    names = queue(project, "-S", "lr=1,2,3,4")
+    names += queue(project, "-n", "bad", "-S", "fail=7")
+    head, staged = project.git("rev-parse", "HEAD"), project.git("ls-files", "-s")
+    (job,) = start(project)["jobs"]
+    assert [task["name"] for task in job["tasks"]] == names
+    slurm.wait_for("all end", lambda: n_tasks(project) == 0)
+    assert set(project.exps()) == set(names) - {"bad"}
+    tasks = status(project)
+    assert {name: tasks[name]["state"] for name in names} == {**dict.fromkeys(names, "succeeded"), "bad": "failed"}
+    assert tasks["bad"]["exit_code"] == 7 and "'train' failed" in tasks["bad"]["cause"]
+    log = project.ob("queue", "logs", names[0])
+    assert f"start 1 in slot {job['job_id']}_0" in log.out
+    slurm.wait_for(
+        "SLURM says the same", lambda: slurm.states()[f"{job['job_id']}_4"] == "FAILED"
+    )
+    assert (project.git("rev-parse", "HEAD"), project.git("ls-files", "-s")) == (head, staged)
+    assert "No experiments in the queue." in project.ob("queue", "start", "--slurm").out
+
+
+def test_what_slurm_has_is_not_handed_over_again(project: TestProject, slurm: SlurmSite) -> None:
+    names = queue(project, "-S", "lr=1,2", "-S", "fail=wait")
+    assert len(start(project, "-j", "1")["jobs"]) == 1
+    again = start(project)
+    assert (again["jobs"], again["n_there"]) == ([], 2) or (again["jobs"], again["n_there"]) == ([], 1)
+    wait_until_running(slurm, project, names[0])
+    waiting = status(project)[names[1]]
+    assert (waiting["state"], waiting["job"]["state"]) == ("queued", "pending")
+    more = queue(project, "-n", "more", "-S", "lr=3")
+    (job,) = start(project)["jobs"]
+    assert [task["name"] for task in job["tasks"]] == more
+    shown = project.ob("queue", "status").out
+    assert "SLURM" in shown and "running" not in shown.lower().replace("running  ", "")
+    go(project, "1", "2")
+    slurm.wait_for("all end", lambda: n_tasks(project) == 0)
+    assert set(project.exps()) == {*names, "more"}
+
+
+def test_records_lost_cost_nothing_but_a_job_for_nothing(project: TestProject, slurm: SlurmSite) -> None:
+    (name,) = queue(project, "-S", "lr=1", "-S", "fail=wait")
+    start(project)
+    wait_until_running(slurm, project, name)
+    for path in (project.root / ".dvc/tmp/ob/queue/slurm").iterdir():
+        if path.suffix != ".out":
+            path.unlink()
+    assert start(project)["jobs"] == []  # it runs: that is said by its lease
+    go(project, "1")
+    slurm.wait_for("it ends", lambda: n_tasks(project) == 0)
+    assert list(project.exps()) == [name]
+
+
+def test_a_running_task_is_killed(project: TestProject, slurm: SlurmSite) -> None:
+    names = queue(project, "-S", "lr=1,2", "-S", "fail=wait")
+    (job,) = start(project)["jobs"]
+    wait_until_running(slurm, project, *names)
+    done = project.ob("queue", "kill", names[0])
+    assert done.code == 0, done.err
+    slurm.wait_for("the job ends", lambda: slurm.states()[f"{job['job_id']}_0"] not in ("RUNNING", "COMPLETING"))
+    assert states(project) == {names[0]: "cancelled", names[1]: "running"}
+    go(project, "2")
+    slurm.wait_for("the other ends", lambda: n_tasks(project) == 0)
+    assert list(project.exps()) == [names[1]]
+
+
+def test_scancel_of_a_running_job_cancels_its_task(project: TestProject, slurm: SlurmSite) -> None:
+    (name,) = queue(project, "-S", "lr=1", "-S", "fail=wait")
+    (job,) = start(project)["jobs"]
+    wait_until_running(slurm, project, name)
+    slurm.ask("scancel", f"{job['job_id']}_0")
+    slurm.wait_for("it ends", lambda: states(project)[name] == "cancelled")
+    task = status(project)[name]
+    assert task["cause"] == f"cancelled in SLURM (job {job['job_id']}_0)"
+    assert "start 1" in project.ob("queue", "logs", name).out
+    assert project.exps() == {} and n_tasks(project) == 0
+
+
+def test_scancel_of_a_pending_job_leaves_its_task_in_the_queue(project: TestProject, slurm: SlurmSite) -> None:
+    (name,) = queue(project, "-S", "lr=1")
+    (job,) = start(project, "--hold")["jobs"]
+    assert "--hold" in job["options"]
+    slurm.ask("scancel", f"{job['job_id']}_0")
+    task = status_of_ended(project, slurm, name)
+    assert task["state"] == "queued" and "cancelled in SLURM" in task["job"]["cause"]
+    assert len(start(project)["jobs"]) == 1
+    slurm.wait_for("it ends", lambda: list(project.exps()) == [name])
+
+
+def status_of_ended(project: TestProject, slurm: SlurmSite, name: str) -> dict[str, Any]:
+    """The status of a task once SLURM's answer, which may be some seconds old, says that its job has ended."""
+    found: dict[str, Any] = {}
+
+    def has_ended() -> bool:
+        found.update(status(project)[name])
+        return bool(found["job"]) and found["job"]["state"] == "ended"
+
+    slurm.wait_for("its job is seen to have ended", has_ended)
+    return found
+
+
+def test_requeue_puts_the_task_back_and_runs_it_again(project: TestProject, slurm: SlurmSite) -> None:
+    (name,) = queue(project, "-S", "lr=1", "-S", "fail=wait")
+    (job,) = start(project)["jobs"]
+    element = f"{job['job_id']}_0"
+    wait_until_running(slurm, project, name)
+    slurm.ask("scontrol", "requeue", element)
+    slurm.wait_for("it waits again", lambda: slurm.states()[element] == "PENDING")
+    task = status(project)[name]
+    assert (task["state"], [each["state"] for each in task["attempts"]]) == ("queued", ["cancelled"])
+    assert start(project)["jobs"] == []  # SLURM will start it again
+    slurm.ask("scontrol", "update", f"jobid={element}", "StartTime=now")
+    wait_until_running(slurm, project, name)
+    assert start(project)["jobs"] == []
+    assert status(project)[name]["job"]["id"] == element
+    go(project, "1")
+    slurm.wait_for("it ends", lambda: n_tasks(project) == 0)
+    assert list(project.exps()) == [name]
+
+
+def test_preemption_puts_the_task_back(project: TestProject, slurm: SlurmSite) -> None:
+    (name,) = queue(project, "-S", "lr=1", "-S", "fail=wait")
+    (job,) = start(project, "--cpus-per-task=8")["jobs"]
+    element = f"{job['job_id']}_0"
+    wait_until_running(slurm, project, name)
+    urgent = project.write("urgent.sh", "#!/bin/sh\nsleep 1000\n")
+    slurm.ask("sbatch", "--partition=urgent", "--cpus-per-task=8", "--output=/dev/null", str(urgent))
+    slurm.wait_for("it makes room", lambda: slurm.states()[element] == "PENDING")
+    task = status(project)[name]
+    assert (task["state"], [each["state"] for each in task["attempts"]]) == ("queued", ["cancelled"])
+    assert project.exps() == {}
+
+
+def test_a_killed_job_is_lost_and_handed_over_again(project: TestProject, slurm: SlurmSite) -> None:
+    (name,) = queue(project, "-S", "lr=1", "-S", "fail=wait")
+    (job,) = start(project)["jobs"]
+    element = f"{job['job_id']}_0"
+    wait_until_running(slurm, project, name)
+    for pid in (*slurm.step_daemons(slurm.internal_id(element)), *slurm.processes()):
+        os.kill(pid, signal.SIGKILL)
+    assert slurm.states()[element] == "RUNNING", "SLURM has not noticed it"
+    slurm.wait_for("it is queued", lambda: states(project)[name] == "queued")
+    task = status(project)[name]
+    assert (task["n_lost"], task["job"]["state"]) == (1, "lost")
+    again = start(project)
+    assert again["cancelled"] == [element] and len(again["jobs"]) == 1
+    wait_until_running(slurm, project, name)
+    assert status(project)[name]["job"]["id"] == f"{again['jobs'][0]['job_id']}_0"
+    go(project, "1")
+    slurm.wait_for("it ends", lambda: n_tasks(project) == 0)
+    assert list(project.exps()) == [name]
+
+
+def test_a_killed_slurmstepd_does_not_disturb_the_task(project: TestProject, slurm: SlurmSite) -> None:
+    (name,) = queue(project, "-S", "lr=1", "-S", "fail=wait")
+    (job,) = start(project)["jobs"]
+    element = f"{job['job_id']}_0"
+    wait_until_running(slurm, project, name)
+    for pid in slurm.step_daemons(slurm.internal_id(element)):
+        os.kill(pid, signal.SIGKILL)
+    assert states(project)[name] == "running"
+    assert start(project)["jobs"] == []
+    go(project, "1")
+    slurm.wait_for("it ends", lambda: n_tasks(project) == 0)
+    assert list(project.exps()) == [name]
+    slurm.wait_for("its end is noted", lambda: start(project)["cancelled"] == [element])
+
+
+def test_stop_takes_back_what_has_not_started(project: TestProject, slurm: SlurmSite) -> None:
+    names = queue(project, "-S", "lr=1,2,3", "-S", "fail=wait")
+    (job,) = start(project, "-j", "1")["jobs"]
+    wait_until_running(slurm, project, names[0])
+    done = project.ob("queue", "stop")
+    assert done.code == 0, done.err
+    left = slurm.states()
+    assert [left[f"{job['job_id']}_{n}"] for n in (1, 2)] == ["CANCELLED", "CANCELLED"]
+    go(project, "1")
+    slurm.wait_for("the first ends", lambda: states(project)[names[0]] == "succeeded")
+    assert [states(project)[name] for name in names[1:]] == ["queued", "queued"]
+    assert project.ob("queue", "stop", "--kill").code == 0
+
+
+def test_stop_kill_ends_what_runs(project: TestProject, slurm: SlurmSite) -> None:
+    names = queue(project, "-S", "lr=1,2", "-S", "fail=wait")
+    start(project, "-j", "1")
+    wait_until_running(slurm, project, names[0])
+    done = project.ob("queue", "stop", "--kill")
+    assert done.code == 0, done.err
+    slurm.wait_for("it ends", lambda: states(project) == {names[0]: "cancelled", names[1]: "queued"})
+    slurm.wait_for("SLURM has nothing more", lambda: not {"PENDING", "RUNNING", "COMPLETING"} & set(slurm.states().values()))
+
+
+def test_foreground_stays_until_all_have_ended(project: TestProject, slurm: SlurmSite) -> None:
+    names = queue(project, "-S", "lr=1,2")
+    done = project.ob("queue", "start", "--slurm", "--foreground", "--json", timeout=120)
+    assert done.code == 0, done.err
+    assert done.json["all_succeeded"] and set(project.exps()) == set(names)
+    queue(project, "-n", "bad", "-S", "fail=3")
+    done = project.ob("queue", "start", "--slurm", "--foreground", timeout=120)
+    assert done.code == 1 and "Submitted 1 experiment to SLURM" in done.out
+
+
+def test_two_that_start_at_the_same_time_hand_over_once(project: TestProject, slurm: SlurmSite) -> None:
+    queue(project, "-S", "lr=1,2,3", "-S", "fail=wait")
+    script = "for n in 1 2 3; do ob queue start --slurm --json > out-$n & done; wait"
+    project.write("go-3", "")
+    done = project.ob("queue", "start", "--slurm", "--hold", "--json")
+    assert done.code == 0 and len(done.json["jobs"]) == 1, script
+    assert start(project)["n_there"] == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--partition=nowhere",), "invalid partition specified: nowhere"),
+        (("--no-such-option",), "unrecognized option '--no-such-option'"),
+        (("--time", "soon"), "Invalid --time specification"),
+        (("--mem=99G",), "Memory specification can not be satisfied"),
+        (("--gres=gpu:9",), "Requested node configuration is not available"),
+    ],
+)
+def test_what_sbatch_refuses_is_said_and_nothing_is_left(
+    project: TestProject, slurm: SlurmSite, options: tuple[str, ...], said: str
+) -> None:
+    (name,) = queue(project, "-S", "lr=1")
+    done = project.ob("queue", "start", "--slurm", *options)
+    assert done.code == 1 and said in done.err and "Traceback" not in done.err
+    assert [path.name for path in (project.root / ".dvc/tmp/ob/queue/slurm").glob("2*")] == []
+    assert states(project) == {name: "queued"}
+
+
+def test_needs_become_options(project: TestProject, slurm: SlurmSite) -> None:
+    queue(project, "-S", "lr=1", "--resources", "gpus=1,cpus=2,memory=300M", "--timeout", "90")
+    (job,) = start(project, "--hold")["jobs"]
+    assert job["options"][:4] == ["--gres=gpu:1", "--cpus-per-task=2", "--mem=300M", "--time=12"]
+    lines = slurm.ask("scontrol", "show", "job", "-o", f"{job['job_id']}_0")
+    for part in ("TimeLimit=00:12:00", "CPUs/Task=2", "MinMemoryNode=300M", "TresPerNode=gres:gpu:1"):
+        assert part in lines
+
+
+def test_a_task_that_takes_too_long_has_failed(project: TestProject, slurm: SlurmSite) -> None:
+    (name,) = queue(project, "-S", "lr=1", "-S", "fail=wait", "--timeout", "2")
+    start(project)
+    slurm.wait_for("it ends", lambda: n_tasks(project) == 0)
+    task = status(project)[name]
+    assert (task["state"], task["cause"]) == ("failed", "it took longer than 2 s")
+
+
+def test_no_slurm_answers(project: TestProject, tmp_path: Path) -> None:
+    queue(project, "-S", "lr=1")
+    nowhere = tmp_path / "slurm.conf"
+    nowhere.write_text("ClusterName=none\nSlurmctldHost=localhost(127.0.0.1)\nSlurmctldPort=1\nMessageTimeout=1\n")
+    done = project.ob("queue", "start", "--slurm", SLURM_CONF=str(nowhere))
+    assert done.code == 1 and "squeue" in done.err or "sbatch" in done.err
+    done = project.ob("queue", "start", "--slurm", PATH="/nowhere:" + os.path.dirname(os.popen("which git").read().strip() or "/usr/bin"))
+    assert json.dumps(done.err)
