@@ -14,11 +14,10 @@ from contextlib import AbstractContextManager
 from offbranch.api.exp import make_launch, push_new
 from offbranch.api.running import open_runner
 from offbranch.api.session import Session, beginning, need_git, opened
-from offbranch.base.errors import ConflictError, LockedError, OffbranchError, StageFailedError
+from offbranch.base.errors import ConflictError, Interrupted, LockedError, OffbranchError, StageFailedError
 from offbranch.base.events import Reporter
 from offbranch.base.locks import LockFile
 from offbranch.base.paths import AbsPath, join
-from offbranch.base.plugins import load
 from offbranch.base.processes import this_process
 from offbranch.base.records import field, record, replace
 from offbranch.experiments.attempts import log_of
@@ -31,7 +30,16 @@ from offbranch.project import Project
 from offbranch.queue.child import Say
 from offbranch.queue.events import TaskCancelled, TaskFailed, TaskPutBack
 from offbranch.queue.requests import read_request
-from offbranch.queue.settle import MAX_LOST, complete, end_of, fate_by_request, may_fail_again, n_lost, settle
+from offbranch.queue.settle import (
+    MAX_LOST,
+    complete,
+    end_of,
+    fate_by_request,
+    may_fail_again,
+    n_lost,
+    published,
+    settle,
+)
 from offbranch.queue.slots import SLOT_VARIABLE, Slot, SlotPool
 from offbranch.queue.store import read_tasks
 from offbranch.queue.supervisor import Shift, Supervisor
@@ -41,13 +49,6 @@ from offbranch.queue.task_end import TaskEnd, end_to_json
 from offbranch.queue.workers import SlotUse, Worker, WorkerKind, registered
 
 LOST_TOO_OFTEN = f"its worker was lost {MAX_LOST} times"
-# What nearly every task needs is loaded before there are children, not by each of them.
-_NEEDED = (
-    "sqlite3:connect",
-    "subprocess:Popen",
-    "offbranch.base.yaml_simple:parse_simple",
-    "offbranch.storage.copying:copy_tree",
-)
 
 
 @record
@@ -191,8 +192,6 @@ def work(session: Session, shift: Shift, crew: Crew) -> Iterator[TaskEnd]:
         slots=tuple(SlotUse(number=slot.number, label=slot.label, gpus=slot.gpus) for slot in pool.all),
         log=crew.log,
     )
-    for name in _NEEDED:
-        load(name)
 
     def in_child(stored: StoredTask, slot: Slot, say: Say) -> None:
         manner = Manner(
@@ -219,7 +218,7 @@ def new_worker_id(now_utc: float) -> str:
 
 def _end_without_run(project: Project, repo: GitRepo, stored: StoredTask, now_utc: float) -> TaskEnd | None:
     """Ends a task that is not to be run: its end had only been cut off, or whoever runs it dies each time."""
-    if stored.lease is None:
+    if stored.lease is None and not stored.attempts:
         return None
     end = complete(repo, stored)
     if end is None and n_lost(stored) >= MAX_LOST:
@@ -301,7 +300,11 @@ def _run(taken: Taken, session: Session) -> TaskEnd:
 
 
 def _ended_badly(taken: Taken, session: Session, error: BaseException) -> TaskEnd:
-    fate = taken.prepared.under.fate(error)
+    under = taken.prepared.under
+    if isinstance(error, (Interrupted, KeyboardInterrupt)) and (made := published(under.repo, taken.stored)):
+        # Stopped when everything was done.
+        return replace(end_of(taken.stored, taken.attempt.id, Fate(state=AttemptState.SUCCEEDED)), experiment=made)
+    fate = under.fate(error)
     name = taken.stored.name
     hint = error.hint if isinstance(error, OffbranchError) else None
     cause = fate.cause or str(error) or type(error).__name__

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from offbranch.base.paths import AbsPath
 from offbranch.base.records import record
 
+SOAK = "OFFBRANCH_SOAK"
 VARIABLES: Mapping[str, str] = {
     "OFFBRANCH_CACHE_DIR": "directory for derived data (hashes, tables); may be deleted at any time",
     "OFFBRANCH_LOCK_WAIT": "seconds to wait for another process that holds the project lock (default 3); where many short"
@@ -19,6 +20,8 @@ VARIABLES: Mapping[str, str] = {
     "OFFBRANCH_TEST_DVC": "for the test suite: command of a real DVC to test interoperability with",
     "OFFBRANCH_TEST_MOTO": "for the test suite: command `moto_server` of a virtual environment of its own, as a server of S3",
     "OFFBRANCH_TEST_AZURITE": "for the test suite: command `azurite-blob`, as a server of Azure",
+    "OFFBRANCH_SLOT": "set by ob for commands of a queued task: the slot of the worker that it runs in",
+    "OFFBRANCH_SOAK": "for the test suite: how many processes of a busy queue are killed; a few if not set",
     "OFFBRANCH_CI": "for the test suite: with 1, a program that tests need and that is missing is a failure, not a skip",
     "OFFBRANCH_UPDATE_GOLDEN": "for the test suite: with 1, golden files are written anew",
     "DVC_ROOT": "set by ob for commands it runs: root of the project",

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 
-from offbranch.base.errors import ConflictError
+from offbranch.base.errors import ConflictError, GitError
 from offbranch.base.files import atomic_write, remove_tree
 from offbranch.base.paths import OB_DIR, AbsPath, join
 from offbranch.base.records import replace
@@ -112,6 +112,11 @@ def publish(
     ]
     try:
         update_refs(repo, updates)
+    except GitError:
+        if (ref, str(commit)) not in list_refs(repo, ref):
+            raise
+        # Git was killed after the one change that counts: the rest is done now.
+        update_refs(repo, [update for update in updates if update.ref != ref])
     except ConflictError as error:
         raise ConflictError(
             f"the experiment '{spec.name}' came into being while this one ran",

@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 
-from offbranch.base.errors import OffbranchError
+from offbranch.base.errors import ConflictError, OffbranchError
 from offbranch.base.events import Reporter
 from offbranch.base.paths import AbsPath, RepoPath, is_same_or_inside, join, relative_to
 from offbranch.base.records import replace
@@ -75,7 +75,12 @@ def _recover(project: Project, repo: GitRepo, attempt: Attempt, reporter: Report
     ended = replace(
         attempt, state=AttemptState.INTERRUPTED, ended_utc=now_utc, cause="the process that ran it was killed"
     )
-    end_attempt(repo, project.root, ended, tree, *drop)
+    try:
+        end_attempt(repo, project.root, ended, tree, *drop)
+    except ConflictError:
+        if attempt.task_id is None:
+            raise
+        return  # a worker of the queue was faster: it has recorded it, and taken the task
     reporter.emit(AttemptRecovered(name=attempt.name, paths=restored))
 
 

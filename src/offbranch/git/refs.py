@@ -5,6 +5,9 @@ follows a symbolic ref.
 """
 
 import os
+import re
+import signal
+import time
 from collections.abc import Sequence
 from enum import Enum
 from typing import Final
@@ -14,6 +17,7 @@ from offbranch.base.records import record
 from offbranch.git.command import finish_git, git_error
 from offbranch.git.ids import CommitId, ObjectName, is_hex
 from offbranch.git.repository import GitRepo, repo_git
+from offbranch.git.spawn import Finished, Manner
 
 BRANCHES = "refs/heads/"
 TAGS = "refs/tags/"
@@ -103,14 +107,17 @@ def update_refs(repo: GitRepo, updates: Sequence[RefUpdate], message: str = "", 
     """
     if not updates:
         return
-    args = ["update-ref", "--stdin", "--no-deref"]
+    args = [*_PATIENT, "update-ref", "--stdin", "--no-deref"]
     if message:
         args += ("-m", message)
     if create_reflog:
         args.append("--create-reflog")
     # Without the frame Git would carry out what it has read if we are killed while we write.
     lines = "".join(("start\n", *(_update_line(update, repo.null_id) for update in updates), "commit\n"))
-    done = finish_git(repo.root, *args, env=repo.env, input=lines.encode(errors="surrogateescape"))
+    text = lines.encode(errors="surrogateescape")
+    done = _carry_out(repo, args, text)
+    if done.code != 0 and _remove_stale_lock(repo, _decode(done.err)):
+        done = _carry_out(repo, args, text)
     if done.code == 0:
         return
     reason = _decode(done.err)
@@ -176,6 +183,45 @@ _CONFLICT_SIGNS = (
     "reference is missing",
     "; cannot create",
 )
+
+
+# How long Git waits for others that change the same refs, in milliseconds; by itself 100, too short where many do.
+_PATIENT = ("-c", "core.filesRefLockTimeout=3000", "-c", "core.packedRefsTimeout=3000")
+_OUR_LOCKS = ("refs/ob/", "refs/exps/")
+_STALE_S = 10.0
+_LOCK = re.compile(r"Unable to create '([^']*)\.lock': File exists")
+
+
+def _carry_out(repo: GitRepo, args: Sequence[str], text: bytes) -> Finished:
+    """Lets Git make its changes undisturbed: not by Ctrl-C, and not by who kills our process group.
+
+    It changes one ref after the other, so one that is stopped in between would leave them half done, and locks behind.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        return finish_git(repo.root, *args, env=repo.env, input=text)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        return finish_git(repo.root, *args, env=repo.env, input=text, manner=Manner())
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _remove_stale_lock(repo: GitRepo, reason: str) -> bool:
+    """Removes what a killed Git left in the way of one of our refs; returns whether it did."""
+    found = _LOCK.search(reason)
+    if found is None or not repo.plain_refs:
+        return False
+    path = f"{found[1]}.lock"
+    inside = os.path.relpath(os.path.realpath(path), os.path.realpath(repo.common_dir)).replace(os.sep, "/")
+    if not inside.startswith(_OUR_LOCKS):
+        return False
+    try:
+        if time.time() - os.stat(path).st_mtime < _STALE_S:
+            return False
+        os.unlink(path)
+    except OSError:
+        return False
+    return True
 
 
 def _update_line(update: RefUpdate, null_id: str) -> str:

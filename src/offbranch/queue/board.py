@@ -60,6 +60,8 @@ class Board:
         self.waiting: list[StoredTask] = []
         self.leased: list[StoredTask] = []
         self.unreadable: list[Unreadable] = []
+        # Of tasks that are not there any more.
+        self.stale: dict[str, CommitId] = {}
 
     def forget(self) -> None:
         """Makes the next `look` a real one."""
@@ -115,6 +117,8 @@ class Board:
         leases = {ref.removeprefix(LEASES): CommitId(name) for ref, name in refs if ref.startswith(LEASES)}
         attempts = self._by_task()
         self.waiting, self.leased, self.unreadable = [], [], []
+        there = {ref.removeprefix(TASKS) for ref, _ in refs if ref.startswith(TASKS)}
+        self.stale = {task_id: lease for task_id, lease in leases.items() if task_id not in there}
         for ref, commit in refs:
             if not ref.startswith(TASKS):
                 continue

@@ -22,6 +22,9 @@ from offbranch.pipeline.signals import terminal_sent_it
 
 Say = Callable[[Mapping[str, Any]], None]
 _CHUNK = 1 << 16
+_OURS = "offbranch."
+# What opens connections, and what composes configurations, is of no use to most tasks.
+_HEAVY = ("offbranch.storage.remote", "offbranch.params.compose")
 
 
 @record
@@ -135,7 +138,11 @@ def _be_child(work: Callable[[Say], None], words: int, life: int, *, apart: bool
             os.setpgid(0, 0)
         _stop_on_signals()
         _stop_without_worker(life, apart=apart)
+        before = set(sys.modules)
         work(lambda said: _say(words, said))
+        loaded = sorted(name for name in sys.modules.keys() - before if name.startswith(_OURS))
+        if loaded:
+            _say(words, {"loaded": [name for name in loaded if not name.startswith(_HEAVY)]})
         code = 0
     except BaseException as error:  # noqa: BLE001 - whatever it is, nothing of the worker's may be run in here
         with suppress(OSError):

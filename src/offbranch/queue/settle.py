@@ -76,6 +76,12 @@ def settle(repo: GitRepo, root: AbsPath, stored: StoredTask, fate: Fate, now_utc
     return end_of(stored, attempt.id, fate)
 
 
+def drop_lease(repo: GitRepo, task_id: str, lease: CommitId) -> None:
+    """Removes the lease of a task that is not there any more: Git was killed between the changes of one transaction."""
+    with suppress(ConflictError):
+        update_refs(repo, [RefUpdate(ref=lease_ref(task_id), new=None, old=lease)])
+
+
 def leased_attempt(repo: GitRepo, task_id: str) -> Attempt | None:
     """Returns the attempt that has the lease of a task, if its ref is still where it began."""
     wanted = lease_ref(task_id)
@@ -95,7 +101,7 @@ def complete(repo: GitRepo, stored: StoredTask) -> TaskEnd | None:
     Returns:
         How the task had ended; None if it had not, and is to be run.
     """
-    made = _published(repo, stored)
+    made = published(repo, stored)
     gone = _ended_for_good(stored)
     if made is None and gone is None:
         return None
@@ -116,7 +122,7 @@ def complete(repo: GitRepo, stored: StoredTask) -> TaskEnd | None:
     return replace(end_of(stored, gone.id, Fate(state=gone.state, cause=gone.cause)), exit_code=gone.exit_code)
 
 
-def _published(repo: GitRepo, stored: StoredTask) -> Experiment | None:
+def published(repo: GitRepo, stored: StoredTask) -> Experiment | None:
     """Returns the experiment that a task has become already."""
     spec = stored.task.spec
     ref = encode(spec.baseline, spec.name)

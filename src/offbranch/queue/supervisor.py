@@ -15,6 +15,7 @@ from typing import Any
 from offbranch.base.errors import Interrupted
 from offbranch.base.events import Reporter, Warned
 from offbranch.base.paths import AbsPath
+from offbranch.base.plugins import load
 from offbranch.base.processes import this_process
 from offbranch.base.records import record, replace
 from offbranch.experiments.experiment import AttemptState
@@ -25,7 +26,7 @@ from offbranch.queue.board import Board
 from offbranch.queue.child import Child, ChildManner, Say, fork_child
 from offbranch.queue.events import TaskBegan, TaskLost, TaskOver
 from offbranch.queue.requests import Request, RequestKind, forget_request, read_request, write_request
-from offbranch.queue.settle import end_of, fate_by_request, settle
+from offbranch.queue.settle import drop_lease, end_of, fate_by_request, settle
 from offbranch.queue.slots import Slot, SlotPool
 from offbranch.queue.task import StoredTask
 from offbranch.queue.task_end import TaskEnd, end_from_json
@@ -141,7 +142,7 @@ class Supervisor:
     def _begin_what_fits(self) -> None:
         if self._board.look():
             self._tell_unreadable()
-            self._end_orphans()
+            self._clear_up()
         now = self._clock()
         for stored in tuple(self._board.waiting):
             if (
@@ -175,8 +176,10 @@ class Supervisor:
                 self._told.add(each.ref)
                 self._reporter.emit(Warned(text=f"'{each.ref}' is left in the queue: {each.reason}"))
 
-    def _end_orphans(self) -> None:
-        """Ends commands whose `ob` was killed together with its worker."""
+    def _clear_up(self) -> None:
+        """Ends commands whose `ob` was killed together with its worker, and leases of tasks that are done."""
+        for task_id, lease in self._board.stale.items():
+            drop_lease(self._repo, task_id, lease)
         for stored in self._board.leased:
             if stored.task.id not in self._running and any(
                 each.commit == stored.lease and is_orphaned(self._root, each) for each in stored.attempts
@@ -258,6 +261,9 @@ class Supervisor:
             self._show(running.slot, running.stored, running.child.pid, running.attempt_id)
             log = said["log"]
             self._reporter.emit(TaskBegan(name=running.stored.name, slot=running.slot.label, log=log))
+        elif "loaded" in said:
+            for name in said["loaded"]:  # what one task needed the next ones need, too
+                load(name)
         elif "state" in said:
             running.end = end_from_json(said)
         elif not said.get("is_stopped"):
