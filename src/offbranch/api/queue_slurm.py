@@ -18,7 +18,7 @@ from offbranch.experiments.underway import Fate
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.queue.slurm_failure import end_unstarted
-from offbranch.queue.slurm_jobs import Slurm, cancel, max_array_size
+from offbranch.queue.slurm_jobs import ONLY_PENDING, Slurm, cancel, max_array_size
 from offbranch.queue.slurm_look import look_at_slurm
 from offbranch.queue.slurm_place import has_submissions
 from offbranch.queue.slurm_plan import plan_arrays
@@ -90,11 +90,12 @@ def hand_to_slurm(request: SlurmRequest, session: Session, *, clock: Callable[[]
             if places.problem is not None:
                 raise OffbranchError(places.problem, hint="'sinfo' tells how SLURM is; nothing was handed over")
             duties = plan_duties(chosen, tasks, places, clock())
-            _cancel(slurm, duties.cancel)
+            _cancel(slurm, [each for each in duties.cancel if each.standing is not Standing.PENDING])
+            _cancel(slurm, [each for each in duties.cancel if each.standing is Standing.PENDING], ONLY_PENDING)
             for each in duties.forget:
                 forget_submission(project.root, each.id)
             given_up = [
-                stored.name for stored, element in duties.give_up if _give_up(project, repo, stored, element, clock())
+                stored for stored, element in duties.give_up if _give_up(project, repo, stored, element, clock())
             ]
             done = _hand_over_all(project, slurm, duties, request)
             return replace(
@@ -143,7 +144,7 @@ def withdraw_from_slurm(
                     and (each.standing is Standing.PENDING or not pending_only)
                     and (wanted is None or (each.carries or each.task.id) in wanted)
                 ]
-                _cancel(slurm, found)
+                _cancel(slurm, found, *([ONLY_PENDING] if pending_only else []))
         except OffbranchError as error:
             session.reporter.emit(
                 Warned(
@@ -189,13 +190,13 @@ def _give_up(project: Project, repo: GitRepo, stored: StoredTask, element: Eleme
         return False
 
 
-def _cancel(slurm: Slurm, elements: Iterable[Element]) -> None:
+def _cancel(slurm: Slurm, elements: Iterable[Element], *options: str) -> None:
     by_cluster: dict[str, list[str]] = {}
     for each in elements:
         if each.job is not None:
             by_cluster.setdefault(each.submission.cluster, []).append(each.job)
     for cluster, jobs in by_cluster.items():
-        cancel(replace(slurm, cluster=cluster), jobs)
+        cancel(replace(slurm, cluster=cluster), jobs, *options)
 
 
 def _running(tasks: Iterable[StoredTask]) -> set[str]:

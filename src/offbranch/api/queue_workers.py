@@ -13,11 +13,13 @@ from offbranch.base.errors import ConflictError, Interrupted, NotFoundError, Off
 from offbranch.base.events import Reporter
 from offbranch.base.locks import hold_lock
 from offbranch.base.paths import AbsPath, join
+from offbranch.base.plugins import load
 from offbranch.base.processes import this_process
 from offbranch.base.records import record, replace
 from offbranch.experiments.leases import QUEUE_DIR
 from offbranch.git.repository import GitRepo
 from offbranch.queue.requests import Request, RequestKind, write_request
+from offbranch.queue.slurm_place import has_submissions
 from offbranch.queue.store import find_task, read_tasks
 from offbranch.queue.supervisor import GRACE_S, Shift
 from offbranch.queue.task import StoredTask, TaskState
@@ -35,6 +37,7 @@ from offbranch.queue.workers import (
 IDLE_S = 10.0
 _START_S = 30.0
 _LOOK_S = 0.05
+_WITHDRAW = "offbranch.api.queue_slurm:withdraw_from_slurm"
 
 
 @record
@@ -134,6 +137,8 @@ def stop_workers(session: Session, *, kill: bool = False) -> tuple[Worker, ...]:
     workers = list_workers(root)
     for worker in workers:
         ask_to_stop(root, worker.id, StopWish(kill=kill))
+    if has_submissions(root):
+        load(_WITHDRAW)(session)
     if kill:
         ids = {worker.id for worker in workers}
         _await(lambda: not any(worker.id in ids for worker in list_workers(root)))
@@ -172,7 +177,10 @@ def kill_tasks(names: Sequence[str], session: Session, *, force: bool = False) -
                 del left[task_id]
         return not left
 
-    if not _await(have_ended):
+    has_ended = _await(have_ended)
+    if not has_ended and has_submissions(root) and load(_WITHDRAW)(session, tuple(left), pending_only=False):
+        has_ended = _await(have_ended)
+    if not has_ended:
         names_left = ", ".join(f"'{stored.name}'" for stored in left.values())
         raise OffbranchError(f"{names_left} did not end yet", hint="ob queue kill --force")
     return tuple(stored.name for stored in chosen)
@@ -222,7 +230,7 @@ def _running_tasks(repo: GitRepo, root: AbsPath, names: Sequence[str]) -> tuple[
                 hint=near if queued is None else f"it waits in the queue: ob queue remove {name}",
             )
         chosen.append(found)
-    return tuple(dict.fromkeys(chosen))
+    return tuple({each.ref: each for each in chosen}.values())
 
 
 def _await(is_so: Callable[[], bool]) -> bool:

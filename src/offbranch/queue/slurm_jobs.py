@@ -16,6 +16,8 @@ from offbranch.base.records import record
 
 _SQUEUE_FORMAT = "%i|%T|%S|%N|%k|%r"
 _PATIENCE_S = 60
+# One that has started meanwhile is left alone: its task would be taken for one that a user wants to end.
+ONLY_PENDING = "--state=PENDING"
 # Still to run: what is not started, or was, and will be again.
 WAITING = frozenset(
     """

@@ -130,11 +130,11 @@ def script_of(submission_id: str) -> str:
 def _words(
     root: AbsPath, submission: Submission, array: ArrayJob, options: Sequence[str], after: str | None
 ) -> list[str]:
-    # Seen from the project: in the path of the project `%` would stand for something else.
-    words = [
+    return [
         f"--array={array.array}",
         f"--chdir={root}",
-        f"--output={output_path(submission.id, '%a')}",
+        # SLURM fills in patterns in the whole path, that of the project included.
+        f"--output={root.replace('%', '%%')}/{output_path(submission.id, '%a')}",
         "--open-mode=append",
         "--job-name=ob",
         "--requeue",
@@ -143,7 +143,6 @@ def _words(
         *options,
         f"--comment={COMMENT}{submission.id}",
     ]
-    return words
 
 
 def _is_for_nothing(element: Element, there: set[str]) -> bool:
