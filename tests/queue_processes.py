@@ -13,7 +13,7 @@ from offbranch.base.records import replace
 from offbranch.experiments.attempts import list_attempts
 from offbranch.experiments.experiment import Attempt
 from offbranch.queue.store import Tasks, read_tasks
-from offbranch.queue.task import message_of
+from offbranch.queue.task import StoredTask, message_of
 from offbranch.queue.workers import Worker, list_workers
 from projects import TestProject
 
@@ -50,9 +50,11 @@ def await_no_workers(project: TestProject, timeout: float = 40) -> None:
     await_that(lambda: not workers_of(project), "no workers", timeout)
 
 
-def change_tasks(project: TestProject, **changes: Any) -> None:
-    """Gives each task that waits another record."""
-    for stored in tasks_of(project).queued:
+def change_tasks(
+    project: TestProject, which: Callable[[StoredTask], bool] = lambda stored: True, **changes: Any
+) -> None:
+    """Gives tasks that wait another record."""
+    for stored in filter(which, tasks_of(project).queued):
         message = message_of(replace(stored.task, **changes))
         words = ("commit-tree", stored.tree, "-p", stored.task.spec.baseline)
         commit = git(project.root, *words, input=message.encode())

@@ -37,7 +37,7 @@ pytestmark = [
 SLOW = """\
 while IFS=': ' read -r k v; do case $k in lr) lr=$v;; esac; done < params.yaml
 echo begin $lr >> {place}/ran
-sleep 0.15; sleep 0.15
+sleep {pause}; sleep {pause}
 echo "{{\\"acc\\": $lr}}" > metrics.json
 sleep 0.1
 echo "model $lr" > model.txt
@@ -51,7 +51,7 @@ def soak_project(tmp_path: Path, n_tasks: int) -> TestProject:
         tmp_path / "p",
         {
             "data.txt": "hello\n",
-            "train.sh": SLOW.format(place=tmp_path),
+            "train.sh": SLOW.format(place=tmp_path, pause=0.4 if N_KILLS else 0.15),
             "params.yaml": "lr: 0\nfail: 0\n",
             "dvc.yaml": DVC_YAML,
         },

@@ -21,9 +21,11 @@ from offbranch.base.paths import AbsPath, join
 from offbranch.base.processes import this_process
 from offbranch.base.records import field, record, replace
 from offbranch.experiments.attempts import log_of
-from offbranch.experiments.experiment import AttemptState
+from offbranch.experiments.experiment import Attempt, AttemptState
 from offbranch.experiments.leases import forget_lease, hold_lease
+from offbranch.experiments.left_behind import files_left_by
 from offbranch.experiments.underway import Fate, Launch, fate_of
+from offbranch.git.ids import TreeId
 from offbranch.git.repository import GitRepo
 from offbranch.pipeline.runner import CommandRunner
 from offbranch.project import Project
@@ -38,7 +40,7 @@ from offbranch.queue.settle import (
     may_fail_again,
     n_lost,
     published,
-    settle,
+    settle_lost,
 )
 from offbranch.queue.slots import SLOT_VARIABLE, Slot, SlotPool
 from offbranch.queue.store import read_tasks
@@ -47,8 +49,6 @@ from offbranch.queue.take import Taken, run_taken, take_task
 from offbranch.queue.task import StoredTask
 from offbranch.queue.task_end import TaskEnd, end_to_json
 from offbranch.queue.workers import SlotUse, Worker, WorkerKind, registered
-
-LOST_TOO_OFTEN = f"its worker was lost {MAX_LOST} times"
 
 
 @record
@@ -106,7 +106,7 @@ def carry_out_stored(stored: StoredTask, manner: Manner, clock: Callable[[], flo
         repo = need_git(project)
         try:
             with hold_lease(project.root, stored.task.id) as lock:
-                end = _end_without_run(project, repo, stored, clock())
+                end = _end_without_run(project, repo, stored, clock)
                 if end is None:
                     end = _begin_and_run(project, repo, stored, replace(manner, session=session), lock, clock)
                 forget_lease(project.root, stored.task.id)
@@ -206,9 +206,13 @@ def work(session: Session, shift: Shift, crew: Crew) -> Iterator[TaskEnd]:
         if end is not None:
             say(end_to_json(end))
 
+    def left(attempt: Attempt) -> TreeId | None:
+        with opened(session) as project:
+            return files_left_by(project, repo, attempt)
+
     with registered(root, worker):
         crew.is_ready()
-        yield from Supervisor(repo, root, worker, shift, pool, in_child, session.reporter).work()
+        yield from Supervisor(repo, root, worker, shift, pool, in_child, left, session.reporter).work()
 
 
 def new_worker_id(now_utc: float) -> str:
@@ -216,13 +220,13 @@ def new_worker_id(now_utc: float) -> str:
     return time.strftime("%Y%m%d-%H%M%S", time.gmtime(now_utc)) + f"-{os.urandom(3).hex()}"
 
 
-def _end_without_run(project: Project, repo: GitRepo, stored: StoredTask, now_utc: float) -> TaskEnd | None:
+def _end_without_run(project: Project, repo: GitRepo, stored: StoredTask, clock: Callable[[], float]) -> TaskEnd | None:
     """Ends a task that is not to be run: its end had only been cut off, or whoever runs it dies each time."""
     if stored.lease is None and not stored.attempts:
         return None
     end = complete(repo, stored)
     if end is None and n_lost(stored) >= MAX_LOST:
-        end = settle(repo, project.root, stored, Fate(state=AttemptState.FAILED, cause=LOST_TOO_OFTEN), now_utc)
+        end = settle_lost(repo, project.root, stored, lambda attempt: files_left_by(project, repo, attempt), clock)
     return end
 
 
@@ -238,7 +242,13 @@ def _begin_and_run(
     with beginning(project):
         launch = _launch(project, manner, clock)
         taken = take_task(
-            project, repo, stored, launch, lock, lambda error: _decide(project, stored, launch, manner, error, decided)
+            project,
+            repo,
+            stored,
+            launch,
+            lock,
+            fate=lambda error: _decide(project, stored, launch, manner, error, decided),
+            left=lambda attempt: files_left_by(project, repo, attempt),
         )
     manner.say({"attempt_id": taken.attempt.id, "log": taken.attempt.log})
     return _run(taken, manner.session)

@@ -14,11 +14,14 @@ from offbranch.base.events import Reporter
 from offbranch.base.locks import hold_lock
 from offbranch.base.paths import AbsPath, join
 from offbranch.base.plugins import load
-from offbranch.base.processes import this_process
+from offbranch.base.processes import host_name, is_alive, this_process
 from offbranch.base.records import record, replace
-from offbranch.experiments.leases import QUEUE_DIR
+from offbranch.experiments.leases import QUEUE_DIR, end_holders
+from offbranch.experiments.refs import LEASES, lease_ref
+from offbranch.git.refs import list_refs
 from offbranch.git.repository import GitRepo
-from offbranch.queue.requests import Request, RequestKind, write_request
+from offbranch.queue.requests import Request, RequestKind, forget_request, read_request, write_request
+from offbranch.queue.settle import fate_by_request, leased_attempt, settle
 from offbranch.queue.slurm_place import has_submissions
 from offbranch.queue.store import find_task, read_tasks
 from offbranch.queue.supervisor import GRACE_S, Shift
@@ -36,6 +39,7 @@ from offbranch.queue.workers import (
 # A worker in the background that finds nothing to do for so long ends.
 IDLE_S = 10.0
 _START_S = 30.0
+_SUPERVISED_S = 2.0
 _LOOK_S = 0.05
 _WITHDRAW = "offbranch.api.queue_slurm:withdraw_from_slurm"
 
@@ -169,12 +173,15 @@ def kill_tasks(names: Sequence[str], session: Session, *, force: bool = False) -
         wish = Request(kind=RequestKind.KILL, attempt_id=attempt_id, by=this_process(), at_utc=now, force=force)
         write_request(root, stored.task.id, wish)
     left = {stored.task.id: stored for stored in chosen}
+    unsupervised_after = time.monotonic() + _SUPERVISED_S
 
     def have_ended() -> bool:
-        running = {each.task.id: each for each in read_tasks(repo, root).all}
-        for task_id in tuple(left):
-            if (found := running.get(task_id)) is None or found.state is not TaskState.RUNNING:
+        leases = dict(list_refs(repo, LEASES))
+        for task_id, stored in tuple(left.items()):
+            if leases.get(lease_ref(task_id)) != str(stored.lease):
                 del left[task_id]
+            elif time.monotonic() > unsupervised_after:
+                _end_without_worker(repo, root, stored)
         return not left
 
     has_ended = _await(have_ended)
@@ -184,6 +191,17 @@ def kill_tasks(names: Sequence[str], session: Session, *, force: bool = False) -
         names_left = ", ".join(f"'{stored.name}'" for stored in left.values())
         raise OffbranchError(f"{names_left} did not end yet", hint="ob queue kill --force")
     return tuple(stored.name for stored in chosen)
+
+
+def _end_without_worker(repo: GitRepo, root: AbsPath, stored: StoredTask) -> None:
+    """Ends a task of which only commands are left: who ran it was killed, and its worker too."""
+    attempt = leased_attempt(repo, stored.task.id)
+    wish = None if attempt is None else read_request(root, stored.task.id, attempt.id)
+    if attempt is None or wish is None or attempt.process.host != host_name() or is_alive(attempt.process):
+        return
+    end_holders(root, stored.task.id)
+    settle(repo, root, stored, fate_by_request(stored, wish))
+    forget_request(root, stored.task.id)
 
 
 def _shift(request: StartRequest, repo: GitRepo, root: AbsPath) -> Shift:
@@ -230,7 +248,7 @@ def _running_tasks(repo: GitRepo, root: AbsPath, names: Sequence[str]) -> tuple[
                 hint=near if queued is None else f"it waits in the queue: ob queue remove {name}",
             )
         chosen.append(found)
-    return tuple({each.ref: each for each in chosen}.values())
+    return tuple({stored.task.id: stored for stored in chosen}.values())
 
 
 def _await(is_so: Callable[[], bool]) -> bool:

@@ -9,7 +9,8 @@ from offbranch.base.errors import LockedError
 from offbranch.base.paths import AbsPath, join
 from offbranch.base.processes import command_of, is_alive, start_time
 from offbranch.experiments.attempts import read_records
-from offbranch.experiments.experiment import AttemptState
+from offbranch.experiments.experiment import Attempt, AttemptState
+from offbranch.experiments.leases import is_carried_out
 from offbranch.project import Project
 
 _EXPS = ".dvc/tmp/exps"
@@ -31,7 +32,7 @@ def refuse_while_active(project: Project) -> None:
 def active(project: Project) -> Iterator[str]:
     """Yields who works on a project."""
     for attempt in read_records(project.root):
-        if attempt.state is AttemptState.RUNNING and is_alive(attempt.process):
+        if attempt.state is AttemptState.RUNNING and _goes_on(project, attempt):
             yield f"the experiment '{attempt.name}' runs (process {attempt.process.pid})"
     runs = join(project.root, f"{_EXPS}/run")
     for name in _names(runs):
@@ -46,6 +47,13 @@ def active(project: Project) -> Iterator[str]:
         for pid, command in _entries(_json(join(project.root, file))):
             if _lives(pid):
                 yield f"process {pid} ({command})"
+
+
+def _goes_on(project: Project, attempt: Attempt) -> bool:
+    """Tells whether an attempt goes on; that at a queued task also while a command does that it has left behind."""
+    if attempt.task_id is not None:
+        return is_carried_out(project.root, attempt)
+    return is_alive(attempt.process)
 
 
 def _entries(table: Any) -> Iterator[tuple[Any, str]]:

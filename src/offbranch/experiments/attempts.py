@@ -87,11 +87,18 @@ def end_attempt(repo: GitRepo, root: AbsPath, attempt: Attempt, tree: TreeId | N
     return attempt
 
 
-def end_update(repo: GitRepo, attempt: Attempt) -> tuple[Attempt, RefUpdate]:
-    """Returns an ended attempt with its new commit, whose files are those of the present one, and the change of its ref."""
+def end_update(repo: GitRepo, attempt: Attempt, tree: TreeId | None = None) -> tuple[Attempt, RefUpdate]:
+    """Returns an ended attempt with its new commit, and the change of its ref.
+
+    Args:
+        repo: Where.
+        attempt: As it ended; its commit still that of its beginning.
+        tree: Its files now; None for those of that commit.
+    """
     assert attempt.commit is not None
-    with ObjectReader(repo) as objects:
-        tree = objects.commit(attempt.commit).tree
+    if tree is None:
+        with ObjectReader(repo) as objects:
+            tree = objects.commit(attempt.commit).tree
     ended = replace(attempt, commit=_commit(repo, attempt, tree))
     return ended, RefUpdate(ref=attempt_ref(attempt.id), new=ended.commit, old=attempt.commit)
 
@@ -165,7 +172,7 @@ def read_records(root: AbsPath) -> tuple[Attempt, ...]:
 
 
 def read_record(root: AbsPath, attempt_id: str) -> Attempt | None:
-    """Returns the quick copy of one record, None if there is none that can be read."""
+    """Returns the quick copy of one record; None if there is none that can be read."""
     try:
         with open(os.path.join(attempt_dir(root, attempt_id), _RECORD), encoding="utf-8") as file:
             return attempt_from_json(json.load(file))

@@ -61,7 +61,7 @@ def _recover(project: Project, repo: GitRepo, attempt: Attempt, reporter: Report
     restored: tuple[RepoPath, ...] = ()
     drop: tuple[RefUpdate, ...] = ()
     if attempt.where is Where.WORKSPACE:
-        tree = _files_as_found(project, repo, attempt)
+        tree = files_as_found(project, repo, attempt)
         restored = _restore_parameters(project, attempt)
         if tree is not None:
             restored += _restore_unfinished(project, repo, attempt, tree)
@@ -94,7 +94,7 @@ def _forget(project: Project, attempt: Attempt, reporter: Reporter) -> None:
     os.unlink(join(attempt_dir(project.root, attempt.id), "attempt.json"))
 
 
-def _files_as_found(project: Project, repo: GitRepo, attempt: Attempt) -> TreeId | None:
+def files_as_found(project: Project, repo: GitRepo, attempt: Attempt) -> TreeId | None:
     """Returns the workspace as a tree, without outputs that are older than the attempt; None if it cannot be read."""
     try:
         pipelines = load(project)

@@ -80,7 +80,7 @@ def remove_pool(repo: GitRepo, pool_dir: AbsPath) -> tuple[AbsPath, ...]:
     in_use = []
     for slot in _slots(pool_dir):
         try:
-            with hold_lock(_lock_path(slot)):
+            with hold_lock(lock_of_copy(slot)):
                 _remove_slot(repo, slot)
         except LockedError:
             in_use.append(slot)
@@ -92,7 +92,7 @@ def _take_slot(stack: ExitStack, pool_dir: AbsPath) -> tuple[AbsPath, LockFile]:
     for number in range(1, _MAX_SLOTS):
         slot = AbsPath(os.path.join(pool_dir, f"slot-{number}"))
         try:
-            return slot, stack.enter_context(hold_lock(_lock_path(slot)))
+            return slot, stack.enter_context(hold_lock(lock_of_copy(slot)))
         except LockedError:
             continue
     raise GitError(f"no free working copy in '{pool_dir}'", hint="wait until another experiment has finished")
@@ -214,7 +214,8 @@ def _slots(pool_dir: AbsPath) -> list[AbsPath]:
     return [AbsPath(os.path.join(pool_dir, name)) for name in names if name.startswith("slot-") and name[5:].isdigit()]
 
 
-def _lock_path(slot: AbsPath) -> AbsPath:
+def lock_of_copy(slot: AbsPath) -> AbsPath:
+    """Returns the lock file of a working copy; it names who uses it, or was killed while using it."""
     return AbsPath(slot + ".lock")
 
 

@@ -1,5 +1,7 @@
 """Ending a run of a task whose process cannot do it any more: its worker records it, and takes the task out or leaves it."""
 
+import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from offbranch.base.errors import ConflictError
@@ -9,7 +11,7 @@ from offbranch.experiments.attempts import attempt_of, end_update, write_record
 from offbranch.experiments.experiment import Attempt, AttemptState, Experiment
 from offbranch.experiments.refs import attempt_ref, encode, lease_ref
 from offbranch.experiments.underway import TASK_HEADER, Fate
-from offbranch.git.ids import CommitId
+from offbranch.git.ids import CommitId, TreeId
 from offbranch.git.objects import ObjectReader
 from offbranch.git.refs import ANY, RefUpdate, list_refs, update_refs
 from offbranch.git.repository import GitRepo
@@ -18,6 +20,7 @@ from offbranch.queue.task import StoredTask, TaskState
 from offbranch.queue.task_end import TaskEnd
 
 MAX_LOST = 20
+LOST_TOO_OFTEN = f"its worker was lost {MAX_LOST} times"
 KILLED = "stopped by 'ob queue kill'"
 
 
@@ -54,17 +57,61 @@ def end_of(stored: StoredTask, attempt_id: str, fate: Fate) -> TaskEnd:
     )
 
 
-def settle(repo: GitRepo, root: AbsPath, stored: StoredTask, fate: Fate, now_utc: float) -> TaskEnd | None:
+def settle(
+    repo: GitRepo,
+    root: AbsPath,
+    stored: StoredTask,
+    fate: Fate,
+    left: Callable[[Attempt], TreeId | None] = lambda attempt: None,
+    clock: Callable[[], float] = time.time,
+) -> TaskEnd | None:
     """Ends the run that has a task, whose process is gone, in one transaction.
+
+    Args:
+        repo: Where.
+        root: Of the project.
+        stored: The task.
+        fate: What becomes of both.
+        left: Tells what files the attempt has left.
+        clock: Seconds since the epoch.
 
     Returns:
         None where there is nothing to end, or somebody else was faster.
     """
     attempt = leased_attempt(repo, stored.task.id)
-    if attempt is None:
-        return None
-    ended, update = end_update(repo, replace(attempt, state=fate.state, ended_utc=now_utc, cause=fate.cause))
-    drops = [RefUpdate(ref=lease_ref(stored.task.id), new=None, old=attempt.commit)]
+    return None if attempt is None else _settle(repo, root, stored, attempt, fate, left, clock)
+
+
+def settle_lost(
+    repo: GitRepo,
+    root: AbsPath,
+    stored: StoredTask,
+    left: Callable[[Attempt], TreeId | None] = lambda attempt: None,
+    clock: Callable[[], float] = time.time,
+) -> TaskEnd | None:
+    """Ends a task whose worker is lost each time, by the record of the last of these runs."""
+    attempt = leased_attempt(repo, stored.task.id) or next(iter(stored.attempts), None)
+    fate = Fate(state=AttemptState.FAILED, cause=LOST_TOO_OFTEN)
+    return None if attempt is None else _settle(repo, root, stored, attempt, fate, left, clock)
+
+
+def _settle(
+    repo: GitRepo,
+    root: AbsPath,
+    stored: StoredTask,
+    attempt: Attempt,
+    fate: Fate,
+    left: Callable[[Attempt], TreeId | None],
+    clock: Callable[[], float],
+) -> TaskEnd | None:
+    was_running = attempt.state is AttemptState.RUNNING
+    ended = replace(
+        attempt, state=fate.state, ended_utc=clock() if was_running else attempt.ended_utc, cause=fate.cause
+    )
+    ended, update = end_update(repo, ended, left(attempt) if was_running else None)
+    drops = []
+    if was_running:
+        drops.append(RefUpdate(ref=lease_ref(stored.task.id), new=None, old=attempt.commit))
     if not fate.keeps_task:
         drops.append(RefUpdate(ref=stored.ref, new=None, old=ANY))
     try:

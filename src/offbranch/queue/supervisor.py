@@ -12,15 +12,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from typing import Any
 
-from offbranch.base.errors import Interrupted
+from offbranch.base.errors import Interrupted, OffbranchError
 from offbranch.base.events import Reporter, Warned
 from offbranch.base.paths import AbsPath
 from offbranch.base.plugins import load
 from offbranch.base.processes import this_process
 from offbranch.base.records import record, replace
-from offbranch.experiments.experiment import AttemptState
+from offbranch.experiments.experiment import Attempt, AttemptState
 from offbranch.experiments.leases import BEAT_S, beat, end_holders, is_orphaned
 from offbranch.experiments.underway import Fate
+from offbranch.git.ids import TreeId
 from offbranch.git.repository import GitRepo
 from offbranch.queue.board import Board
 from offbranch.queue.child import Child, ChildManner, Say, fork_child
@@ -28,7 +29,7 @@ from offbranch.queue.events import TaskBegan, TaskLost, TaskOver
 from offbranch.queue.requests import Request, RequestKind, forget_request, read_request, write_request
 from offbranch.queue.settle import drop_lease, end_of, fate_by_request, settle
 from offbranch.queue.slots import Slot, SlotPool
-from offbranch.queue.task import StoredTask
+from offbranch.queue.task import StoredTask, TaskState
 from offbranch.queue.task_end import TaskEnd, end_from_json
 from offbranch.queue.workers import SlotUse, Worker, stop_wish, with_slot, write_worker
 
@@ -86,6 +87,7 @@ class Supervisor:
         shift: Shift,
         pool: SlotPool,
         carry_out: CarryOut,
+        left: Callable[[Attempt], TreeId | None],
         reporter: Reporter,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -95,6 +97,7 @@ class Supervisor:
         self._shift = shift
         self._pool = pool
         self._carry_out = carry_out
+        self._left = left
         self._reporter = reporter
         self._clock = clock
         self._board = Board(repo, root, shift.only)
@@ -276,9 +279,14 @@ class Supervisor:
         del self._running[task_id]
         self._busy_s = self._clock()
         end = running.end
-        if end is None:
-            end_holders(self._root, task_id)
-            end = self._end_for_it(running)
+        try:
+            if end is None:
+                end_holders(self._root, task_id)
+                end = self._end_for_it(running)
+            elif end.experiment is None:
+                self._make_sure(running, end)
+        except (OffbranchError, OSError) as error:  # a full disk: it is tried again, by us or the next worker
+            running.refusal, end = str(error), self._refused(running)
         forget_request(self._root, task_id)
         self._pool.release(running.slot)
         self._show(running.slot)
@@ -295,11 +303,18 @@ class Supervisor:
             return self._refused(running)
         if running.asked is not None:
             fate = fate_by_request(stored, running.asked)
-            return settle(self._repo, self._root, stored, fate, time.time())
+            return settle(self._repo, self._root, stored, fate, self._left)
         fate = Fate(state=AttemptState.INTERRUPTED, cause="the process that ran it was killed", keeps_task=True)
-        settle(self._repo, self._root, stored, fate, time.time())
+        settle(self._repo, self._root, stored, fate, self._left)
         self._reporter.emit(TaskLost(name=stored.name))
         return None
+
+    def _make_sure(self, running: _Running, end: TaskEnd) -> None:
+        """Records how a run ended, if its child could not."""
+        is_over = end.state in (TaskState.FAILED, TaskState.CANCELLED)
+        state = AttemptState.CANCELLED if end.state is TaskState.CANCELLED else AttemptState.FAILED
+        fate = Fate(state=state, cause=end.cause, keeps_task=not is_over)
+        settle(self._repo, self._root, running.stored, fate, self._left)
 
     def _refused(self, running: _Running) -> TaskEnd | None:
         """Waits longer each time before it tries again what could not even begin; most often somebody else has the task."""

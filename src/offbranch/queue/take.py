@@ -15,6 +15,7 @@ from offbranch.experiments.experiment import Attempt, AttemptState
 from offbranch.experiments.run import RunOptions
 from offbranch.experiments.temporary_run import Prepared, QueuedFiles, prepare_queued, run_prepared
 from offbranch.experiments.underway import Fate, Launch, Ran, fate_of
+from offbranch.git.ids import TreeId
 from offbranch.git.refs import RefUpdate
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
@@ -43,6 +44,7 @@ def take_task(
     launch: Launch,
     lock: LockFile,
     fate: Callable[[BaseException], Fate] = fate_of,
+    left: Callable[[Attempt], TreeId | None] = lambda attempt: None,
 ) -> Taken:
     """Makes a task ours: its attempt is recorded, and from now on it counts as running.
 
@@ -55,6 +57,7 @@ def take_task(
         launch: For the run.
         lock: That of its lease.
         fate: What an error means for it.
+        left: Tells what files an attempt has left whose worker has died.
 
     Raises:
         ConflictError: Somebody else has it, or it is not in the queue any more.
@@ -63,7 +66,7 @@ def take_task(
     before: tuple[RefUpdate, ...] = ()
     if lost is not None and lost.state is AttemptState.RUNNING:
         lost = replace(lost, state=AttemptState.INTERRUPTED, ended_utc=launch.clock(), cause=LOST)
-        lost, update = end_update(repo, lost)
+        lost, update = end_update(repo, lost, left(lost))
         before = (update,)
     queued = QueuedFiles(
         id=stored.task.id,

@@ -1,0 +1,416 @@
+"""Workers in the background: started, stopped, and what they do about tasks that fail, hang, or shall end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from git_repos import state_of_user
+from offbranch.api.exp import RunRequest
+from offbranch.api.queue import submit
+from offbranch.api.queue_work import Crew, carry_out, run_one, work
+from offbranch.experiments.experiment import AttemptState
+from offbranch.queue.events import TaskLost
+from offbranch.queue.supervisor import Shift
+from offbranch.queue.task import TaskState
+from offbranch.queue.task_end import TaskEnd
+from offbranch.queue.workers import WorkerKind
+from projects import SOURCE, Recorder, TestProject, make_project
+from queue_processes import (
+    attempts_of,
+    await_end,
+    await_no_workers,
+    await_that,
+    below,
+    change_tasks,
+    log_of,
+    program_of,
+    tasks_of,
+    workers_of,
+    working_in,
+)
+
+pytestmark = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")
+
+WAITS = "touch {place}/$DVC_EXP_NAME; for i in $(seq 600); do [ -e {place}/go ] && break; sleep 0.05; done\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Any:
+    made = make_project(tmp_path / "p")
+    yield made
+    for worker in workers_of(made):
+        os.kill(worker.process.pid, signal.SIGTERM)
+    await_no_workers(made)
+    await_that(lambda: working_in(made.root) == [], "an end of all processes")
+
+
+def queue(project: TestProject, *overrides: str, **more: Any) -> None:
+    submit(RunRequest(overrides=overrides, **more), project.session())
+
+
+def waits(project: TestProject, tmp_path: Path, before: str = "", after: str = "") -> Path:
+    """Makes the stage wait for a file; it leaves a mark with its name."""
+    text = before + WAITS.format(place=tmp_path) + after
+    project.write("train.sh", text + project.read("train.sh"))
+    project.commit("waits")
+    return tmp_path
+
+
+def drain(project: TestProject, recorder: Recorder | None = None, **shift: Any) -> list[TaskEnd]:
+    given: dict[str, Any] = {"idle_s": 0.0, "apart": True, **shift}
+    return list(work(project.session(recorder), Shift(**given), Crew(kind=WorkerKind.FOREGROUND, into_log=True)))
+
+
+def states(project: TestProject, name: str) -> list[AttemptState]:
+    return [attempt.true_state for attempt in attempts_of(project)[name]]
+
+
+def test_it_runs_what_is_queued_and_what_comes_later(project: TestProject) -> None:
+    project.write("train.sh", 'echo "slot $OFFBRANCH_SLOT, $MINE"\n' + project.read("train.sh"))
+    project.commit("says where")
+    queue(project, "lr=1,2", name="P")
+    before = state_of_user(project.root)[:2], project.git("status", "--porcelain")
+    started = project.ob("queue", "start", "-j", "2", MINE="kept")
+    assert (started.code, started.out) == (0, "Started '2' new experiments task queue workers.\n"), started.err
+    again = project.ob("queue", "start", "-j", "2", "--json")
+    assert again.json == {"started": 0, "worker": None, "log": None}
+    assert project.ob("queue", "start", "-j", "3").out == "Started '1' new experiments task queue worker.\n"
+    await_end(project)
+    queue(project, "lr=3", name="late")
+    await_end(project)
+    assert set(project.exps()) == {"P-1", "P-2", "late"} and attempts_of(project) == {}
+    first, second = workers_of(project)
+    assert ([len(worker.slots) for worker in (first, second)], first.kind) == ([2, 1], WorkerKind.BACKGROUND)
+    assert first.log is not None and "'P-1' succeeded: experiment" in project.read(first.log) + project.read(
+        second.log or ""
+    )
+    logs = [path.read_text() for path in (project.root / ".dvc/tmp/ob/runs").glob("*/output.log")]
+    assert len(logs) == 3 and all("Running stage 'train':" in log and ", kept\n" in log for log in logs)
+    assert (state_of_user(project.root)[:2], project.git("status", "--porcelain")) == before
+    assert project.ob("queue", "stop").out == "Queue workers will stop after running tasks finish.\n"
+    await_no_workers(project)
+    assert project.ob("queue", "stop").out == "No queue workers are running.\n"
+    assert list((project.root / ".dvc/tmp/ob/queue/workers").glob("*.json")) == []
+
+
+def test_stop_lets_the_running_one_end_and_takes_no_other(project: TestProject, tmp_path: Path) -> None:
+    place = waits(project, tmp_path)
+    queue(project, "lr=1,2", name="P")
+    project.ob("queue", "start")
+    await_that((place / "P-1").exists, "P-1 begins")
+    assert project.ob("queue", "stop").code == 0
+    await_that(lambda: workers_of(project)[0].stopping, "the worker has understood")
+    assert [task.state for task in tasks_of(project).all] == [TaskState.RUNNING, TaskState.QUEUED]
+    (place / "go").touch()
+    await_no_workers(project)
+    assert set(project.exps()) == {"P-1"} and [task.name for task in tasks_of(project).queued] == ["P-2"]
+
+
+def test_stop_and_kill_cancels_what_runs(project: TestProject, tmp_path: Path) -> None:
+    place = waits(project, tmp_path)
+    queue(project, "lr=1,2", name="P")
+    project.ob("queue", "start")
+    await_that((place / "P-1").exists, "P-1 begins")
+    stopped = project.ob("queue", "stop", "--kill")
+    assert (stopped.code, stopped.out) == (0, "Queue workers have been stopped.\n")
+    assert workers_of(project) == () and working_in(project.root) == []
+    assert states(project, "P-1") == [AttemptState.CANCELLED]
+    assert [task.name for task in tasks_of(project).queued] == ["P-2"]
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_kill_takes_a_running_task_out_and_keeps_what_it_had(force: bool, project: TestProject, tmp_path: Path) -> None:
+    place = waits(project, tmp_path, before="echo '{\"acc\": 7}' > metrics.json; echo said\n")
+    queue(project, "lr=1,2", name="P")
+    queue(project, "lr=5", name="wait")
+    project.ob("queue", "start", "-j", "2")
+    await_that(lambda: (place / "P-1").exists() and (place / "P-2").exists(), "both begin")
+    for name, why in (("nosuch", "did you mean"), ("wait", "it waits in the queue")):
+        refused = project.ob("queue", "kill", "P-1", name)
+        assert refused.code == 1 and f"'{name}' is not a valid running experiment name" in refused.err
+        assert name == "nosuch" or why in refused.err
+    killed = project.ob("queue", "kill", *(["--force"] if force else []), "P-1")
+    assert (killed.code, killed.out) == (0, "P-1 has been killed.\n"), killed.err
+    (attempt,) = attempts_of(project)["P-1"]
+    assert (attempt.state, attempt.cause) == (AttemptState.CANCELLED, "stopped by 'ob queue kill'")
+    assert project.file_at(attempt.commit or "", "metrics.json") == '{"acc": 7}' and "said" in log_of(
+        project, attempt.id
+    )
+    assert [task.name for task in tasks_of(project).all] == ["P-2", "wait"]
+    (place / "go").touch()
+    await_end(project)
+    assert set(project.exps()) == {"P-2", "wait"}
+    assert list((project.root / ".dvc/tmp/ob/queue/requests").glob("*")) == []
+
+
+def test_one_that_does_not_listen_is_killed_after_a_while(project: TestProject) -> None:
+    project.write("train.sh", "trap '' INT TERM\necho begun\nfor i in $(seq 600); do sleep 0.05; done\n")
+    project.commit("deaf")
+    queue(project, name="deaf")
+    change_tasks(project, timeout_s=0.3)
+    (end,) = drain(project, grace_s=0.2)
+    assert (end.state, end.cause) == (TaskState.FAILED, "it took longer than 0.3 s")
+    (attempt,) = attempts_of(project)["deaf"]
+    assert (attempt.state, attempt.cause) == (AttemptState.FAILED, end.cause)
+    assert tasks_of(project).all == () and working_in(project.root) == []
+    assert project.git("for-each-ref", "refs/ob/leases") == ""
+
+
+def test_one_that_takes_too_long_fails_and_may_be_tried_again(project: TestProject, tmp_path: Path) -> None:
+    waits(project, tmp_path, before=f"[ -e {tmp_path}/second ] && exec touch {tmp_path}/go; touch {tmp_path}/second\n")
+    queue(project, name="slow")
+    change_tasks(project, timeout_s=0.5, retries=1)
+    ends = drain(project)
+    assert [end.state for end in ends] == [TaskState.QUEUED, TaskState.FAILED]
+    assert ends[0].cause == "it took longer than 0.5 s" and "model.txt" in ends[1].cause
+    assert states(project, "slow") == [AttemptState.FAILED, AttemptState.FAILED]
+    assert tasks_of(project).all == ()
+
+
+def test_a_failure_is_repeated_as_often_as_was_asked(project: TestProject, tmp_path: Path) -> None:
+    count = f"echo x >> {tmp_path}/n; [ $(wc -l < {tmp_path}/n) -ge 3 ] || exit 4\n"
+    project.write("train.sh", count + project.read("train.sh"))
+    project.commit("works the third time")
+    queue(project, name="third")
+    change_tasks(project, retries=2)
+    ends = drain(project)
+    assert [(end.state, end.exit_code) for end in ends] == [
+        (TaskState.QUEUED, 4),
+        (TaskState.QUEUED, 4),
+        (TaskState.SUCCEEDED, None),
+    ]
+    assert set(project.exps()) == {"third"} and len(attempts_of(project)["third"]) == 2
+    queue(project, "fail=6", name="never")
+    change_tasks(project, retries=1)
+    shown = project.ob("exp", "run", "--run-all", "--json")
+    assert shown.code == 1 and [each["state"] for each in shown.json] == ["queued", "failed"]
+    assert "'never' is run again" in shown.err
+
+
+def test_a_lost_child_is_run_again_but_not_for_ever(
+    project: TestProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("offbranch.api.queue_work.MAX_LOST", 3)
+    # Above the script are a shell, and the child of the worker.
+    project.write("train.sh", "echo here; kill -9 $(cut -d' ' -f4 /proc/$PPID/stat); sleep 30\n")
+    project.commit("kills who runs it")
+    queue(project, name="mad")
+    recorder = Recorder()
+    ends = drain(project, recorder)
+    assert [(end.state, end.cause[:23]) for end in ends] == [(TaskState.FAILED, "its worker was lost 20 ")]
+    assert len(recorder.of(TaskLost)) == 3
+    gone = [(attempt.state, attempt.cause) for attempt in attempts_of(project)["mad"]]
+    assert {state for state, _ in gone} <= {AttemptState.INTERRUPTED, AttemptState.FAILED}
+    assert tasks_of(project).all == () and working_in(project.root) == []
+    assert all("here" in log_of(project, attempt.id) for attempt in attempts_of(project)["mad"])
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_worker_that_ends_gives_back_what_runs(how: signal.Signals, project: TestProject, tmp_path: Path) -> None:
+    place = waits(project, tmp_path)
+    queue(project, "lr=1,2,3", name="P")
+    project.ob("queue", "start", "-j", "2")
+    await_that(lambda: (place / "P-1").exists() and (place / "P-2").exists(), "both begin")
+    (worker,) = workers_of(project)
+    os.kill(worker.process.pid, how)
+    await_that(lambda: working_in(project.root) == [], "nothing runs that nobody supervises")
+    assert [task.name for task in tasks_of(project).queued] == ["P-1", "P-2", "P-3"]
+    assert states(project, "P-1") == states(project, "P-2") == [AttemptState.CANCELLED]
+    assert project.git("for-each-ref", "refs/ob/leases") == "" and workers_of(project) == ()
+    (place / "go").touch()
+    assert project.ob("queue", "start").code == 0
+    await_end(project)
+    assert set(project.exps()) == {"P-1", "P-2", "P-3"}
+
+
+def test_commands_that_outlived_all_are_ended_before_their_task_is_run_again(
+    project: TestProject, tmp_path: Path
+) -> None:
+    place = waits(project, tmp_path, before="echo '{\"acc\": 5}' > metrics.json\n", after=f"touch {tmp_path}/went-on\n")
+    queue(project, "lr=1", name="P")
+    project.ob("queue", "start")
+    await_that((place / "P").exists, "it begins")
+    (worker,) = workers_of(project)
+    (child,) = [pid for pid in below(worker.process.pid) if program_of(pid).startswith("python")]
+    orphans = list(below(child))
+    os.kill(worker.process.pid, signal.SIGSTOP)
+    os.kill(child, signal.SIGKILL)
+    os.kill(worker.process.pid, signal.SIGKILL)
+    assert any(pid in orphans for pid in map(int, (line.split()[0] for line in working_in(project.root))))
+    assert tasks_of(project).all[0].state is TaskState.RUNNING, "its command goes on, so it counts as running"
+    refused = project.ob("gc", "-w", "-f")
+    assert refused.code == 11 and "'P' runs" in refused.err, refused
+    (place / "P").unlink()
+    project.ob("queue", "start")
+    await_that((place / "P").exists, "it begins again")
+    assert not any(str(pid) in line.split()[0] for line in working_in(project.root) for pid in orphans)
+    (place / "go").touch()
+    await_end(project)
+    assert set(project.exps()) == {"P"} and (place / "went-on").exists()
+    (lost,) = attempts_of(project)["P"]
+    assert lost.state is AttemptState.INTERRUPTED
+    assert project.file_at(lost.commit or "", "metrics.json") == '{"acc": 5}', "what it had measured is kept"
+
+
+def test_what_nobody_supervises_can_be_killed_too(project: TestProject, tmp_path: Path) -> None:
+    place = waits(project, tmp_path)
+    queue(project, "lr=1", name="P")
+    project.ob("queue", "start")
+    await_that((place / "P").exists, "it begins")
+    (worker,) = workers_of(project)
+    (child,) = [pid for pid in below(worker.process.pid) if program_of(pid).startswith("python")]
+    os.kill(worker.process.pid, signal.SIGSTOP)
+    os.kill(child, signal.SIGKILL)
+    os.kill(worker.process.pid, signal.SIGKILL)
+    assert project.ob("queue", "kill", "P").out == "P has been killed.\n"
+    assert states(project, "P") == [AttemptState.CANCELLED] and tasks_of(project).all == ()
+
+
+def test_only_these(project: TestProject, tmp_path: Path) -> None:
+    queue(project, "lr=1,2,3", name="P")
+    unknown = project.ob("queue", "start", "P-1", "P-4")
+    assert unknown.code == 1 and "no task 'P-4' waits in the queue" in unknown.err and "did you mean" in unknown.err
+    assert project.ob("queue", "start", "P-3", "P-1", "--json").json["started"] == 1
+    await_no_workers(project)
+    assert set(project.exps()) == {"P-1", "P-3"} and [task.name for task in tasks_of(project).queued] == ["P-2"]
+    change_tasks(project, is_held=True)
+    held = project.ob("queue", "start", "P-2")
+    assert held.code == 1 and "'P-2' is held" in held.err and "ob queue release P-2" in held.err
+    assert project.ob("queue", "start", "--keep", "P-2").code == 2
+    assert project.ob("queue", "start", "-j", "0").code == 2
+
+
+def test_order_is_by_priority_and_held_ones_are_left_alone(project: TestProject) -> None:
+    queue(project, "lr=1,2", name="low")
+    queue(project, "lr=3,4", name="high")
+    for stored in tasks_of(project).queued:
+        if stored.name.startswith("high"):
+            change_tasks_of(project, stored.name, priority=5)
+    change_tasks_of(project, "low-1", is_held=True)
+    assert [end.name for end in drain(project)] == ["high-1", "high-2", "low-2"]
+    assert [task.name for task in tasks_of(project).queued] == ["low-1"]
+
+
+def change_tasks_of(project: TestProject, name: str, **changes: Any) -> None:
+    change_tasks(project, lambda stored: stored.name == name, **changes)
+
+
+def test_in_the_foreground(project: TestProject) -> None:
+    queue(project, "fail=0,3", name="P")
+    ended = project.ob("queue", "start", "--foreground", "P-1", "P-2", "--json")
+    assert ended.code == 1 and [each["state"] for each in ended.json] == ["succeeded", "failed"]
+    assert "Running stage 'train':" in ended.err
+    queue(project, "lr=5", name="Q")
+    said = project.ob("queue", "start", "--foreground", "Q")
+    assert said.code == 0 and "Ran experiment(s): Q" in said.out
+
+
+def test_one_task_by_its_id(project: TestProject) -> None:
+    queue(project, "lr=1,2", name="P")
+    first, second = tasks_of(project).queued
+    recorder = Recorder()
+    ended = run_one(project.session(recorder), first.task.id, slot_env={"MINE": "1"}, kind=WorkerKind.SLURM)
+    assert ended is not None and ended.experiment is not None and ended.name == "P-1"
+    assert run_one(project.session(), first.task.id) is None
+    here = carry_out(project.session(), second.task.id)
+    assert here is not None and here.state is TaskState.SUCCEEDED and set(project.exps()) == {"P-1", "P-2"}
+    assert carry_out(project.session(), second.task.id) is None
+
+
+def test_a_worker_without_tasks_ends_and_one_that_stays_can_be_stopped(project: TestProject) -> None:
+    assert drain(project, idle_s=0.1) == []
+    assert project.ob("queue", "start", "--keep").code == 0
+    assert project.ob("exp", "run", "--queue", "-n", "P").code == 0
+    await_end(project)
+    assert set(project.exps()) == {"P"} and len(workers_of(project)) == 1
+
+
+def test_a_mistake_in_a_child_is_the_end_of_its_task_only(
+    project: TestProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue(project, "lr=1,2", name="P")
+    calls: list[int] = []
+
+    def stumble(*_: object) -> None:
+        calls.append(1)
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr("offbranch.api.queue_work.run_taken", stumble)
+    ends = drain(project)
+    assert [(end.state, end.cause) for end in ends] == [(TaskState.FAILED, "a mistake of ours")] * 2
+    assert calls == [], "it happened in children"
+
+
+def test_the_user_goes_on_meanwhile(project: TestProject, tmp_path: Path) -> None:
+    place = waits(project, tmp_path)
+    queue(project, "lr=7,8", name="P")
+    head = project.git("rev-parse", "HEAD")
+    project.ob("queue", "start", "-j", "2")
+    await_that(lambda: (place / "P-1").exists() and (place / "P-2").exists(), "both begin")
+    (place / "go").touch()
+    project.write("train.sh", project.read("train.sh").partition("\n")[2])
+    (place / "go").unlink()
+    project.write("data.txt", "other\n")
+    mine = project.ob("exp", "run", "-n", "mine", "-S", "lr=3")
+    assert mine.code == 0, mine.err
+    project.git("add", "-A")
+    project.git("commit", "-qm", "mine")
+    project.git("checkout", "-q", "-b", "side", head)
+    project.write("side.txt", "x\n")
+    project.commit("side")
+    project.git("rebase", "-q", "main")
+    before = state_of_user(project.root)[:2], project.git("status", "--porcelain")
+    (place / "go").touch()
+    await_end(project)
+    assert (state_of_user(project.root)[:2], project.git("status", "--porcelain")) == before
+    exps = project.exps()
+    assert set(exps) == {"P-1", "P-2", "mine"}
+    assert project.git("rev-parse", f"{exps['P-1']}^") == head
+    assert [project.file_at(exps[f"P-{n}"], "metrics.json") for n in (1, 2)] == ['{"acc": 7}', '{"acc": 8}']
+    assert project.file_at(exps["P-1"], "data.txt") == "hello"
+
+
+def test_data_is_not_removed_while_a_task_runs(project: TestProject, tmp_path: Path) -> None:
+    place = waits(project, tmp_path)
+    queue(project, name="P")
+    project.ob("queue", "start")
+    await_that((place / "P").exists, "it begins")
+    refused = project.ob("gc", "-w", "-f")
+    assert refused.code == 11 and "the experiment 'P' runs" in refused.err, refused
+    (place / "go").touch()
+    await_end(project)
+    await_that(lambda: workers_of(project)[0].slots[0].task_id is None, "the slot is free")
+    assert project.ob("gc", "-w", "-f").code == 0, "a worker that only waits is no hindrance"
+    assert len(workers_of(project)) == 1
+
+
+def test_nothing_of_it_is_started_twice_at_once(project: TestProject) -> None:
+    queue(project, "lr=range(1,7)", name="P")
+    env = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    words = [sys.executable, "-m", "offbranch", "queue", "start", "-j", "2", "--json"]
+    many = [subprocess.Popen(words, cwd=project.root, env=env, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    started = [json.loads(each.communicate(timeout=60)[0])["started"] for each in many]
+    assert sorted(started) == [0, 0, 0, 2]
+    await_end(project)
+    assert len(project.exps()) == 6 and attempts_of(project) == {}
+
+
+def test_interrupted_it_says_so_and_puts_back(project: TestProject, tmp_path: Path) -> None:
+    place = waits(project, tmp_path)
+    queue(project, "lr=1", name="P")
+    words = [sys.executable, "-m", "offbranch", "queue", "start", "--foreground"]
+    env = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    running = subprocess.Popen(
+        words, cwd=project.root, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    await_that((place / "P").exists, "it begins")
+    running.send_signal(signal.SIGTERM)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 130 and b"'P' was stopped and waits in the queue again" in err
+    assert [task.name for task in tasks_of(project).queued] == ["P"]
