@@ -159,7 +159,7 @@ def test_scancel_of_a_pending_job_leaves_its_task_in_the_queue(project: TestProj
     assert "--hold" in job["options"]
     slurm.ask("scancel", f"{job['job_id']}_0")
     task = status_of_ended(project, slurm, name)
-    assert task["state"] == "queued" and "cancelled in SLURM" in task["job"]["cause"]
+    assert (task["state"], task["job"]["cause"]) == ("queued", "SLURM does not have it any more")
     assert len(start(project)["jobs"]) == 1
     slurm.wait_for("it ends", lambda: list(project.exps()) == [name])
 
@@ -250,7 +250,7 @@ def test_stop_takes_back_what_has_not_started(project: TestProject, slurm: Slurm
     done = project.ob("queue", "stop")
     assert done.code == 0, done.err
     left = slurm.states()
-    assert [left[f"{job['job_id']}_{n}"] for n in (1, 2)] == ["CANCELLED", "CANCELLED"]
+    assert {f"{job['job_id']}_1", f"{job['job_id']}_2"} & {each for each in left if left[each] == "PENDING"} == set()
     go(project, "1")
     slurm.wait_for("the first ends", lambda: states(project)[names[0]] == "succeeded")
     assert [states(project)[name] for name in names[1:]] == ["queued", "queued"]
@@ -336,7 +336,7 @@ def test_a_slurm_that_does_not_answer(project: TestProject, tmp_path: Path) -> N
     nowhere.write_text(re.sub("SlurmctldPort=.*", "SlurmctldPort=1", text) + "MessageTimeout=1\n")
     done = project.ob("queue", "start", "--slurm", SLURM_CONF=str(nowhere))
     assert done.code == 1 and "Unable to contact slurm controller" in done.err and "Traceback" not in done.err
-    (project.root / ".dvc/tmp/ob/queue/slurm/answer").unlink()
+    (project.root / ".dvc/tmp/ob/queue/slurm/answer").unlink(missing_ok=True)
     done = project.ob("queue", "status", SLURM_CONF=str(nowhere))
     assert done.code == 0 and re.search(rf"{name} .*Queued .*SLURM \d+_0 unknown", done.out)
     done = project.ob("queue", "stop", SLURM_CONF=str(nowhere))
@@ -347,8 +347,9 @@ def test_a_machine_without_slurm(project: TestProject, tmp_path: Path) -> None:
     queue(project, "-S", "lr=1")
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "git").symlink_to(need("git"))
+    start(project, "--hold")
     done = project.ob("queue", "start", "--slurm", PATH=str(tmp_path / "bin"))
-    assert done.code == 1 and "'scontrol' is not there" in done.err and "login node" in done.err
+    assert done.code == 1 and "'squeue' is not there" in done.err and "login node" in done.err
 
 
 def amend(project: TestProject, name: str, **changes: Any) -> None:

@@ -22,10 +22,10 @@ from offbranch.queue.slurm_jobs import ONLY_PENDING, Slurm, cancel, max_array_si
 from offbranch.queue.slurm_look import look_at_slurm
 from offbranch.queue.slurm_place import has_submissions
 from offbranch.queue.slurm_plan import plan_arrays
-from offbranch.queue.slurm_records import Submission, forget_submission
+from offbranch.queue.slurm_records import Submission, forget_submission, write_submission_record
 from offbranch.queue.slurm_status import with_job_of
 from offbranch.queue.slurm_submit import Duties, hand_over, plan_duties, slurm_lock
-from offbranch.queue.slurm_view import Element, Standing
+from offbranch.queue.slurm_view import Element, Places, Standing, with_ends
 from offbranch.queue.status import RUNNING, QueueStatus
 from offbranch.queue.store import find_task, read_tasks
 from offbranch.queue.task import StoredTask, TaskState
@@ -89,6 +89,7 @@ def hand_to_slurm(request: SlurmRequest, session: Session, *, clock: Callable[[]
             places = look_at_slurm(slurm, project.root, _running(tasks), fresh=True, clock=clock)
             if places.problem is not None:
                 raise OffbranchError(places.problem, hint="'sinfo' tells how SLURM is; nothing was handed over")
+            _remember_ends(project, places)
             duties = plan_duties(chosen, tasks, places, clock())
             _cancel(slurm, [each for each in duties.cancel if each.standing is not Standing.PENDING])
             _cancel(slurm, [each for each in duties.cancel if each.standing is Standing.PENDING], ONLY_PENDING)
@@ -179,6 +180,12 @@ def _hand_over_all(project: Project, slurm: Slurm, duties: Duties, request: Slur
     ids = {task.id for submission in done for task in submission.tasks}
     names = tuple((stored.task.id, stored.name) for stored in duties.submit if stored.task.id in ids)
     return HandedOver(submissions=tuple(done), names=names, refusal=refusal)
+
+
+def _remember_ends(project: Project, places: Places) -> None:
+    for submission in {each.submission.id: each.submission for each in places.elements}.values():
+        if (seen := with_ends(submission, places.elements)) is not submission:
+            write_submission_record(project.root, seen)
 
 
 def _give_up(project: Project, repo: GitRepo, stored: StoredTask, element: Element, now_utc: float) -> bool:

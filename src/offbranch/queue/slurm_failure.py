@@ -47,7 +47,7 @@ def end_unstarted(
         is_there = RefUpdate(ref=stored.ref, new=stored.commit, old=stored.commit)
         begin_leased(repo, root, attempt, stored.tree, None, is_there)
         _write_log(root, attempt, element)
-    return settle(repo, root, stored, fate, now_utc) is not None
+    return settle(repo, root, stored, fate, clock=lambda: now_utc) is not None
 
 
 def _write_log(root: AbsPath, attempt: Attempt, element: Element) -> None:

@@ -31,6 +31,7 @@ _WORDS: Mapping[str, str] = {
     "COMPLETED": "it ended without taking a task",
     "DEADLINE": "its deadline in SLURM passed",
     "FAILED": "it failed in SLURM before a task began",
+    "LOST": "its process was gone, though SLURM said that it ran",
     "NODE_FAIL": "its node failed",
     "OUT_OF_MEMORY": "it needed more memory than SLURM gave it",
     "PREEMPTED": "another job of SLURM took its place",
@@ -57,6 +58,11 @@ class Row:
     node: str = ""
     started_utc: float | None = None
     comment: str = ""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is over."""
+        return self.state not in WAITING and self.state not in HOLDS_NODE
 
     @property
     def cause(self) -> str:

@@ -42,6 +42,21 @@ class SlurmTask:
 
 
 @record
+class SeenEnd:
+    """That an element came to nothing, in the words of SLURM, which forgets it.
+
+    Attributes:
+        index: Of the element.
+        state: As squeue tells it, or `LOST`.
+    """
+
+    index: int
+    state: str
+    reason: str = ""
+    node: str = ""
+
+
+@record
 class Submission:
     """One array job.
 
@@ -53,6 +68,7 @@ class Submission:
         options: Of sbatch, those of the user among them.
         job_id: Of the array; None until sbatch has said it.
         cluster: Where it is, if not where the user is.
+        ends: Elements that were seen to have come to nothing.
     """
 
     id: str
@@ -62,6 +78,7 @@ class Submission:
     options: tuple[str, ...] = ()
     job_id: str | None = None
     cluster: str = ""
+    ends: tuple[SeenEnd, ...] = ()
 
 
 @record
@@ -94,6 +111,7 @@ def write_submission_record(root: AbsPath, submission: Submission) -> None:
         **as_dict(submission),
         "by": as_dict(submission.by),
         "tasks": [as_dict(task) for task in submission.tasks],
+        "ends": [as_dict(end) for end in submission.ends],
     }
     os.makedirs(join(root, SLURM_DIR), exist_ok=True)
     atomic_write(_path(root, f"{submission.id}.json"), json.dumps(data, indent=1).encode() + b"\n")
@@ -130,6 +148,7 @@ def read_submission(root: AbsPath, submission_id: str) -> Submission | None:
             options=tuple(map(str, data["options"])),
             job_id=None if data["job_id"] is None else str(data["job_id"]),
             cluster=str(data["cluster"]),
+            ends=tuple(SeenEnd(**end) for end in data["ends"]),
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None

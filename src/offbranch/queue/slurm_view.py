@@ -11,7 +11,7 @@ from offbranch.base.paths import AbsPath, RepoPath
 from offbranch.base.processes import host_name, is_alive
 from offbranch.base.records import record, replace
 from offbranch.queue.slurm_jobs import HOLDS_NODE, WAITING, Row
-from offbranch.queue.slurm_records import COMMENT, ElementNote, SlurmTask, Submission, output_path, read_note
+from offbranch.queue.slurm_records import COMMENT, ElementNote, SeenEnd, SlurmTask, Submission, output_path, read_note
 
 # So long an element may take from the start of its job to its first word, and between its words and its lease, before
 # it counts as lost: Python and Git on a shared file system that a thousand jobs read at once.
@@ -67,7 +67,9 @@ class Element:
     @property
     def is_failure(self) -> bool:
         """Whether something was wrong with the job, rather than that somebody did not want it."""
-        return bool(self.cause) and not (self.row is not None and self.row.state in ("CANCELLED", "PREEMPTED"))
+        if self.standing is Standing.LOST:
+            return True
+        return bool(self.cause) and self.row is not None and self.row.state not in ("CANCELLED", "PREEMPTED")
 
     @property
     def holds_place(self) -> bool:
@@ -113,6 +115,22 @@ class Places:
         return sum(each.is_failure for each in self.elements if (each.task.id, each.task.round) == (task_id, round_))
 
 
+def with_ends(submission: Submission, elements: Iterable[Element]) -> Submission:
+    """Returns a submission that remembers which of its elements came to nothing; the same if that is nothing new."""
+    known = {end.index for end in submission.ends}
+    new = [
+        SeenEnd(
+            index=each.index,
+            state="LOST" if each.row is None or each.standing is Standing.LOST else each.row.state,
+            reason=each.row.reason if each.row is not None else "",
+            node=each.row.node if each.row is not None else "",
+        )
+        for each in elements
+        if each.submission.id == submission.id and each.is_failure and each.index not in known
+    ]
+    return replace(submission, ends=(*submission.ends, *new)) if new else submission
+
+
 def with_job(submission: Submission, rows: Mapping[str, Row]) -> Submission:
     """Returns a submission with its job, if SLURM has it and we were killed before we could note it."""
     if submission.job_id is not None:
@@ -136,12 +154,15 @@ def judge_submission(
         running: Tells whether a task is carried out at this moment.
         now_utc: Seconds since the epoch.
     """
+    ends = {each.index: _row(each) for each in submission.ends}
     for index, task in enumerate(submission.tasks):
         job = None if submission.job_id is None else f"{submission.job_id}_{index}"
         note = read_note(root, submission.id, index)
         row = rows.get(job) if rows is not None and job is not None else None
         if row is not None and row.comment != f"{COMMENT}{submission.id}":
             row = None  # ids begin anew where a SLURM is set up again
+        if index in ends and (row is None or row.has_ended):
+            row = ends[index]
         is_running = note is not None and _may_carry_out(note, row) and running(note.task_id or "")
         if row is not None and note is not None and _is_earlier(note, row):
             note, is_running = None, False
@@ -222,4 +243,9 @@ def _is_earlier(note: ElementNote, row: Row) -> bool:
 def _forgotten(submission: Submission, note: ElementNote | None) -> str:
     if submission.job_id is None:
         return ""  # sbatch refused it, or was never called
-    return "its process is gone" if note is not None else "its job ended without a word"
+    # A job that is cancelled before it starts is forgotten at once.
+    return "its process is gone" if note is not None else "SLURM does not have it any more"
+
+
+def _row(end: SeenEnd) -> Row:
+    return Row(job="", state=end.state, reason=end.reason, node=end.node)
