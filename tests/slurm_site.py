@@ -52,7 +52,7 @@ SlurmctldLogFile={place}/slurmctld.log
 SlurmdLogFile={place}/slurmd.log
 ReturnToService=2
 MinJobAge=300
-KillWait=5
+KillWait=30
 GresTypes=gpu
 DefMemPerCPU=100
 NodeName={host} NodeAddr=127.0.0.1 CPUs=8 RealMemory=4000 Gres=gpu:2

@@ -71,7 +71,12 @@ def n_tasks(project: TestProject) -> int:
 
 
 def wait_until_running(slurm: SlurmSite, project: TestProject, *names: str) -> None:
-    slurm.wait_for(f"{names} run", lambda: all(states(project)[name] == "running" for name in names))
+    def run() -> bool:
+        return all(
+            states(project)[name] == "running" and "start" in project.ob("queue", "logs", name).out for name in names
+        )
+
+    slurm.wait_for(f"{names} run", run)
 
 
 def go(project: TestProject, *rates: str) -> None:
@@ -146,7 +151,7 @@ def test_scancel_of_a_running_job_cancels_its_task(project: TestProject, slurm: 
     (job,) = start(project)["jobs"]
     wait_until_running(slurm, project, name)
     slurm.ask("scancel", f"{job['job_id']}_0")
-    slurm.wait_for("it ends", lambda: states(project)[name] == "cancelled")
+    slurm.wait_for("it ends", lambda: n_tasks(project) == 0)
     task = status(project)[name]
     assert task["cause"] == f"cancelled in SLURM (job {job['job_id']}_0)"
     assert "start 1" in project.ob("queue", "logs", name).out
@@ -217,8 +222,8 @@ def test_a_killed_job_is_lost_and_handed_over_again(project: TestProject, slurm:
         os.kill(pid, signal.SIGKILL)
     assert slurm.states()[element] == "RUNNING", "SLURM has not noticed it"
     slurm.wait_for("it is queued", lambda: states(project)[name] == "queued")
-    task = status(project)[name]
-    assert (task["n_lost"], task["job"]["state"]) == (1, "lost")
+    slurm.wait_for("its job is seen to be lost", lambda: status(project)[name]["job"]["state"] == "lost")
+    assert status(project)[name]["n_lost"] == 1
     again = start(project)
     assert again["cancelled"] == [element] and len(again["jobs"]) == 1
     wait_until_running(slurm, project, name)

@@ -18,11 +18,11 @@ from offbranch.experiments.underway import Fate
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.queue.slurm_failure import end_unstarted
-from offbranch.queue.slurm_jobs import ONLY_PENDING, Slurm, cancel, max_array_size
+from offbranch.queue.slurm_jobs import Slurm, cancel, max_array_size
 from offbranch.queue.slurm_look import look_at_slurm
 from offbranch.queue.slurm_place import has_submissions
 from offbranch.queue.slurm_plan import plan_arrays
-from offbranch.queue.slurm_records import Submission, forget_submission, write_submission_record
+from offbranch.queue.slurm_records import Submission, forget_submission, mark_withdrawn, write_submission_record
 from offbranch.queue.slurm_status import with_job_of
 from offbranch.queue.slurm_submit import Duties, hand_over, plan_duties, slurm_lock
 from offbranch.queue.slurm_view import Element, Places, Standing, with_ends
@@ -88,11 +88,10 @@ def hand_to_slurm(request: SlurmRequest, session: Session, *, clock: Callable[[]
             chosen = _chosen(tasks, request)
             places = look_at_slurm(slurm, project.root, _running(tasks), fresh=True, clock=clock)
             if places.problem is not None:
-                raise OffbranchError(places.problem, hint="'sinfo' tells how SLURM is; nothing was handed over")
+                raise places.problem
             _remember_ends(project, places)
             duties = plan_duties(chosen, tasks, places, clock())
-            _cancel(slurm, [each for each in duties.cancel if each.standing is not Standing.PENDING])
-            _cancel(slurm, [each for each in duties.cancel if each.standing is Standing.PENDING], ONLY_PENDING)
+            _cancel(project, slurm, duties.cancel)
             for each in duties.forget:
                 forget_submission(project.root, each.id)
             given_up = [
@@ -137,7 +136,7 @@ def withdraw_from_slurm(
             with hold_lock(slurm_lock(project.root), wait_s=math.inf):
                 places = look_at_slurm(slurm, project.root, _running(tasks), fresh=True)
                 if places.problem is not None:
-                    raise OffbranchError(places.problem)
+                    raise places.problem
                 found = [
                     each
                     for each in places.elements
@@ -145,7 +144,7 @@ def withdraw_from_slurm(
                     and (each.standing is Standing.PENDING or not pending_only)
                     and (wanted is None or (each.carries or each.task.id) in wanted)
                 ]
-                _cancel(slurm, found, *([ONLY_PENDING] if pending_only else []))
+                _cancel(project, slurm, found)
         except OffbranchError as error:
             session.reporter.emit(
                 Warned(
@@ -197,13 +196,15 @@ def _give_up(project: Project, repo: GitRepo, stored: StoredTask, element: Eleme
         return False
 
 
-def _cancel(slurm: Slurm, elements: Iterable[Element], *options: str) -> None:
+def _cancel(project: Project, slurm: Slurm, elements: Iterable[Element]) -> None:
     by_cluster: dict[str, list[str]] = {}
     for each in elements:
         if each.job is not None:
+            # One that starts at this moment finds that it was not a user who cancelled it.
+            mark_withdrawn(project.root, each.submission.id, each.index)
             by_cluster.setdefault(each.submission.cluster, []).append(each.job)
     for cluster, jobs in by_cluster.items():
-        cancel(replace(slurm, cluster=cluster), jobs, *options)
+        cancel(replace(slurm, cluster=cluster), jobs)
 
 
 def _running(tasks: Iterable[StoredTask]) -> set[str]:

@@ -19,7 +19,15 @@ from offbranch.base.records import replace
 from offbranch.experiments.experiment import AttemptState
 from offbranch.experiments.underway import Fate
 from offbranch.queue.slots import SLOT_VARIABLE
-from offbranch.queue.slurm_records import ElementNote, Submission, output_size, read_output, read_submission, write_note
+from offbranch.queue.slurm_records import (
+    ElementNote,
+    Submission,
+    is_withdrawn,
+    output_size,
+    read_output,
+    read_submission,
+    write_note,
+)
 from offbranch.queue.store import read_tasks
 from offbranch.queue.task_end import TaskEnd
 from offbranch.queue.workers import WorkerKind
@@ -90,6 +98,8 @@ class _Element:
 
     def _candidates(self) -> tuple[str, ...]:
         """Returns what it may carry out: its own task, and then the others of the array, for it may come late."""
+        if is_withdrawn(self._root, self._submission.id, self._index):
+            return ()
         with opened(self._session) as project:
             tasks = read_tasks(need_git(project), project.root).queued
         free = {(stored.task.id, stored.task.round) for stored in tasks if not stored.task.is_held}
@@ -103,7 +113,7 @@ class _Element:
 
     def _fate(self, error: BaseException) -> Fate | None:
         """Returns what a stop by SLURM means for the task; None for any other error."""
-        if not isinstance(error, Interrupted):
+        if not isinstance(error, Interrupted) or is_withdrawn(self._root, self._submission.id, self._index):
             return None
         why = wait_for_reason(lambda: read_output(self._root, self._submission.id, self._index, self._printed_before))
         return None if why is None else fate_of_stop(why, self._note.job)

@@ -16,8 +16,6 @@ from offbranch.base.records import record
 
 _SQUEUE_FORMAT = "%i|%T|%S|%N|%k|%r"
 _PATIENCE_S = 60
-# One that has started meanwhile is left alone: its task would be taken for one that a user wants to end.
-ONLY_PENDING = "--state=PENDING"
 # Still to run: what is not started, or was, and will be again.
 WAITING = frozenset(
     """
@@ -124,15 +122,17 @@ def ended_jobs(slurm: Slurm, jobs: Iterable[str]) -> dict[str, Row]:
     return {row.job: row for row in rows if row is not None}
 
 
-def cancel(slurm: Slurm, jobs: Iterable[str], *options: str) -> None:
+def cancel(slurm: Slurm, jobs: Iterable[str]) -> None:
     """Cancels elements of arrays; those that have ended do not matter.
+
+    Never with `--state`: SLURM 22.05 then cancels the whole array of an element that has not started.
 
     Raises:
         OffbranchError: SLURM does not answer.
     """
     wanted = sorted(set(jobs))
     for at in range(0, len(wanted), 500):
-        _run(slurm, ["scancel", *_clusters(slurm), "--quiet", *options, *wanted[at : at + 500]])
+        _run(slurm, ["scancel", *_clusters(slurm), "--quiet", *wanted[at : at + 500]])
 
 
 def max_array_size(slurm: Slurm) -> int:
@@ -208,10 +208,10 @@ def _run(slurm: Slurm, words: Sequence[str]) -> str:
         raise OffbranchError(
             f"{words[0]} got no answer within {_PATIENCE_S} s", hint="'sinfo' tells how SLURM is"
         ) from error
+    said = _in_one_line(done.stderr or done.stdout, words[0])
     if done.returncode != 0:
-        raise OffbranchError(
-            f"{words[0]}: {_in_one_line(done.stderr or done.stdout, words[0]) or f'exit code {done.returncode}'}"
-        )
+        hint = "'sinfo' tells how SLURM is" if "Unable to contact" in said else None
+        raise OffbranchError(f"{words[0]}: {said or f'exit code {done.returncode}'}", hint=hint)
     return str(done.stdout)
 
 

@@ -49,7 +49,7 @@ def look_at_slurm(
 
 def _rows(
     slurm: Slurm, root: AbsPath, submissions: Sequence[Submission], now_utc: float, *, fresh: bool
-) -> tuple[Mapping[str, Row] | None, str | None]:
+) -> tuple[Mapping[str, Row] | None, OffbranchError | None]:
     if not fresh and (remembered := _remembered(root, now_utc)) is not None:
         return remembered, None
     rows: dict[str, Row] = {}
@@ -57,7 +57,7 @@ def _rows(
         for cluster in {each.cluster for each in submissions}:
             rows.update(jobs_of_user(replace(slurm, cluster=cluster)))
     except OffbranchError as error:
-        return None, error.message
+        return None, error
     data = {"at_utc": now_utc, "rows": [as_dict(row) for row in rows.values()]}
     with suppress(OSError):
         atomic_write(join(root, f"{SLURM_DIR}/{_ANSWER}"), json.dumps(data).encode())

@@ -3,6 +3,7 @@
     <submission>.json            one sbatch: its tasks in the order of the array, and the job, once SLURM has said it
     <submission>.sh              the script
     <submission>-<index>.note    one element of the array, written by the element itself: where it runs, and how it ended
+    <submission>-<index>.back    we have cancelled it: its task waits again, whatever SLURM says
     <submission>-<index>.out     what SLURM and the element printed
 
 The record of a submission is written before sbatch is called, and its id is the comment of the job: killed in between, the
@@ -170,6 +171,17 @@ def read_note(root: AbsPath, submission_id: str, index: int) -> ElementNote | No
         return None
 
 
+def mark_withdrawn(root: AbsPath, submission_id: str, index: int) -> None:
+    """Says to an element that it was cancelled by us, and that its task shall wait again."""
+    with suppress(OSError):
+        atomic_write(_path(root, f"{submission_id}-{index}.back"), b"")
+
+
+def is_withdrawn(root: AbsPath, submission_id: str, index: int) -> bool:
+    """Tells whether an element was cancelled by us."""
+    return os.path.exists(_path(root, f"{submission_id}-{index}.back"))
+
+
 def output_path(submission_id: str, index: int | str) -> RepoPath:
     """Returns where SLURM writes what an element prints; the index may be sbatch's `%a`."""
     return RepoPath(f"{SLURM_DIR}/{submission_id}-{index}.out")
@@ -197,7 +209,7 @@ def output_size(root: AbsPath, submission_id: str, index: int) -> int:
 def forget_submission(root: AbsPath, submission_id: str) -> None:
     """Removes everything about a submission."""
     for name in _names(root):
-        if re.match(rf"{re.escape(submission_id)}(-\d+)?\.(note|out|sh|json)$", name):
+        if re.match(rf"{re.escape(submission_id)}(-\d+)?\.(note|back|out|sh|json)$", name):
             remove_file(_path(root, name))
 
 

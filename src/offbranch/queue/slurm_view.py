@@ -7,6 +7,7 @@ what has ended. Whether a task runs is told by its lease; whether it is about to
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 
+from offbranch.base.errors import OffbranchError
 from offbranch.base.paths import AbsPath, RepoPath
 from offbranch.base.processes import host_name, is_alive
 from offbranch.base.records import record, replace
@@ -99,11 +100,11 @@ class Places:
 
     Attributes:
         elements: Oldest submission first.
-        problem: Why SLURM did not answer; everything that it might have is then taken to be as it was.
+        problem: That SLURM did not answer; everything that it might have is then taken to be as it was.
     """
 
     elements: tuple[Element, ...] = ()
-    problem: str | None = None
+    problem: OffbranchError | None = None
 
     def of(self, task_id: str, round_: int) -> Element | None:
         """Returns the element of a task that counts: one that is alive, otherwise the last."""
