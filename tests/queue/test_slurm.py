@@ -226,8 +226,8 @@ def test_why_a_job_was_stopped(why: str, state: AttemptState | None) -> None:
     found = reason_in("start\n" + SAID.format(why) + "end\n")
     assert found is not None
     fate = fate_of_stop(found, "7_0")
-    assert (None if fate is None else fate.state) is state
-    assert fate is None or "(job 7_0)" in fate.cause
+    assert (fate.state, fate.keeps_task) == (state or AttemptState.CANCELLED, state is None)
+    assert fate.cause.endswith("(job 7_0)")
 
 
 def test_a_reason_is_waited_for_but_not_for_ever() -> None:

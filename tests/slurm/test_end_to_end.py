@@ -23,6 +23,7 @@ while IFS=': ' read -r k v; do case $k in lr) lr=$v;; fail) fail=$v;; esac; done
 echo "start $lr in slot $OFFBRANCH_SLOT"
 echo "{\\"acc\\": $lr}" > metrics.json
 case $fail in
+  trap) trap 'echo told to stop; exit 9' TERM; while true; do sleep 0.1; done;;
   wait) while [ ! -e "$DVC_ROOT/go-$lr" ]; do sleep 0.1; done;;
   0) ;;
   *) exit $fail;;
@@ -146,8 +147,9 @@ def test_a_running_task_is_killed(project: TestProject, slurm: SlurmSite) -> Non
     assert list(project.exps()) == [names[1]]
 
 
-def test_scancel_of_a_running_job_cancels_its_task(project: TestProject, slurm: SlurmSite) -> None:
-    (name,) = queue(project, "-S", "lr=1", "-S", "fail=wait")
+@pytest.mark.parametrize("manner", ["wait", "trap"])
+def test_scancel_of_a_running_job_cancels_its_task(project: TestProject, slurm: SlurmSite, manner: str) -> None:
+    (name,) = queue(project, "-S", "lr=1", "-S", f"fail={manner}")
     (job,) = start(project)["jobs"]
     wait_until_running(slurm, project, name)
     slurm.ask("scancel", f"{job['job_id']}_0")

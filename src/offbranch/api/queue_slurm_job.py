@@ -12,7 +12,7 @@ from typing import Any
 
 from offbranch.api.queue_work import run_one
 from offbranch.api.session import Session, need_git, opened
-from offbranch.base.errors import Interrupted, OffbranchError
+from offbranch.base.errors import Interrupted, OffbranchError, StageFailedError
 from offbranch.base.paths import AbsPath
 from offbranch.base.processes import this_process
 from offbranch.base.records import replace
@@ -34,6 +34,8 @@ from offbranch.queue.workers import WorkerKind
 
 _SAID = re.compile(r"slurmstepd.*\*\*\* (?:JOB|STEP) \S+ ON \S+ CANCELLED AT \S+(?: DUE TO (.+?))? \*\*\*")
 _WHY_S = 2.0
+# A shell says with such an exit code that its command ended of a signal.
+_SIGNALS_FROM = 128
 _MOMENT_S = 0.1
 TIME_IS_OVER = "its time limit in SLURM passed"
 BY_SCANCEL = "cancelled in SLURM"
@@ -112,29 +114,42 @@ class _Element:
         write_note(self._root, self._submission.id, self._index, self._note)
 
     def _fate(self, error: BaseException) -> Fate | None:
-        """Returns what a stop by SLURM means for the task; None for any other error."""
-        if not isinstance(error, Interrupted) or is_withdrawn(self._root, self._submission.id, self._index):
+        """Returns what a stop by SLURM means for the task; None for any other error.
+
+        The signal goes to all processes of the job at once: a command may have ended of it before we hear of it.
+        """
+        if not isinstance(error, Interrupted | StageFailedError):
             return None
-        why = wait_for_reason(lambda: read_output(self._root, self._submission.id, self._index, self._printed_before))
-        return None if why is None else fate_of_stop(why, self._note.job)
+        code = error.exit_code_of_command if isinstance(error, StageFailedError) else None
+        is_by_signal = code is None or code < 0 or code > _SIGNALS_FROM
+        why = wait_for_reason(self._printed, patience_s=_WHY_S if is_by_signal else 0.0)
+        if why is None:
+            return None
+        if is_withdrawn(self._root, self._submission.id, self._index):
+            why = "OFFBRANCH"
+        return fate_of_stop(why, self._note.job)
+
+    def _printed(self) -> str:
+        return read_output(self._root, self._submission.id, self._index, self._printed_before)
 
 
-def fate_of_stop(why: str, job: str) -> Fate | None:
-    """Returns what a reason of slurmstepd means; None where the task waits again, as after any stop."""
+def fate_of_stop(why: str, job: str) -> Fate:
+    """Returns what a reason of slurmstepd means; the empty one is that a user cancelled the job."""
     if why == "TIME LIMIT":
         return Fate(state=AttemptState.FAILED, cause=f"{TIME_IS_OVER} (job {job})")
     if why == "":
         return Fate(state=AttemptState.CANCELLED, cause=f"{BY_SCANCEL} (job {job})")
-    return None
+    return Fate(state=AttemptState.CANCELLED, cause=f"stopped by SLURM: {why.lower()} (job {job})", keeps_task=True)
 
 
 def wait_for_reason(
     read: Callable[[], str],
+    patience_s: float = _WHY_S,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> str | None:
     """Returns what slurmstepd gives as reason; the empty text if it gives none, None if it has said nothing soon."""
-    until = clock() + _WHY_S
+    until = clock() + patience_s
     while (found := reason_in(read())) is None and clock() < until:
         sleep(_MOMENT_S)
     return found
