@@ -1,5 +1,6 @@
 """A full disk, a file-size limit, a cache that cannot be written: one clear error, and nothing is lost."""
 
+import json
 import os
 import resource
 import subprocess
@@ -134,4 +135,32 @@ def test_a_full_disk(small_disk: Path, free_kb: int) -> None:
         assert now[path] == before[path]
     assert git(project.root, "rev-parse", "HEAD") == head
     assert wrong_objects(project) == []
+    check_git(project)
+
+
+@pytest.mark.parametrize("free_kb", [0, 16, 60])
+def test_a_disk_that_fills_while_a_task_runs(small_disk: Path, free_kb: int) -> None:
+    project = make_project(small_disk / "p")
+    assert project.ob("exp", "run", "-n", "first").code == 0
+    project.git("checkout", "--quiet", "--", ".")
+    fills = (
+        f"dd if=/dev/zero of={small_disk}/filler bs=4k 2> /dev/null\n"
+        f"truncate -s -{free_kb}K {small_disk}/filler\necho said\n"
+    )
+    project.write("train.sh", f"[ -e {small_disk}/fits ] || {{\n{fills}}}\n" + project.read("train.sh"))
+    project.commit("fills the disk")
+    before = workspace(project)
+    assert project.ob("exp", "run", "--queue", "-n", "task", "-S", "lr=0.7").code == 0
+    ended = project.ob("exp", "run", "--run-all")
+    assert ended.code in (0, 1) and "Traceback" not in ended.err, ended.err
+    (small_disk / "filler").unlink()
+    (small_disk / "fits").touch()
+    for _ in range(2):  # a failure may be recorded or not, and then the task still waits
+        if "task" not in project.exps() and project.git("for-each-ref", "refs/ob/tasks") == "":
+            assert project.ob("exp", "run", "--queue", "-f", "-n", "task", "-S", "lr=0.7").code == 0
+        again = project.ob("exp", "run", "--run-all")
+        assert again.code == 0, again.err
+    assert json.loads(project.file_at(project.exps()["task"], "metrics.json")) == {"acc": 0.7}
+    assert project.git("for-each-ref", "refs/ob/tasks", "refs/ob/leases") == ""
+    assert workspace(project) == before
     check_git(project)

@@ -4,18 +4,27 @@ import json
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from git_repos import state_of_user
+from git_repos import opened, state_of_user
 from killing import check_git, litter, wrong_objects
 from offbranch.api.exp import RunRequest
 from offbranch.api.queue import submit
 from offbranch.base.environ import SOAK
-from projects import DVC_YAML, TestProject, make_project
+from offbranch.base.paths import AbsPath
+from offbranch.base.processes import ProcessInfo, host_name
+from offbranch.base.records import as_dict
+from offbranch.experiments.attempts import begin_leased, log_of
+from offbranch.experiments.experiment import Attempt, AttemptState, Where
+from offbranch.queue.requests import Request, RequestKind, write_request
+from offbranch.queue.workers import SlotUse, Worker, WorkerKind, write_worker
+from projects import DVC_YAML, SOURCE, TestProject, make_project
 from queue_processes import (
     attempts_of,
     await_end,
@@ -132,3 +141,121 @@ def test_each_task_becomes_one_experiment_whoever_is_killed(tmp_path: Path, seed
     assert litter(project) == [] and wrong_objects(project) == []
     check_git(project)
     assert project.ob("exp", "run", "--temp", "-n", "after", "-S", "lr=99").code == 0, "the copies are sound"
+
+
+def client(project: TestProject, number: int) -> "subprocess.Popen[str]":
+    """One of many who use the queue at the same time: adds, looks, removes, starts."""
+    ob = f"{sys.executable} -m offbranch"
+    name = f"C{number}"
+    script = {
+        0: f"{ob} exp run -q --queue -n {name} -S lr={number} && {ob} exp show --json > /dev/null",
+        1: f"{ob} exp run -q --queue -n {name} -S lr={number}; {ob} exp remove {name} || test $? = 1",
+        2: f"{ob} exp show --csv > /dev/null && {ob} exp list > /dev/null && {ob} exp show --queued --json > /dev/null",
+        3: f"{ob} queue start -j 2 && {ob} exp run -q --queue -n {name} -S lr={number}",
+        4: f"{ob} exp run -q --queue -n {name} -S lr={number},1{number} && {ob} exp remove {name}-1 || test $? = 1",
+    }[number % 5]
+    env = {**os.environ, "PYTHONPATH": str(SOURCE), "OFFBRANCH_LOCK_WAIT": "120"}
+    return subprocess.Popen(
+        ["sh", "-c", script], cwd=project.root, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def test_many_who_add_look_and_remove_at_once(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p")
+    assert project.ob("queue", "start", "-j", "2").code == 0
+    clients = [client(project, number) for number in range(50)]
+    said = [each.communicate(timeout=600)[0] for each in clients]
+    codes = {each.returncode for each in clients}
+    assert codes == {0}, [(each.returncode, text) for each, text in zip(clients, said, strict=True) if each.returncode]
+    assert not any("Traceback" in text or "mistake of ob" in text for text in said)
+    project.ob("queue", "start", "-j", "2")
+    await_end(project, timeout=300)
+    exps = project.exps()
+    kept = {f"C{n}" for n in range(50) if n % 5 in (0, 3)} | {f"C{n}-2" for n in range(50) if n % 5 == 4}
+    assert kept <= set(exps), "what nobody removed has become an experiment"
+    assert attempts_of(project) == {}
+    for name in kept:
+        lr = name.removeprefix("C").removesuffix("-2")
+        expected = int(f"1{lr}" if name.endswith("-2") else lr)
+        assert json.loads(project.file_at(exps[name], "metrics.json")) == {"acc": expected}
+    project.ob("queue", "stop")
+    await_no_workers(project)
+    check_git(project)
+
+
+def test_after_a_reboot_nothing_counts_as_running(tmp_path: Path) -> None:
+    """All files of a worker and a task are as they were when everything died; their process ids are those of others now."""
+    project = make_project(tmp_path / "p")
+    submit(RunRequest(overrides=("lr=1",), name="P"), project.session())
+    repo, root = opened(project.root), AbsPath(str(project.root))
+    (stored,) = tasks_of(project).queued
+    before = ProcessInfo(pid=os.getpid(), started="1", host=host_name(), command="ob queue start")
+    attempt = Attempt(
+        id="20200101-000000-abcdef",
+        name="P",
+        baseline=stored.task.spec.baseline,
+        where=Where.QUEUE,
+        state=AttemptState.RUNNING,
+        process=before,
+        root=f"{root}/.dvc/tmp/ob/copies/slot-1",
+        log=log_of("20200101-000000-abcdef"),
+        started_utc=1.0,
+        task_id=stored.task.id,
+        task_commit=stored.commit,
+    )
+    begin_leased(repo, root, attempt, stored.tree, None)
+    worker = Worker(
+        id="20200101-000000-aaaaaa",
+        process=before,
+        started_utc=1.0,
+        kind=WorkerKind.BACKGROUND,
+        slots=(SlotUse(number=1, label="1", task_id=stored.task.id, attempt_id=attempt.id, name="P", pid=os.getpid()),),
+    )
+    os.makedirs(project.root / ".dvc/tmp/ob/queue/workers")
+    write_worker(root, worker)
+    for name in ("workers/20200101-000000-aaaaaa.lock", f"leases/{stored.task.id}.lock", "begin.lock"):
+        project.write(f".dvc/tmp/ob/queue/{name}", json.dumps(as_dict(before)))
+    wish = Request(kind=RequestKind.KILL, attempt_id=attempt.id, by=before, at_utc=1.0, force=True)
+    write_request(root, stored.task.id, wish)
+    assert workers_of(project) == () and [task.name for task in tasks_of(project).queued] == ["P"]
+    assert "not a valid running experiment name" in project.ob("queue", "kill", "P").err
+    assert project.ob("queue", "start", "--json").json["started"] == 1
+    await_end(project)
+    assert set(project.exps()) == {"P"}
+    (lost,) = attempts_of(project)["P"]
+    assert (lost.id, lost.state) == (attempt.id, AttemptState.INTERRUPTED)
+    assert [worker.id for worker in workers_of(project)] != [worker.id]
+    project.ob("queue", "stop")
+    await_no_workers(project)
+    assert list((project.root / ".dvc/tmp/ob/queue/requests").iterdir()) == []
+
+
+def test_locks_that_a_killed_git_left_do_not_stop_the_queue_for_ever(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p")
+    submit(RunRequest(overrides=("lr=1",), name="P"), project.session())
+    (stored,) = tasks_of(project).queued
+    for ref in (stored.ref, f"refs/ob/leases/{stored.task.id}"):
+        lock = project.write(f".git/{ref}.lock", "")
+        os.utime(lock, (time.time() - 3600,) * 2)
+    assert project.ob("exp", "run", "--run-all").code == 0
+    assert set(project.exps()) == {"P"} and project.git("for-each-ref", "refs/ob") == ""
+    assert [str(path) for path in (project.root / ".git/refs").rglob("*.lock")] == []
+
+
+@pytest.mark.parametrize("which", ["published", "failed"])
+def test_an_end_that_was_cut_off_is_finished_and_not_repeated(tmp_path: Path, which: str) -> None:
+    """Git changes one ref after the other: killed in between, the experiment is there and the task too."""
+    project = make_project(tmp_path / "p")
+    submit(RunRequest(overrides=("fail=3" if which == "failed" else "lr=1",), name="P"), project.session())
+    (stored,) = tasks_of(project).queued
+    assert project.ob("exp", "run", "--run-all").code == (1 if which == "failed" else 0)
+    exps, ended = project.exps(), attempts_of(project)
+    project.git("update-ref", stored.ref, stored.commit)
+    project.git("update-ref", f"refs/ob/leases/{stored.task.id}", stored.commit)
+    again = project.ob("exp", "run", "--run-all", "--json")
+    assert [each["state"] for each in again.json] == ["failed" if which == "failed" else "succeeded"]
+    assert project.exps() == exps and attempts_of(project) == ended
+    assert project.git("for-each-ref", "refs/ob/tasks", "refs/ob/leases") == ""
+    project.git("update-ref", f"refs/ob/leases/{stored.task.id}", stored.commit)
+    assert project.ob("exp", "run", "--run-all").code == 0
+    assert project.git("for-each-ref", "refs/ob/leases") == "", "a lease of no task is removed"

@@ -16,7 +16,7 @@ from offbranch.api.queue import submit
 from offbranch.api.queue_work import Crew, carry_out, run_one, work
 from offbranch.experiments.experiment import AttemptState
 from offbranch.queue.events import TaskLost
-from offbranch.queue.supervisor import Shift
+from offbranch.queue.shift import Shift
 from offbranch.queue.task import TaskState
 from offbranch.queue.task_end import TaskEnd
 from offbranch.queue.workers import WorkerKind
@@ -80,7 +80,9 @@ def test_it_runs_what_is_queued_and_what_comes_later(project: TestProject) -> No
     assert (started.code, started.out) == (0, "Started '2' new experiments task queue workers.\n"), started.err
     again = project.ob("queue", "start", "-j", "2", "--json")
     assert again.json == {"started": 0, "worker": None, "log": None}
-    assert project.ob("queue", "start", "-j", "3").out == "Started '1' new experiments task queue worker.\n"
+    assert (
+        project.ob("queue", "start", "-j", "3", MINE="kept").out == "Started '1' new experiments task queue worker.\n"
+    )
     await_end(project)
     queue(project, "lr=3", name="late")
     await_end(project)

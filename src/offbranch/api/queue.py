@@ -23,8 +23,8 @@ from offbranch.git.repository import head_commit
 from offbranch.params.sweep import Grid, expand_globs, grid_of, trials
 from offbranch.project import Project
 from offbranch.queue.events import SweepPlanned
+from offbranch.queue.shift import Shift
 from offbranch.queue.submit import Wish, choose_names, plan_submission, write_submission
-from offbranch.queue.supervisor import Shift
 from offbranch.queue.task import StoredTask, Task
 from offbranch.queue.task_end import TaskEnd
 from offbranch.queue.workers import WorkerKind

@@ -5,29 +5,24 @@ lock and the ref of its lease, and only the moment of taking it is kept from who
 """
 
 import os
-import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
 
-from offbranch.api.exp import make_launch, push_new
-from offbranch.api.running import open_runner
+from offbranch.api.exp import push_new
+from offbranch.api.queue_manner import Manner, OfError, no_opinion, task_launch
 from offbranch.api.session import Session, beginning, need_git, opened
 from offbranch.base.errors import ConflictError, Interrupted, LockedError, OffbranchError, StageFailedError
 from offbranch.base.events import Reporter
 from offbranch.base.locks import LockFile
-from offbranch.base.paths import AbsPath, join
 from offbranch.base.processes import this_process
 from offbranch.base.records import field, record, replace
-from offbranch.experiments.attempts import log_of
 from offbranch.experiments.experiment import Attempt, AttemptState
 from offbranch.experiments.leases import forget_lease, hold_lease
 from offbranch.experiments.left_behind import files_left_by
 from offbranch.experiments.underway import Fate, Launch, fate_of
 from offbranch.git.ids import TreeId
 from offbranch.git.repository import GitRepo
-from offbranch.pipeline.runner import CommandRunner
 from offbranch.project import Project
 from offbranch.queue.child import Say
 from offbranch.queue.events import TaskCancelled, TaskFailed, TaskPutBack
@@ -42,34 +37,14 @@ from offbranch.queue.settle import (
     published,
     settle_lost,
 )
+from offbranch.queue.shift import Around, Shift
 from offbranch.queue.slots import SLOT_VARIABLE, Slot, SlotPool
 from offbranch.queue.store import read_tasks
-from offbranch.queue.supervisor import Shift, Supervisor
+from offbranch.queue.supervisor import Supervisor
 from offbranch.queue.take import Taken, run_taken, take_task
 from offbranch.queue.task import StoredTask
 from offbranch.queue.task_end import TaskEnd, end_to_json
 from offbranch.queue.workers import SlotUse, Worker, WorkerKind, registered
-
-
-@record
-class Manner:
-    """How a task is carried out.
-
-    Attributes:
-        session: Where, and who hears of it.
-        env: Variables of its commands.
-        into_log: All that this process and its commands print goes into the log of the attempt and nowhere else.
-        hands_on_signals: Whether commands hear from us of a signal; not where it is sent to our process group.
-        say: Takes what a worker wants to know.
-        fate: What an error means, where who runs the worker knows more; None for the usual.
-    """
-
-    session: Session
-    env: Mapping[str, str] = field(default_factory=dict)
-    into_log: bool = False
-    hands_on_signals: bool = True
-    say: Say = lambda said: None
-    fate: Callable[[BaseException], Fate | None] = lambda error: None
 
 
 def carry_out(
@@ -121,14 +96,14 @@ def run_one(
     *,
     slot_env: Mapping[str, str] | None = None,
     kind: WorkerKind = WorkerKind.FOREGROUND,
-    fate: Callable[[BaseException], Fate | None] = lambda error: None,
+    fate: OfError = no_opinion,
 ) -> TaskEnd | None:
     """Carries out one queued task in a child, which is watched over: wishes of others and its limit of time are obeyed.
 
     Args:
         session: Where.
         task_id: The task.
-        slot_env: Variables of its commands.
+        slot_env: Variables of its commands; OFFBRANCH_SLOT may be among them.
         kind: What the worker is called for others.
         fate: Called in the child: what an error means, unless somebody wished it; None for the usual.
 
@@ -169,7 +144,7 @@ class Crew:
     into_log: bool = False
     voice: Reporter | None = None
     is_ready: Callable[[], None] = lambda: None
-    fate: Callable[[BaseException], Fate | None] = lambda error: None
+    fate: OfError = no_opinion
 
 
 def work(session: Session, shift: Shift, crew: Crew) -> Iterator[TaskEnd]:
@@ -197,6 +172,7 @@ def work(session: Session, shift: Shift, crew: Crew) -> Iterator[TaskEnd]:
         manner = Manner(
             session=session if crew.voice is None else replace(session, reporter=crew.voice),
             env={**slot.env, SLOT_VARIABLE: slot.label, **crew.env},
+            slot=slot,
             into_log=crew.into_log,
             hands_on_signals=not shift.apart,
             say=say,
@@ -212,7 +188,8 @@ def work(session: Session, shift: Shift, crew: Crew) -> Iterator[TaskEnd]:
 
     with registered(root, worker):
         crew.is_ready()
-        yield from Supervisor(repo, root, worker, shift, pool, in_child, left, session.reporter).work()
+        around = Around(repo=repo, root=root, carry_out=in_child, left=left, reporter=session.reporter)
+        yield from Supervisor(around, worker, shift, pool).work()
 
 
 def new_worker_id(now_utc: float) -> str:
@@ -240,56 +217,33 @@ def _begin_and_run(
 ) -> TaskEnd:
     decided: list[Fate] = []
     with beginning(project):
-        launch = _launch(project, manner, clock)
+        launch = task_launch(project, manner, clock)
         taken = take_task(
             project,
             repo,
             stored,
             launch,
             lock,
-            fate=lambda error: _decide(project, stored, launch, manner, error, decided),
+            fate=lambda error: _decide(project, stored, launch, error, decided, own=manner.fate),
             left=lambda attempt: files_left_by(project, repo, attempt),
         )
     manner.say({"attempt_id": taken.attempt.id, "log": taken.attempt.log})
     return _run(taken, manner.session)
 
 
-def _launch(project: Project, manner: Manner, clock: Callable[[], float]) -> Launch:
-    session = manner.session
-    launch = make_launch(session, project, clock, ())
-    if manner.into_log:
-        _print_into(join(project.root, log_of(launch.attempt_id)))
-
-    def runner(log: AbsPath, more: tuple[int, ...]) -> AbstractContextManager[CommandRunner]:
-        # Where we print into the log ourselves, commands simply inherit that: nothing has to be copied while they run.
-        own_log = None if manner.into_log else log
-        return open_runner(session, log=own_log, keep_open=more, root=None, hands_on_signals=manner.hands_on_signals)
-
-    return replace(launch, open_runner=runner)
-
-
-def _print_into(path: AbsPath) -> None:
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
-    os.close(descriptor)
-
-
 def _decide(
     project: Project,
     stored: StoredTask,
     launch: Launch,
-    manner: Manner,
     error: BaseException,
     decided: list[Fate],
+    *,
+    own: OfError,
 ) -> Fate:
     """Returns what an error means for a task; decided once, for the record and for who is told must hear the same."""
     if not decided:
         request = read_request(project.root, stored.task.id, launch.attempt_id)
-        fate = manner.fate(error) or fate_of(error) if request is None else fate_by_request(stored, request)
+        fate = own(error) or fate_of(error) if request is None else fate_by_request(stored, request)
         if request is None and fate.state is AttemptState.FAILED:
             fate = replace(fate, keeps_task=may_fail_again(stored))
         decided.append(fate)
@@ -301,6 +255,8 @@ def _run(taken: Taken, session: Session) -> TaskEnd:
     try:
         made = run_taken(taken).experiment
     except (OffbranchError, KeyboardInterrupt) as error:
+        return _ended_badly(taken, session, error)
+    except OSError as error:  # a full disk, most often
         return _ended_badly(taken, session, error)
     except Exception as error:  # noqa: BLE001 - an edge: a mistake of ours is the end of this task only
         traceback.print_exc()
@@ -317,7 +273,7 @@ def _ended_badly(taken: Taken, session: Session, error: BaseException) -> TaskEn
     fate = under.fate(error)
     name = taken.stored.name
     hint = error.hint if isinstance(error, OffbranchError) else None
-    cause = fate.cause or str(error) or type(error).__name__
+    cause = fate.cause or _cause(error)
     if fate.state is AttemptState.FAILED:
         session.reporter.emit(TaskFailed(name=name, cause=cause, hint=hint, is_repeated=fate.keeps_task))
     elif fate.keeps_task:
@@ -326,3 +282,9 @@ def _ended_badly(taken: Taken, session: Session, error: BaseException) -> TaskEn
         session.reporter.emit(TaskCancelled(name=name, cause=cause))
     code = error.exit_code_of_command if isinstance(error, StageFailedError) and not fate.cause else None
     return replace(end_of(taken.stored, taken.attempt.id, fate), cause=cause, exit_code=code, hint=hint)
+
+
+def _cause(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: '{error.filename}'" if error.filename else error.strerror
+    return str(error) or type(error).__name__

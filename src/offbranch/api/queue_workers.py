@@ -1,30 +1,27 @@
 """Workers of the queue: starting them in the background, being one, stopping them, and stopping single tasks."""
 
-import os
-import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
-from typing import NoReturn
 
+from offbranch.api.detached import detach
 from offbranch.api.queue_work import Crew, new_worker_id, work
 from offbranch.api.session import Session, need_git, opened
-from offbranch.base.errors import ConflictError, Interrupted, NotFoundError, OffbranchError, UsageError, did_you_mean
+from offbranch.base.errors import ConflictError, NotFoundError, OffbranchError, UsageError, did_you_mean
 from offbranch.base.events import Reporter
 from offbranch.base.locks import hold_lock
 from offbranch.base.paths import AbsPath, join
 from offbranch.base.plugins import load
 from offbranch.base.processes import host_name, is_alive, this_process
 from offbranch.base.records import record, replace
-from offbranch.experiments.leases import QUEUE_DIR, end_holders
+from offbranch.experiments.leases import QUEUE_DIR, end_orphans
 from offbranch.experiments.refs import LEASES, lease_ref
 from offbranch.git.refs import list_refs
 from offbranch.git.repository import GitRepo
 from offbranch.queue.requests import Request, RequestKind, forget_request, read_request, write_request
 from offbranch.queue.settle import fate_by_request, leased_attempt, settle
+from offbranch.queue.shift import GRACE_S, Shift
 from offbranch.queue.slurm_place import has_submissions
 from offbranch.queue.store import find_task, read_tasks
-from offbranch.queue.supervisor import GRACE_S, Shift
 from offbranch.queue.task import StoredTask, TaskState
 from offbranch.queue.task_end import TaskEnd
 from offbranch.queue.workers import (
@@ -106,9 +103,7 @@ def start_workers(request: StartRequest, session: Session, voices: Voices) -> St
         worker_id = new_worker_id(time.time())
         log = worker_log(worker_id)
         crew = Crew(kind=WorkerKind.BACKGROUND, n_slots=n_new, id=worker_id, log=log, into_log=True)
-        if not _detach(
-            lambda ready: _be_worker(session, shift, replace(crew, is_ready=ready), voices), join(root, log)
-        ):
+        if not detach(lambda ready: _be_worker(session, shift, replace(crew, is_ready=ready), voices), join(root, log)):
             raise OffbranchError("the worker did not start", hint=f"its last words are in '{log}'")
     return Started(n_new=n_new, worker=worker_id, log=log)
 
@@ -199,7 +194,7 @@ def _end_without_worker(repo: GitRepo, root: AbsPath, stored: StoredTask) -> Non
     wish = None if attempt is None else read_request(root, stored.task.id, attempt.id)
     if attempt is None or wish is None or attempt.process.host != host_name() or is_alive(attempt.process):
         return
-    end_holders(root, stored.task.id)
+    end_orphans(root, stored.task.id, attempt.process.pid)
     settle(repo, root, stored, fate_by_request(stored, wish))
     forget_request(root, stored.task.id)
 
@@ -259,53 +254,6 @@ def _await(is_so: Callable[[], bool]) -> bool:
             return False
         time.sleep(_LOOK_S)
     return True
-
-
-def _detach(action: Callable[[Callable[[], None]], None], log: AbsPath) -> bool:
-    """Runs an action in a process of a session of its own, which says it is ready; returns whether it did."""
-    os.makedirs(os.path.dirname(log), exist_ok=True)
-    read, write = os.pipe()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    pid = os.fork()
-    if pid == 0:
-        os.close(read)
-        _be_detached(action, log, write)
-    os.close(write)
-    os.waitpid(pid, 0)
-    said = os.read(read, 1)
-    os.close(read)
-    return said == b"+"
-
-
-def _be_detached(action: Callable[[Callable[[], None]], None], log: AbsPath, write: int) -> NoReturn:
-    code = 1
-    try:
-        os.setsid()
-        if os.fork():  # so that it is nobody's child, and can never get a terminal
-            os._exit(0)
-        nothing = os.open(os.devnull, os.O_RDWR)
-        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-        os.dup2(nothing, 0)
-        os.dup2(descriptor, 1)
-        os.dup2(descriptor, 2)
-        os.closerange(3, write)
-        os.closerange(write + 1, 256)
-
-        def ready() -> None:
-            os.write(write, b"+")
-            os.close(write)
-
-        action(ready)
-        code = 0
-    except Interrupted:
-        code = 0
-    except BaseException:  # noqa: BLE001 - an edge: nothing of who started it may be run in here
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
 
 
 def _be_worker(session: Session, shift: Shift, crew: Crew, voices: Voices) -> None:

@@ -9,7 +9,7 @@ import os
 import signal
 from contextlib import AbstractContextManager, suppress
 
-from offbranch.base.locks import LockFile, hold_lock, holders_of, is_locked
+from offbranch.base.locks import LockFile, hold_lock, holders_of, is_locked, read_holder
 from offbranch.base.paths import OB_DIR, AbsPath, join
 from offbranch.base.processes import host_name, is_alive
 from offbranch.experiments.experiment import Attempt, AttemptState
@@ -58,15 +58,20 @@ def is_orphaned(root: AbsPath, attempt: Attempt) -> bool:
     return is_here and attempt.task_id is not None and is_locked(lease_path(root, attempt.task_id))
 
 
-def end_holders(root: AbsPath, task_id: str) -> None:
-    """Kills the processes of this machine that hold the lock of a task: commands whose `ob` was killed.
+def end_orphans(root: AbsPath, task_id: str, pid: int) -> None:
+    """Kills what a process of this machine that carried out a task and is gone has left: who holds its lock.
 
-    Only where the system tells who holds a lock (Linux); elsewhere they are waited for.
+    Nobody is touched where another one has the lock by now: it names who took it. Only where the system tells who holds a
+    lock (Linux); elsewhere they are waited for.
     """
-    for pid in holders_of(lease_path(root, task_id)):
-        if pid != os.getpid():
+    path = lease_path(root, task_id)
+    taken_by = read_holder(path)
+    if taken_by is None or taken_by.pid != pid or taken_by.host != host_name():
+        return
+    for holder in holders_of(path):
+        if holder != os.getpid():
             with suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+                os.kill(holder, signal.SIGKILL)
 
 
 def forget_lease(root: AbsPath, task_id: str) -> None:

@@ -13,6 +13,7 @@ from offbranch.base.events import Reporter
 from offbranch.base.paths import AbsPath, join
 from offbranch.base.processes import this_process
 from offbranch.base.records import record, replace
+from offbranch.base.undisturbed import undisturbed
 from offbranch.experiments.attempts import end_attempt, log_of, prune_records, publish
 from offbranch.experiments.commit import (
     commit_experiment,
@@ -203,6 +204,13 @@ def give_up(
     """
     if isinstance(error, StageFailedError) and error.hint is None:
         error.hint = f"all it printed is in '{under.attempt.log}'"
+    with undisturbed():
+        _give_up(under, place, outcome, error, restore)
+
+
+def _give_up(
+    under: Underway, place: Project, outcome: Outcome | None, error: BaseException, restore: Callable[[], None]
+) -> None:
     as_found: TreeId | None = None
     with suppress(OffbranchError, OSError):
         as_found = tree_of_attempt(place, place.repo or under.repo, outcome)

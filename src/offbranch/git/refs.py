@@ -6,7 +6,6 @@ follows a symbolic ref.
 
 import os
 import re
-import signal
 import time
 from collections.abc import Sequence
 from enum import Enum
@@ -14,6 +13,7 @@ from typing import Final
 
 from offbranch.base.errors import ConflictError
 from offbranch.base.records import record
+from offbranch.base.undisturbed import undisturbed
 from offbranch.git.command import finish_git, git_error
 from offbranch.git.ids import CommitId, ObjectName, is_hex
 from offbranch.git.repository import GitRepo, repo_git
@@ -197,13 +197,8 @@ def _carry_out(repo: GitRepo, args: Sequence[str], text: bytes) -> Finished:
 
     It changes one ref after the other, so one that is stopped in between would leave them half done, and locks behind.
     """
-    if not hasattr(signal, "pthread_sigmask"):
-        return finish_git(repo.root, *args, env=repo.env, input=text)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
-    try:
+    with undisturbed():
         return finish_git(repo.root, *args, env=repo.env, input=text, manner=Manner())
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _remove_stale_lock(repo: GitRepo, reason: str) -> bool:

@@ -159,7 +159,7 @@ def _stop_on_signals() -> None:
     came: list[int] = []
 
     def stop(number: int, _frame: object) -> None:
-        if not came:
+        if not came and not isinstance(sys.exc_info()[1], Interrupted):
             came.append(number)
             raise Interrupted(f"stopped by {signal.Signals(number).name}")
 

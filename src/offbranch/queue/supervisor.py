@@ -13,67 +13,28 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 from offbranch.base.errors import Interrupted, OffbranchError
-from offbranch.base.events import Reporter, Warned
-from offbranch.base.paths import AbsPath
+from offbranch.base.events import Warned
 from offbranch.base.plugins import load
-from offbranch.base.processes import this_process
-from offbranch.base.records import record, replace
-from offbranch.experiments.experiment import Attempt, AttemptState
-from offbranch.experiments.leases import BEAT_S, beat, end_holders, is_orphaned
+from offbranch.base.records import replace
+from offbranch.experiments.experiment import AttemptState
+from offbranch.experiments.leases import BEAT_S, beat, end_orphans, is_orphaned
 from offbranch.experiments.underway import Fate
-from offbranch.git.ids import TreeId
-from offbranch.git.repository import GitRepo
 from offbranch.queue.board import Board
-from offbranch.queue.child import Child, ChildManner, Say, fork_child
+from offbranch.queue.child import ChildManner, Say, fork_child
 from offbranch.queue.events import TaskBegan, TaskLost, TaskOver
-from offbranch.queue.requests import Request, RequestKind, forget_request, read_request, write_request
-from offbranch.queue.settle import drop_lease, end_of, fate_by_request, settle
+from offbranch.queue.requests import RequestKind, forget_request
+from offbranch.queue.running_task import RunningTask
+from offbranch.queue.settle import drop_lease, end_of
+from offbranch.queue.shift import Around
+from offbranch.queue.shift import Shift as Shift
 from offbranch.queue.slots import Slot, SlotPool
-from offbranch.queue.task import StoredTask, TaskState
+from offbranch.queue.task import StoredTask
 from offbranch.queue.task_end import TaskEnd, end_from_json
 from offbranch.queue.workers import SlotUse, Worker, stop_wish, with_slot, write_worker
 
 LOOK_S = 0.2
-GRACE_S = 10.0
 _LONGEST_PAUSE_S = 30.0
 _MOST_REFUSALS = 5
-
-CarryOut = Callable[[StoredTask, Slot, Say], None]
-
-
-@record
-class Shift:
-    """What a worker is there for.
-
-    Attributes:
-        only: Ids of the tasks that it may take; None for all.
-        idle_s: Ends after so many seconds without a task that it could run; None: stays until it is stopped.
-        apart: Children have process groups of their own.
-        marks: Output goes through the worker, each line with the name of its experiment.
-        grace_s: How long one that shall end may take for it before it is killed.
-    """
-
-    only: frozenset[str] | None = None
-    idle_s: float | None = None
-    apart: bool = True
-    marks: bool = False
-    grace_s: float = GRACE_S
-
-
-class _Running:
-    """A task in the hands of a child."""
-
-    def __init__(self, stored: StoredTask, slot: Slot, child: Child) -> None:
-        self.stored = stored
-        self.slot = slot
-        self.child = child
-        self.attempt_id: str | None = None
-        self.began_s = 0.0
-        self.end: TaskEnd | None = None
-        self.refusal: str | None = None
-        self.asked: Request | None = None
-        self.is_stopped = False
-        self.killed_at_s: float | None = None
 
 
 class Supervisor:
@@ -81,27 +42,23 @@ class Supervisor:
 
     def __init__(
         self,
-        repo: GitRepo,
-        root: AbsPath,
+        around: Around,
         worker: Worker,
         shift: Shift,
         pool: SlotPool,
-        carry_out: CarryOut,
-        left: Callable[[Attempt], TreeId | None],
-        reporter: Reporter,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._repo = repo
-        self._root = root
+        self._repo = around.repo
+        self._root = around.root
         self._worker = worker
         self._shift = shift
         self._pool = pool
-        self._carry_out = carry_out
-        self._left = left
-        self._reporter = reporter
+        self._carry_out = around.carry_out
+        self._left = around.left
+        self._reporter = around.reporter
         self._clock = clock
-        self._board = Board(repo, root, shift.only)
-        self._running: dict[str, _Running] = {}
+        self._board = Board(self._repo, self._root, shift.only)
+        self._running: dict[str, RunningTask] = {}
         self._not_before: dict[str, float] = {}
         self._refusals: dict[str, int] = {}
         self._told: set[str] = set()
@@ -170,7 +127,7 @@ class Supervisor:
 
         manner = ChildManner(apart=self._shift.apart, mark=stored.name if self._shift.marks else None)
         child = fork_child(work, manner, [each.child for each in self._running.values()])
-        self._running[stored.task.id] = _Running(stored, slot, child)
+        self._running[stored.task.id] = RunningTask(stored, slot, child)
         self._show(slot, stored, child.pid)
 
     def _tell_unreadable(self) -> None:
@@ -184,11 +141,10 @@ class Supervisor:
         for task_id, lease in self._board.stale.items():
             drop_lease(self._repo, task_id, lease)
         for stored in self._board.leased:
-            if stored.task.id not in self._running and any(
-                each.commit == stored.lease and is_orphaned(self._root, each) for each in stored.attempts
-            ):
-                end_holders(self._root, stored.task.id)
-                self._board.forget()
+            for each in stored.attempts:
+                if each.commit == stored.lease and is_orphaned(self._root, each):
+                    end_orphans(self._root, stored.task.id, each.process.pid)
+                    self._board.forget()
 
     def _obey(self) -> None:
         """Does what signals, the wish to stop, wishes about tasks and their limits of time say."""
@@ -200,46 +156,15 @@ class Supervisor:
         now = self._clock()
         for running in tuple(self._running.values()):
             if wish is not None and wish.kill:
-                self._ask(running, RequestKind.KILL)
+                running.ask(self._root, RequestKind.KILL)
             timeout = running.stored.task.timeout_s
             if timeout is not None and running.attempt_id is not None and now - running.began_s > timeout:
-                self._ask(running, RequestKind.TIMEOUT)
-            self._enforce(running, now)
+                running.ask(self._root, RequestKind.TIMEOUT)
+            running.enforce(self._root, now, self._signal, self._shift.grace_s)
         if now - self._beat_s > BEAT_S:
             self._beat_s = now
             for task_id in self._running:
                 beat(self._root, task_id)
-
-    def _ask(self, running: _Running, kind: RequestKind) -> None:
-        """Writes a wish of our own, for the child to find when it records why it ended."""
-        if running.attempt_id is None or running.asked is not None:
-            return
-        request = Request(kind=kind, attempt_id=running.attempt_id, by=this_process(), at_utc=time.time())
-        running.asked = request
-        try:
-            write_request(self._root, running.stored.task.id, request)
-        except OSError:  # a full disk: we keep it in mind, and record the end ourselves
-            running.is_stopped = True
-            self._kill(running)
-
-    def _enforce(self, running: _Running, now: float) -> None:
-        """Stops a child that shall end: a signal first, then, after a while, by force."""
-        found = running.attempt_id and read_request(self._root, running.stored.task.id, running.attempt_id)
-        if found:
-            running.asked = found
-        is_wanted = running.asked is not None or self._signal is not None
-        if is_wanted and not running.is_stopped:
-            running.is_stopped = True
-            running.killed_at_s = now + self._shift.grace_s
-            running.child.signal(signal.SIGINT if self._signal is None else self._signal)
-        if (running.asked is not None and running.asked.force) or (
-            running.killed_at_s is not None and now > running.killed_at_s
-        ):
-            self._kill(running)
-
-    def _kill(self, running: _Running) -> None:
-        running.child.signal(signal.SIGKILL)
-        end_holders(self._root, running.stored.task.id)
 
     # What has happened
 
@@ -257,7 +182,7 @@ class Supervisor:
             elif (over := self._over(running)) is not None:
                 yield over
 
-    def _heard(self, running: _Running, said: dict[str, Any]) -> None:
+    def _heard(self, running: RunningTask, said: dict[str, Any]) -> None:
         if "attempt_id" in said and "state" not in said:
             running.attempt_id = said["attempt_id"]
             running.began_s = self._clock()
@@ -272,7 +197,7 @@ class Supervisor:
         elif not said.get("is_stopped"):
             running.refusal = said["error"]
 
-    def _over(self, running: _Running) -> TaskEnd | None:
+    def _over(self, running: RunningTask) -> TaskEnd | None:
         """Clears up after a child that has ended; returns how the task did."""
         task_id = running.stored.task.id
         running.child.bury()
@@ -280,11 +205,15 @@ class Supervisor:
         self._busy_s = self._clock()
         end = running.end
         try:
-            if end is None:
-                end_holders(self._root, task_id)
-                end = self._end_for_it(running)
+            if end is None and running.attempt_id is None:
+                end = self._refused(running)
+            elif end is None:
+                end = running.end_for_it(self._repo, self._root, self._left)
+                if end is not None and running.asked is None:
+                    self._reporter.emit(TaskLost(name=running.stored.name))
+                    end = None
             elif end.experiment is None:
-                self._make_sure(running, end)
+                running.make_sure(self._repo, self._root, self._left, end)
         except (OffbranchError, OSError) as error:  # a full disk: it is tried again, by us or the next worker
             running.refusal, end = str(error), self._refused(running)
         forget_request(self._root, task_id)
@@ -296,27 +225,7 @@ class Supervisor:
             self._reporter.emit(TaskOver(end=end))
         return end
 
-    def _end_for_it(self, running: _Running) -> TaskEnd | None:
-        """Decides about a task whose child did not say how it ended."""
-        stored = running.stored
-        if running.attempt_id is None:
-            return self._refused(running)
-        if running.asked is not None:
-            fate = fate_by_request(stored, running.asked)
-            return settle(self._repo, self._root, stored, fate, self._left)
-        fate = Fate(state=AttemptState.INTERRUPTED, cause="the process that ran it was killed", keeps_task=True)
-        settle(self._repo, self._root, stored, fate, self._left)
-        self._reporter.emit(TaskLost(name=stored.name))
-        return None
-
-    def _make_sure(self, running: _Running, end: TaskEnd) -> None:
-        """Records how a run ended, if its child could not."""
-        is_over = end.state in (TaskState.FAILED, TaskState.CANCELLED)
-        state = AttemptState.CANCELLED if end.state is TaskState.CANCELLED else AttemptState.FAILED
-        fate = Fate(state=state, cause=end.cause, keeps_task=not is_over)
-        settle(self._repo, self._root, running.stored, fate, self._left)
-
-    def _refused(self, running: _Running) -> TaskEnd | None:
+    def _refused(self, running: RunningTask) -> TaskEnd | None:
         """Waits longer each time before it tries again what could not even begin; most often somebody else has the task."""
         task_id = running.stored.task.id
         n = self._refusals[task_id] = self._refusals.get(task_id, 0) + 1

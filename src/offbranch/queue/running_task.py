@@ -1,0 +1,96 @@
+"""A task in the hands of a child: ending it, and recording its end where the child cannot do that any more."""
+
+import signal
+import time
+from collections.abc import Callable
+
+from offbranch.base.paths import AbsPath
+from offbranch.base.processes import this_process
+from offbranch.experiments.experiment import Attempt, AttemptState
+from offbranch.experiments.leases import end_orphans
+from offbranch.experiments.underway import Fate
+from offbranch.git.ids import TreeId
+from offbranch.git.repository import GitRepo
+from offbranch.queue.child import Child
+from offbranch.queue.requests import Request, RequestKind, read_request, write_request
+from offbranch.queue.settle import fate_by_request, settle
+from offbranch.queue.slots import Slot
+from offbranch.queue.task import StoredTask, TaskState
+from offbranch.queue.task_end import TaskEnd
+
+Left = Callable[[Attempt], TreeId | None]
+_LOST = Fate(state=AttemptState.INTERRUPTED, cause="the process that ran it was killed", keeps_task=True)
+
+
+class RunningTask:
+    """What a worker keeps in mind of a task that runs.
+
+    Attributes:
+        attempt_id: Its attempt; None until the child has taken the task.
+        began_s: When that was, monotonic.
+        end: How it ended, once the child has said so.
+        refusal: Why it could not be begun.
+        asked: The wish that it end.
+    """
+
+    def __init__(self, stored: StoredTask, slot: Slot, child: Child) -> None:
+        self.stored = stored
+        self.slot = slot
+        self.child = child
+        self.attempt_id: str | None = None
+        self.began_s = 0.0
+        self.end: TaskEnd | None = None
+        self.refusal: str | None = None
+        self.asked: Request | None = None
+        self._is_stopped = False
+        self._kill_at_s: float | None = None
+
+    def ask(self, root: AbsPath, kind: RequestKind) -> None:
+        """Writes a wish of the worker's own, for the child to find when it records why it ended."""
+        if self.attempt_id is None or self.asked is not None:
+            return
+        self.asked = Request(kind=kind, attempt_id=self.attempt_id, by=this_process(), at_utc=time.time())
+        try:
+            write_request(root, self.stored.task.id, self.asked)
+        except OSError:  # a full disk: the worker keeps it in mind, and records the end itself
+            self._is_stopped = True
+            self._kill(root)
+
+    def enforce(self, root: AbsPath, now_s: float, signalled: int | None, grace_s: float) -> None:
+        """Stops the child if it shall end: a signal first, then, after a while, by force.
+
+        Args:
+            root: Of the project.
+            now_s: The time, monotonic.
+            signalled: The signal that the worker has got itself.
+            grace_s: How long the child may take.
+        """
+        if self.attempt_id is not None:
+            self.asked = read_request(root, self.stored.task.id, self.attempt_id) or self.asked
+        if (self.asked is not None or signalled is not None) and not self._is_stopped:
+            self._is_stopped = True
+            self._kill_at_s = now_s + grace_s
+            self.child.signal(signal.SIGINT if signalled is None else signalled)
+        is_late = self._kill_at_s is not None and now_s > self._kill_at_s
+        if is_late or (self.asked is not None and self.asked.force):
+            self._kill(root)
+
+    def end_for_it(self, repo: GitRepo, root: AbsPath, left: Left) -> TaskEnd | None:
+        """Records the end of a child that was killed: as it was wished, or as lost, and then the task waits again.
+
+        Returns:
+            None where there is nothing to record.
+        """
+        fate = _LOST if self.asked is None else fate_by_request(self.stored, self.asked)
+        end_orphans(root, self.stored.task.id, self.child.pid)
+        return settle(repo, root, self.stored, fate, left)
+
+    def make_sure(self, repo: GitRepo, root: AbsPath, left: Left, end: TaskEnd) -> None:
+        """Records how a run ended, if the child could not, as on a full disk."""
+        is_over = end.state in (TaskState.FAILED, TaskState.CANCELLED)
+        state = AttemptState.CANCELLED if end.state is TaskState.CANCELLED else AttemptState.FAILED
+        settle(repo, root, self.stored, Fate(state=state, cause=end.cause, keeps_task=not is_over), left)
+
+    def _kill(self, root: AbsPath) -> None:
+        self.child.signal(signal.SIGKILL)
+        end_orphans(root, self.stored.task.id, self.child.pid)
