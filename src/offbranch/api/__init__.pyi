@@ -56,6 +56,14 @@ from offbranch.api.python_refs import all_branches, all_commits, all_tags
 from offbranch.api.python_values import metrics_show, params_show
 from offbranch.api.queue import run_all as run_queue
 from offbranch.api.queue import submit as exp_queue
+from offbranch.api.queue_logs import LogRequest as LogRequest
+from offbranch.api.queue_logs import find_log as queue_log
+from offbranch.api.queue_logs import follow_found as follow_log
+from offbranch.api.queue_logs import read_found as read_log
+from offbranch.api.queue_look import QueueView as QueueView
+from offbranch.api.queue_look import queue_status as queue_status
+from offbranch.api.queue_look import queue_wait as queue_wait
+from offbranch.api.queue_look import watch_queue as queue_watch
 from offbranch.api.remotes import (
     add_remote,
     default_remote,
@@ -109,8 +117,10 @@ __all__ = [
     "ImportRequest",
     "ListOptions",
     "ListRequest",
+    "LogRequest",
     "NewStage",
     "PlotRequest",
+    "QueueView",
     "RemoteRemoval",
     "Removal",
     "RepoSource",
@@ -166,6 +176,7 @@ __all__ = [
     "exp_states",
     "exp_table",
     "exp_tag",
+    "follow_log",
     "fsck",
     "gc",
     "get",
@@ -193,7 +204,12 @@ __all__ = [
     "plot_templates",
     "plots_diff",
     "plots_show",
+    "queue_log",
+    "queue_status",
+    "queue_wait",
+    "queue_watch",
     "read",
+    "read_log",
     "remove",
     "remove_remote",
     "rename_remote",

@@ -26,6 +26,16 @@ def names_with_tasks(start: AbsPath, environment: Environment) -> tuple[str, ...
     return tuple(dict.fromkeys((*experiment_names(start, environment), *(task.name for task in tasks))))
 
 
+def task_names(start: AbsPath, environment: Environment) -> tuple[str, ...]:
+    """Returns the names of all tasks that `ob queue status` lists, each once."""
+    project = open_project(start, environment)
+    if project.repo is None:
+        return ()
+    return tuple(
+        dict.fromkeys(task.name for task in load("offbranch.queue.whole:read_queue")(project, project.repo).tasks)
+    )
+
+
 def tag_names(start: AbsPath, environment: Environment) -> tuple[str, ...]:
     """Returns the tags that experiments have, each once."""
     project = open_project(start, environment)

@@ -10,15 +10,17 @@ from offbranch.base.events import Notice
 from offbranch.base.paths import AbsPath, join
 from offbranch.base.processes import host_name, is_alive
 from offbranch.base.records import record
-from offbranch.experiments.attempts import read_record, read_records
+from offbranch.experiments.attempts import read_one, read_records
 from offbranch.experiments.experiment import Attempt, AttemptState
 from offbranch.experiments.leases import BEAT_S, is_carried_out
 from offbranch.git.repository import GitRepo
+from offbranch.project import Project
 from offbranch.queue.history import read_attempts
 from offbranch.queue.logs import follow_log, read_log
 from offbranch.queue.pulse import remember, wait_for_change
 from offbranch.queue.standing import read_status
-from offbranch.queue.status import SUCCEEDED, QueueStatus, TaskStatus, find_tasks
+from offbranch.queue.status import QUEUED, SUCCEEDED, QueueStatus, TaskStatus, find_tasks
+from offbranch.queue.whole import read_queue
 
 
 @record
@@ -42,6 +44,7 @@ class FoundLog:
 
     Attributes:
         path: Where it is.
+        attempt: None for a task of DVC's queue.
         number: Which of the attempts it is, from 1.
         task_id: The task that it was an attempt at; None for one that was not queued.
         is_running: The attempt goes on.
@@ -49,7 +52,7 @@ class FoundLog:
 
     name: str
     path: AbsPath
-    attempt: Attempt
+    attempt: Attempt | None
     number: int
     task_id: str | None
     is_running: bool
@@ -63,8 +66,7 @@ def find_log(request: LogRequest, session: Session) -> FoundLog:
         OffbranchError: It has not been started yet.
     """
     with opened(session) as project:
-        repo = need_git(project)
-        return _find(request, repo, project.root)
+        return _find(request, project, need_git(project))
 
 
 def read_found(found: FoundLog, *, n_lines: int | None = None) -> Iterator[bytes]:
@@ -95,26 +97,28 @@ def follow_found(
         while True:
             if not (found.is_running or os.path.exists(found.path)):
                 raise _no_log(found)
-            yield from follow_log(found.path, _life_of(project.root, found.attempt), n_lines=n_lines, sleep=sleep)
-            if found.task_id is None or request.number is not None:
+            yield from follow_log(found.path, _life_of(project, repo, found), n_lines=n_lines, sleep=sleep)
+            if found.task_id is None or request.number is not None or found.attempt is None:
                 return
-            following = _next_attempt(repo, project.root, found, session, sleep)
+            following = _next_attempt(project, repo, found, session, sleep)
             if following is None:
                 return
             found, n_lines = following, None
             session.reporter.emit(Notice(text=f"attempt {found.number} of '{found.name}':"))
 
 
-def _find(request: LogRequest, repo: GitRepo, root: AbsPath) -> FoundLog:
-    status = read_status(repo, root)
+def _find(request: LogRequest, project: Project, repo: GitRepo) -> FoundLog:
+    status, root = read_queue(project, repo), project.root
     tasks = find_tasks(status.tasks, request.name)
     running = next((task for task in tasks if task.standing is not None), None)
     task = running or (tasks[0] if tasks else None)
     if task is None:
         return _of_attempt(request, repo, root, status)
+    if task.peer is not None:
+        return _of_peer(task, request)
     numbered = task.attempts[::-1]
     by_id = next((n for n, each in enumerate(numbered, 1) if each.id == request.name), None)
-    number = request.number or by_id or len(numbered)
+    number = request.number if request.number is not None else by_id or len(numbered)
     if not numbered:
         raise _not_there(task)
     _check_number(task.name, number, len(numbered))
@@ -133,6 +137,24 @@ def _found(root: AbsPath, task: TaskStatus, number: int) -> FoundLog:
     )
 
 
+def _of_peer(task: TaskStatus, request: LogRequest) -> FoundLog:
+    """Returns the log of a task of DVC's queue."""
+    assert task.peer is not None
+    if task.state == QUEUED:
+        raise _not_there(task)
+    _check_number(task.name, 1 if request.number is None else request.number, 1)
+    if task.peer.log is None:
+        raise NotFoundError(f"no output logs found for experiment '{task.name}': DVC has not written any")
+    return FoundLog(
+        name=task.name,
+        path=task.peer.log,
+        attempt=None,
+        number=1,
+        task_id=task.id,
+        is_running=task.standing is not None,
+    )
+
+
 def _of_attempt(request: LogRequest, repo: GitRepo, root: AbsPath, status: QueueStatus) -> FoundLog:
     """Returns the log of something that was not queued: a run in the workspace or in a temporary copy."""
     everything = {each.id: each for each in (*read_records(root), *read_attempts(repo, root))}
@@ -144,7 +166,7 @@ def _of_attempt(request: LogRequest, repo: GitRepo, root: AbsPath, status: Queue
             f"'{request.name}' is not a valid queued experiment name, and no other run has left a log by that name",
             hint=did_you_mean(request.name, known) or "ob queue status and ob exp show list what there is",
         )
-    number = request.number or len(own)
+    number = request.number if request.number is not None else len(own)
     _check_number(request.name, number, len(own))
     attempt = own[number - 1]
     return FoundLog(
@@ -175,13 +197,13 @@ def _not_there(task: TaskStatus) -> OffbranchError:
         )
     return OffbranchError(
         f"experiment '{task.name}' is in queue but has not been started",
-        hint=f"ob queue release {task.name}" if task.is_held else "ob queue start",
+        hint="dvc queue start" if task.peer else f"ob queue release {task.name}" if task.is_held else "ob queue start",
     )
 
 
 def _no_log(found: FoundLog) -> OffbranchError:
     attempt = found.attempt
-    if attempt.state is AttemptState.SUCCEEDED:
+    if attempt is None or attempt.state is AttemptState.SUCCEEDED:
         return NotFoundError(
             f"the log of '{found.name}' has been removed",
             hint="the logs of the newest 100 successful experiments are kept",
@@ -190,12 +212,16 @@ def _no_log(found: FoundLog) -> OffbranchError:
     return NotFoundError(f"no output logs found for experiment '{found.name}': it ended before any command ran{cause}")
 
 
-def _life_of(root: AbsPath, attempt: Attempt) -> Callable[[], bool]:
+def _life_of(project: Project, repo: GitRepo, found: FoundLog) -> Callable[[], bool]:
     """Returns what tells whether an attempt goes on; one on another machine is asked for every few seconds only."""
-    asked: list[float] = []
+    root, attempt, asked = project.root, found.attempt, list[float]()
+    if attempt is None:
+        return lambda: any(
+            task.id == found.task_id and task.standing is not None for task in read_queue(project, repo).tasks
+        )
 
     def goes_on() -> bool:
-        now = read_record(root, attempt.id) or attempt
+        now = read_one(root, attempt.id) or attempt
         if now.state is not AttemptState.RUNNING:
             return False
         if attempt.task_id is None:
@@ -210,9 +236,10 @@ def _life_of(root: AbsPath, attempt: Attempt) -> Callable[[], bool]:
 
 
 def _next_attempt(
-    repo: GitRepo, root: AbsPath, found: FoundLog, session: Session, sleep: Callable[[float], None]
+    project: Project, repo: GitRepo, found: FoundLog, session: Session, sleep: Callable[[float], None]
 ) -> FoundLog | None:
     """Waits for the next attempt at a task; returns None when there will be none."""
+    root, before = project.root, found.attempt.id if found.attempt is not None else ""
     has_told = False
     while True:
         began_ns = time.time_ns()
@@ -221,7 +248,7 @@ def _next_attempt(
         if task is None or task.has_ended:
             _tell_end(task, found, session)
             return None
-        if task.last is not None and task.last.id != found.attempt.id:
+        if task.last is not None and task.last.id != before:
             return _found(root, task, len(task.attempts))
         if not has_told and task.standing is None:
             why = f" ({task.cause})" if task.cause else ""

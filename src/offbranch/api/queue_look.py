@@ -9,13 +9,15 @@ from typing import Any, Final
 
 from offbranch.api.session import Session, need_git, opened
 from offbranch.base.events import Warned
+from offbranch.base.paths import AbsPath
 from offbranch.base.plugins import load
-from offbranch.base.records import record
+from offbranch.base.records import record, replace
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
+from offbranch.queue.history import read_records
 from offbranch.queue.slurm_place import has_submissions
-from offbranch.queue.standing import read_status
 from offbranch.queue.status import QUEUED, RUNNING, SUCCEEDED, QueueStatus, TaskStatus, choose_tasks, find_tasks
+from offbranch.queue.whole import read_queue
 
 # What reads pipelines; loaded only where something runs, or its metrics are asked for.
 PARTS: Final = {
@@ -62,13 +64,13 @@ class Waited:
         return not self.removed and all(task.state == SUCCEEDED for task in self.tasks)
 
 
-def queue_status(names: Sequence[str], session: Session, *, with_metrics: bool = False) -> QueueView:
+def queue_status(names: Sequence[str], session: Session, *, in_full: bool = False) -> QueueView:
     """Returns the tasks of the queue, also those that have ended.
 
     Args:
         names: Names, ids, commits or patterns of tasks; all where there are none.
         session: Where.
-        with_metrics: Also the metrics of failed tasks; those of running ones are always there.
+        in_full: Also what is not in the table: the metrics of failed tasks, and the whole records of those that have ended.
 
     Raises:
         NotFoundError: A name stands for no task.
@@ -79,8 +81,10 @@ def queue_status(names: Sequence[str], session: Session, *, with_metrics: bool =
         status = _read(project, repo)
         tasks = choose_tasks(status, names)
         metrics = _live(project, status)
-        if with_metrics and any(task.has_ended and task.experiment is None for task in tasks):
-            metrics |= load(PARTS["failed"])(project, repo, tasks)
+        if in_full:
+            tasks = _with_records(repo, project.root, tasks)
+            if any(task.has_ended and task.experiment is None for task in tasks):
+                metrics |= load(PARTS["failed"])(project, repo, tasks)
         return QueueView(status=status, tasks=tasks, metrics=metrics)
 
 
@@ -151,7 +155,7 @@ def queue_wait(
 
 
 def _read(project: Project, repo: GitRepo) -> QueueStatus:
-    status = read_status(repo, project.root)
+    status = read_queue(project, repo)
     if not has_submissions(project.root):
         return status
     found: QueueStatus = load(PARTS["slurm"])(project, status)
@@ -176,6 +180,13 @@ def _live(project: Project, status: QueueStatus) -> dict[str, Any]:
         return {}
     found: dict[str, Any] = load(PARTS["live"])(project).read(status)
     return found
+
+
+def _with_records(repo: GitRepo, root: AbsPath, tasks: Sequence[TaskStatus]) -> tuple[TaskStatus, ...]:
+    records = read_records(repo, root, {task.rev for task in tasks if task.has_ended and task.rev is not None})
+    return tuple(
+        replace(task, about=records[task.rev]) if task.has_ended and task.rev in records else task for task in tasks
+    )
 
 
 def _still(status: QueueStatus, names: Sequence[str]) -> tuple[TaskStatus, ...]:
@@ -203,10 +214,11 @@ def _waited(status: QueueStatus, known: Mapping[str, str] | None) -> Waited:
 
 
 def _warn_of_idleness(status: QueueStatus, session: Session) -> None:
-    waits = any(task.state == QUEUED and not task.is_held and not _is_in_slurm(task) for task in status.tasks)
+    waits = any(_waits_for_a_worker(task) for task in status.tasks)
     if waits and not status.workers and not any(task.state == RUNNING for task in status.tasks):
         session.reporter.emit(Warned(text="no worker runs what is queued", hint="ob queue start"))
 
 
-def _is_in_slurm(task: TaskStatus) -> bool:
-    return task.job is not None and task.job.state in ("pending", "starting", "unknown")
+def _waits_for_a_worker(task: TaskStatus) -> bool:
+    is_in_slurm = task.job is not None and task.job.state in ("pending", "starting", "unknown")
+    return task.state == QUEUED and not task.is_held and task.peer is None and not is_in_slurm

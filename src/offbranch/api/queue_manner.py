@@ -20,7 +20,7 @@ from offbranch.queue.slots import Slot
 OfError = Callable[[BaseException], Fate | None]
 
 
-def no_opinion(error: BaseException) -> Fate | None:
+def no_opinion(_: BaseException) -> Fate | None:
     """Leaves every error to the usual fate."""
     return None
 

@@ -20,6 +20,7 @@ from offbranch.api.complete import (
     remote_names,
     stage_names,
     tag_names,
+    task_names,
 )
 from offbranch.base.environ import Environment
 from offbranch.base.paths import AbsPath
@@ -113,6 +114,10 @@ def _experiments_and_tasks(place: Place) -> Iterable[str]:
     return names_with_tasks(place.start, place.environment)
 
 
+def _tasks(place: Place) -> Iterable[str]:
+    return task_names(place.start, place.environment)
+
+
 def _tags(place: Place) -> Iterable[str]:
     return tag_names(place.start, place.environment)
 
@@ -175,6 +180,9 @@ _ARGUMENTS: Mapping[str, Source] = {
     "exp compare": _experiments_and_tasks,
     "exp tag": _experiment_then_tags,
     "exp note": lambda place: () if place.n_before else _experiments(place),
+    "queue status": _tasks,
+    "queue logs": _tasks,
+    "queue wait": _tasks,
     "params diff": _experiments,
     "metrics diff": _experiments,
     "exp run": _stages,

@@ -11,12 +11,12 @@ from typing import Any, TextIO
 
 from offbranch.api.queue_look import QueueView
 from offbranch.cli.console import Console
-from offbranch.queue.status import TaskStatus
 from offbranch.views.queue_json import task_to_json
-from offbranch.views.queue_text import change_line, status_lines
+from offbranch.views.queue_text import status_lines, task_line
 
 _MIN_LINES = 5
-_NOTHING: Mapping[str, Mapping[str, Any]] = {}
+# Of a terminal that does not know its own.
+_USUAL_SIZE = (80, 24)
 
 
 def show_changes(views: Iterator[QueueView], console: Console, *, as_json: bool) -> None:
@@ -27,33 +27,40 @@ def show_changes(views: Iterator[QueueView], console: Console, *, as_json: bool)
             for view in views:
                 screen.show(status_lines(view.status, view.tasks, view.metrics, now_s=time.time()))
             return
-        before: QueueView | None = None
+        before: Mapping[str, str] = {}
         for view in views:
-            for line in changed_lines(view, before, as_json=as_json):
-                console.data(line)
+            lines = lines_of(view, as_json=as_json)
+            for task_id, line in lines.items():
+                if line != before.get(task_id):
+                    console.data(line)
+            for task_id in before.keys() - lines.keys():
+                console.data(removed_line(before[task_id], as_json=as_json))
             console.flush()
-            before = view
+            before = lines
     except KeyboardInterrupt:
         return
 
 
-def changed_lines(view: QueueView, before: QueueView | None, *, as_json: bool) -> Iterator[str]:
-    """Yields a line for each task that looks different, at first for every task."""
-    old = {} if before is None else {task.id: task for task in before.tasks}
+def lines_of(view: QueueView, *, as_json: bool) -> dict[str, str]:
+    """Returns a line for each task, by its id."""
+    found = {}
     for task in view.tasks:
-        metrics = view.metrics.get(task.id, _NOTHING)
-        had = _NOTHING if before is None else before.metrics.get(task.id, _NOTHING)
-        if old.get(task.id) != task or (task.standing is not None and metrics != had):
-            yield _json_line(task, metrics) if as_json else change_line(task, old.get(task.id), metrics)
-    there = {task.id for task in view.tasks}
-    for task_id, task in old.items():
-        if task_id not in there:
-            gone = json.dumps({"id": task_id, "name": task.name, "state": "removed"})
-            yield gone if as_json else change_line(None, task, _NOTHING)
+        metrics = view.metrics.get(task.id, {})
+        found[task.id] = json.dumps(task_to_json(task, metrics or None)) if as_json else task_line(task, metrics)
+    return found
 
 
-def _json_line(task: TaskStatus, metrics: Mapping[str, Mapping[str, Any]]) -> str:
-    return json.dumps(task_to_json(task, metrics or None))
+def removed_line(before: str, *, as_json: bool) -> str:
+    """Returns the line for a task that is there no more.
+
+    Args:
+        before: Its line, as long as it was there.
+        as_json: What kind of line.
+    """
+    if not as_json:
+        return f"{before.partition(': ')[0]}: Removed"
+    task = json.loads(before)
+    return json.dumps({"id": task["id"], "name": task["name"], "state": "removed"})
 
 
 class Screen:
@@ -72,7 +79,7 @@ class Screen:
 
     def show(self, lines: Sequence[str]) -> None:
         """Replaces what is shown."""
-        columns, rows = self._size()
+        columns, rows = (given or usual for given, usual in zip(self._size(), _USUAL_SIZE, strict=True))
         fitting = _fitting(lines, columns, rows)
         text = self._begin((columns, rows))
         for n, line in enumerate(fitting):

@@ -171,7 +171,7 @@ def read_records(root: AbsPath) -> tuple[Attempt, ...]:
     return tuple(sorted(_read_all(root), key=lambda attempt: (-attempt.started_utc, attempt.id)))
 
 
-def read_record(root: AbsPath, attempt_id: str) -> Attempt | None:
+def read_one(root: AbsPath, attempt_id: str) -> Attempt | None:
     """Returns the quick copy of one record; None if there is none that can be read."""
     try:
         with open(os.path.join(attempt_dir(root, attempt_id), _RECORD), encoding="utf-8") as file:
@@ -193,7 +193,7 @@ def _read_all(root: AbsPath) -> Iterator[Attempt]:
     except FileNotFoundError:
         return
     for name in names:
-        if (attempt := read_record(root, name)) is not None:
+        if (attempt := read_one(root, name)) is not None:
             yield attempt
 
 

@@ -6,7 +6,7 @@ from offbranch.base.errors import OffbranchError
 from offbranch.base.locks import hold_lock
 from offbranch.base.paths import AbsPath, join, relative_to
 from offbranch.base.processes import ProcessInfo
-from offbranch.experiments.attempts import read_record
+from offbranch.experiments.attempts import read_one
 from offbranch.experiments.experiment import Attempt
 from offbranch.experiments.recover import files_as_found
 from offbranch.experiments.temporary_run import COPIES_DIR
@@ -21,7 +21,7 @@ def files_left_by(project: Project, repo: GitRepo, attempt: Attempt) -> TreeId |
 
     The lock of a copy names who has used it last, unless that one ended in order.
     """
-    known = read_record(project.root, attempt.id)
+    known = read_one(project.root, attempt.id)
     if known is None or relative_to(AbsPath(known.root), join(project.root, COPIES_DIR)) is None:
         return None
     copy = AbsPath(known.root.removesuffix(f"/{project.prefix}") if project.prefix else known.root)

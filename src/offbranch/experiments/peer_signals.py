@@ -1,4 +1,5 @@
-"""The files by which DVC and editors see that an experiment runs in the workspace (docs/formats/locks-and-private-files.md).
+"""The files by which DVC and editors see that an experiment runs in the workspace, and whether DVC has a queue
+(docs/formats/locks-and-private-files.md).
 
 `.dvc/tmp/exps/run/workspace/workspace.{json,run}`: written when it starts, removed when it ends; a dead process id in
 them makes readers ignore them.
@@ -13,7 +14,13 @@ from offbranch.experiments.experiment import ExperimentSpec
 from offbranch.project import Project
 
 _DIR = ".dvc/tmp/exps/run/workspace"
+_QUEUE = ".dvc/tmp/exps/celery/broker"
 _RUNNING = 2
+
+
+def has_peer_queue(root: AbsPath) -> bool:
+    """Tells, without reading a file, whether DVC has ever queued anything here."""
+    return os.path.isdir(join(root, _QUEUE))
 
 
 def show_running(project: Project, spec: ExperimentSpec) -> None:

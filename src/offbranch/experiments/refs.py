@@ -22,6 +22,8 @@ ATTEMPTS: Final = "refs/ob/attempts/"
 LABELS: Final = "refs/ob/labels/"
 TASKS: Final = "refs/ob/tasks/"
 LEASES: Final = "refs/ob/leases/"
+# Tasks of DVC that are ours already, while what DVC has of them is still being removed.
+IMPORTS: Final = "refs/ob/imports/"
 # As Git has it.
 _SHORTEST_ID = 4
 _HEX = frozenset("0123456789abcdef")

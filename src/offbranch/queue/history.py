@@ -11,7 +11,7 @@ from typing import Any
 from offbranch.base.paths import AbsPath, join
 from offbranch.base.plugins import load
 from offbranch.base.records import record, replace
-from offbranch.experiments.attempts import RUNS_DIR, read_record
+from offbranch.experiments.attempts import RUNS_DIR, read_one
 from offbranch.experiments.experiment import Attempt, AttemptState, attempt_from_json
 from offbranch.experiments.refs import ATTEMPTS, EXPERIMENTS, LEASES, TASKS, decode
 from offbranch.git.ids import CommitId
@@ -124,6 +124,13 @@ def read_attempts(repo: GitRepo, root: AbsPath) -> tuple[Attempt, ...]:
     return tuple(sorted(found, key=_newest_first))
 
 
+def read_records(repo: GitRepo, root: AbsPath, commits: Iterable[CommitId]) -> dict[CommitId, Fact]:
+    """Returns the records of tasks by their commits, also of those that have left the queue; what is not there is left out."""
+    keys = {f"{_TASK} {commit}": commit for commit in commits}
+    facts = _facts(repo, root, frozenset(keys), use_index=True)
+    return {commit: facts[key] for key, commit in keys.items() if key in facts and "problem" not in facts[key]}
+
+
 def _kind_of(ref: str) -> str | None:
     if ref.startswith(EXPERIMENTS):
         return _EXPERIMENT if decode(ref) is not None else None
@@ -165,7 +172,7 @@ def _attempt(root: AbsPath, attempt_id: str, commit: CommitId, fact: Fact | None
     if fact is not None and "problem" not in fact:
         found = attempt_from_json({**fact, "originals": {}})
     if found is None or found.state is AttemptState.RUNNING:
-        found = read_record(root, attempt_id) or found
+        found = read_one(root, attempt_id) or found
     if found is not None:
         yield replace(found, id=attempt_id, commit=commit)
 
@@ -175,7 +182,7 @@ def _succeeded(root: AbsPath, others: set[str]) -> tuple[Attempt, ...]:
         names = os.listdir(join(root, RUNS_DIR))
     except OSError:
         return ()
-    found = (read_record(root, name) for name in names if name not in others)
+    found = (read_one(root, name) for name in names if name not in others)
     kept = [each for each in found if each is not None and each.state is AttemptState.SUCCEEDED]
     return tuple(sorted(kept, key=_newest_first))
 

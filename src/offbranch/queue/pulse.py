@@ -22,8 +22,10 @@ from offbranch.queue.workers import WORKERS_DIR
 
 # Often enough for metrics within a second; a look takes 0.1 ms.
 TICK_S = 0.2
+# Where DVC's queue is, as far as DVC has one.
+_PEER_DIRS = tuple(f".dvc/tmp/exps/celery/{name}" for name in ("broker/in", "broker/processed", "result"))
 # What is on other machines, and experiments that are renamed or removed, leave no trace that is looked for.
-FULL_LOOK_S = 10.0
+FULL_LOOK_S = 30.0
 # A second change within one tick of the file system's clock would leave the same time.
 _SAME_TIME_NS = 20_000_000
 
@@ -93,10 +95,12 @@ def wait_for_change(
 
 def _stamps(repo: GitRepo, root: AbsPath, files: Iterable[str]) -> tuple[object, ...]:
     common = repo.common_dir
-    refs = (TASKS, LEASES, ATTEMPTS) if repo.plain_refs else ()
+    # With its last ref Git removes a directory: that shows in the one above.
+    refs = ("refs", os.path.dirname(TASKS.rstrip("/")), TASKS, LEASES, ATTEMPTS) if repo.plain_refs else ()
     table = ("packed-refs",) if repo.plain_refs else ("reftable", "tables.list")
     places = (*(os.path.join(common, *ref.split("/")) for ref in refs), os.path.join(common, *table))
-    return tuple(_stamp(path) for path in (*places, join(root, WORKERS_DIR), *files))
+    own = (WORKERS_DIR, *_PEER_DIRS)
+    return tuple(_stamp(path) for path in (*places, *(join(root, path) for path in own), *files))
 
 
 def _stamp(path: str) -> tuple[int, int, int] | None:

@@ -4,7 +4,7 @@ A task is queued as long as its ref is there and nobody carries it out; an exper
 otherwise the last attempt tells.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 from offbranch.base.paths import AbsPath
 from offbranch.base.processes import ProcessInfo, is_alive
@@ -13,6 +13,7 @@ from offbranch.experiments.experiment import Attempt, AttemptState
 from offbranch.experiments.leases import is_carried_out
 from offbranch.git.ids import CommitId
 from offbranch.git.repository import GitRepo
+from offbranch.queue.cleared import cleared_tasks
 from offbranch.queue.history import History, Made, WaitingTask, read_history
 from offbranch.queue.status import (
     CANCELLED,
@@ -58,7 +59,8 @@ def read_status(repo: GitRepo, root: AbsPath, *, use_index: bool = True) -> Queu
     history = read_history(repo, root, use_index=use_index)
     workers = list_workers(root)
     around = Around(places=places_of(workers), goes_on=lambda attempt: is_carried_out(root, attempt))
-    return QueueStatus(tasks=task_statuses(history, around), workers=workers)
+    tasks = task_statuses(history, around, cleared=cleared_tasks(root) if history.made else frozenset())
+    return QueueStatus(tasks=tasks, workers=workers)
 
 
 def places_of(workers: Sequence[Worker]) -> dict[str, tuple[str, str]]:
@@ -66,8 +68,14 @@ def places_of(workers: Sequence[Worker]) -> dict[str, tuple[str, str]]:
     return {slot.task_id: (each.id, slot.label) for each in workers for slot in each.slots if slot.task_id is not None}
 
 
-def task_statuses(history: History, around: Around) -> tuple[TaskStatus, ...]:
-    """Returns every task that is known of, each once, as they are listed."""
+def task_statuses(history: History, around: Around, *, cleared: Container[str] = frozenset()) -> tuple[TaskStatus, ...]:
+    """Returns every task that is known of, each once, as they are listed.
+
+    Args:
+        history: What Git says.
+        around: What is known beside it.
+        cleared: Succeeded tasks that the user does not want to see any more.
+    """
     attempts = _by_task(history.attempts)
     found: dict[str, TaskStatus] = {}
     for waiting in history.waiting:
@@ -77,10 +85,11 @@ def task_statuses(history: History, around: Around) -> tuple[TaskStatus, ...]:
     for made in history.made:
         if made.task_id not in found:
             own = (*succeeded.get(made.task_id, ()), *attempts.pop(made.task_id, ()))
-            found[made.task_id] = _of_made(made, own)
+            if made.task_id not in cleared:
+                found[made.task_id] = _of_made(made, own)
     for task_id, own in attempts.items():
         found[task_id] = _of_ended(task_id, own, around)
-    return tuple(sorted(found.values(), key=_order))
+    return tuple(sorted(found.values(), key=list_order))
 
 
 def _by_task(attempts: Iterable[Attempt]) -> dict[str, tuple[Attempt, ...]]:
@@ -151,7 +160,7 @@ def _of_ended(
         baseline=last.baseline,
         rev=last.task_commit,
         state=state if standing is None else RUNNING,
-        about={"overrides": list(last.overrides)},
+        about={"overrides": list(last.overrides), "round": last.task_round},
         attempts=attempts,
         n_lost=sum(was_lost(each) for each in this_round if standing is None or each is not last),
         n_failed=_n_failed(this_round),
@@ -168,6 +177,7 @@ def _n_failed(attempts: Iterable[Attempt]) -> int:
     return sum(each.state is AttemptState.FAILED for each in attempts)
 
 
-def _order(task: TaskStatus) -> tuple[int, int, str]:
+def list_order(task: TaskStatus) -> tuple[int, int, str]:
+    """Returns what tasks are sorted by where they are listed."""
     rank = _HELD_RANK if task.is_held else _RANKS[task.state]
     return rank, -int(task.about.get("priority", 0)) if task.state == QUEUED else 0, task.id

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from offbranch.base.errors import NotFoundError, did_you_mean
+from offbranch.base.paths import AbsPath
 from offbranch.base.plugins import load
 from offbranch.base.records import record
 from offbranch.experiments.experiment import Attempt, AttemptState
@@ -58,6 +59,21 @@ class Job:
 
 
 @record
+class PeerRun:
+    """What DVC tells of a task of its own queue that a worker has taken.
+
+    Attributes:
+        log: What its commands wrote; None where there is no such file yet.
+        pid: While it runs: of the process that carries it out.
+        exit_code: Of that process, once it has ended.
+    """
+
+    log: AbsPath | None = None
+    pid: int | None = None
+    exit_code: int | None = None
+
+
+@record
 class TaskStatus:
     """One task.
 
@@ -73,6 +89,7 @@ class TaskStatus:
         experiment: What it has become.
         problem: Why its record cannot be read.
         job: What SLURM has of it; None where nothing was handed to it.
+        peer: It is in DVC's queue, which `ob` only looks at; None for our own.
     """
 
     id: str
@@ -90,6 +107,7 @@ class TaskStatus:
     made_utc: int | None = None
     problem: str = ""
     job: Job | None = None
+    peer: PeerRun | None = None
 
     @property
     def last(self) -> Attempt | None:
@@ -113,6 +131,8 @@ class TaskStatus:
         last = self.last
         if self.problem:
             return f"cannot be read: {self.problem}"
+        if self.peer is not None:
+            return _peer_cause(self.peer) if self.state == FAILED else ""
         if self.state in (FAILED, CANCELLED):
             return "" if last is None else _one_line(last.cause) or _silent_end(last)
         if self.standing is not None:
@@ -231,6 +251,10 @@ def _earlier(task: TaskStatus) -> str:
     if task.n_lost:
         parts.append(f"lost {_times(task.n_lost)}: {_LOST}")
     return "; ".join(parts)
+
+
+def _peer_cause(run: PeerRun) -> str:
+    return "failed in DVC's queue" + (f", exit code {run.exit_code}" if run.exit_code else "")
 
 
 def _times(n: int) -> str:

@@ -12,11 +12,12 @@ from offbranch.base.errors import OffbranchError
 from offbranch.base.events import Reporter
 from offbranch.base.paths import join
 from offbranch.base.plugins import load
-from offbranch.base.records import replace
+from offbranch.base.records import field, record, replace
 from offbranch.experiments.experiment import Attempt, AttemptState, Experiment
 from offbranch.experiments.label_records import Labels
 from offbranch.experiments.labels import read_labels
 from offbranch.experiments.lost_baselines import find_lost
+from offbranch.experiments.peer_signals import has_peer_queue
 from offbranch.experiments.refs import ATTEMPTS, TASKS, by_baseline, list_experiments
 from offbranch.experiments.revision import RevisionData, data_to_json, read_directory
 from offbranch.experiments.revision_files import error_to_json
@@ -34,6 +35,7 @@ from offbranch.views.table import State
 
 # What waits in the queue; loaded only where something does.
 QUEUED = "offbranch.views.tasks"
+PEER = "offbranch.views.peer_tasks:peer_range"
 _ORDER = {"running": 0, "success": 1, "queued": 2, "failed": 3}
 
 
@@ -53,10 +55,10 @@ def collect_states(project: Project, repo: GitRepo, options: ShowOptions, report
         all_commits=options.all_commits,
     )
     experiments = by_baseline(list_experiments(repo, commits[0] if _is_single(commits, options) else None))
-    attempts, tasks = _unfinished(project, repo)
+    unfinished = _unfinished(project, repo)
     with ObjectReader(repo) as objects:
         rows = Rows(project, objects, reporter, force=options.force, param_deps=options.param_deps)
-        others = {*experiments, *attempts, *tasks} - set(commits)
+        others = {*experiments, *unfinished.baselines} - set(commits)
         lost = find_lost(repo, objects, others, root=project.root) if _wants_lost(options) else ()
         if options.all_commits:
             commits = (*commits, *rows.newest_first(others - {each.commit for each in lost}))
@@ -65,13 +67,15 @@ def collect_states(project: Project, repo: GitRepo, options: ShowOptions, report
         chains = {
             experiment.ref: rows.chain(experiment.commit, experiment.baseline) for experiment in _load(rows, shown)
         }
-        waiting = [task.rev for each in baselines for task in tasks.get(each.commit, ())]
+        waiting = [task.rev for each in baselines for task in unfinished.waiting.get(each.commit, ())]
+        peers = [task.commit for each in baselines for task in unfinished.peers.get(each.commit, ())]
         labels = read_labels(repo, shown, objects=objects)
         rows.load(
             dict.fromkeys(
                 (
                     *(each.commit for each in baselines),
                     *(each for chain in chains.values() for each in chain),
+                    *peers,
                 )
             )
         )
@@ -81,8 +85,9 @@ def collect_states(project: Project, repo: GitRepo, options: ShowOptions, report
             ranges = [
                 _experiment_range(rows, each, chains[each.ref], labels) for each in experiments.get(baseline.commit, ())
             ]
-            ranges += [_attempt_range(project, rows, each) for each in attempts.get(baseline.commit, ())]
-            ranges += [load(f"{QUEUED}:task_range")(rows, each) for each in tasks.get(baseline.commit, ())]
+            ranges += [_attempt_range(project, rows, each) for each in unfinished.tried.get(baseline.commit, ())]
+            ranges += [load(f"{QUEUED}:task_range")(rows, each) for each in unfinished.waiting.get(baseline.commit, ())]
+            ranges += [load(PEER)(project, rows, each) for each in unfinished.peers.get(baseline.commit, ())]
             states.append(
                 _baseline_state(rows, _named(baseline, options), [each for each in ranges if _is_wanted(each, options)])
             )
@@ -90,12 +95,21 @@ def collect_states(project: Project, repo: GitRepo, options: ShowOptions, report
     return tuple(states)
 
 
-def _unfinished(project: Project, repo: GitRepo) -> tuple[Mapping[CommitId, Any], Mapping[CommitId, Any]]:
-    """Returns by baseline the attempts, and the tasks that wait; what reads them is only loaded where there may be some."""
-    if not (may_have_refs(repo, ATTEMPTS) or may_have_refs(repo, TASKS)):
-        return {}, {}
-    found = load(f"{QUEUED}:read_unfinished")(repo, project.root)
-    return found.tried, found.waiting
+@record
+class _Nothing:
+    """Stands for `views.tasks.Unfinished` where there is nothing, so that its module is not loaded."""
+
+    tried: Mapping[CommitId, Any] = field(default_factory=dict)
+    waiting: Mapping[CommitId, Any] = field(default_factory=dict)
+    peers: Mapping[CommitId, Any] = field(default_factory=dict)
+    baselines: frozenset[CommitId] = frozenset()
+
+
+def _unfinished(project: Project, repo: GitRepo) -> Any:
+    """Returns the attempts and the tasks to show; what reads them is only loaded where there may be some."""
+    if may_have_refs(repo, ATTEMPTS) or may_have_refs(repo, TASKS) or has_peer_queue(project.root):
+        return load(f"{QUEUED}:read_unfinished")(project, repo)
+    return _Nothing()
 
 
 def _is_single(commits: Sequence[CommitId], options: ShowOptions) -> bool:

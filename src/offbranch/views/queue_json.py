@@ -5,7 +5,7 @@ from typing import Any
 
 from offbranch.base.records import as_dict
 from offbranch.experiments.experiment import Attempt
-from offbranch.queue.status import QueueStatus, TaskStatus, was_lost
+from offbranch.queue.status import PeerRun, QueueStatus, TaskStatus, was_lost
 from offbranch.queue.workers import Worker
 
 Metrics = Mapping[str, Mapping[str, Any]]
@@ -33,13 +33,14 @@ def status_to_json(
 
 def task_to_json(task: TaskStatus, metrics: Metrics | None = None) -> dict[str, Any]:
     """Returns one task; times are seconds since the epoch, UTC. What is not known any more is null."""
-    last, about = task.last, task.about
+    last, about, peer = task.last, task.about, task.peer or PeerRun()
     process = last.process if last is not None and task.standing is not None else None
     return {
         "id": task.id,
         "name": task.name,
         "rev": task.rev,
         "baseline": task.baseline or None,
+        "owner": "ob" if task.peer is None else "dvc",
         "state": task.state,
         "is_held": task.is_held,
         "priority": about.get("priority"),
@@ -51,16 +52,16 @@ def task_to_json(task: TaskStatus, metrics: Metrics | None = None) -> dict[str, 
         "created_utc": task.created_utc,
         "started_utc": None if last is None else last.started_utc,
         "ended_utc": _ended(task),
-        "exit_code": None if last is None else last.exit_code,
+        "exit_code": peer.exit_code if last is None else last.exit_code,
         "cause": task.cause or None,
         "n_failed": task.n_failed,
         "n_lost": task.n_lost,
         "worker": None if task.standing is None else task.standing.worker,
         "slot": None if task.standing is None else task.standing.slot,
         "is_orphan": task.standing is not None and task.standing.is_orphan,
-        "pid": None if process is None else process.pid,
+        "pid": peer.pid if process is None else process.pid,
         "host": None if process is None else process.host,
-        "log": None if last is None else last.log,
+        "log": peer.log if last is None else last.log,
         "attempt_id": None if last is None else last.id,
         "attempts": [_attempt(task, n, each) for n, each in enumerate(reversed(task.attempts), 1)],
         "experiment": task.experiment,

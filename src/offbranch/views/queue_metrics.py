@@ -6,7 +6,7 @@ from typing import Any
 
 from offbranch.base.errors import OffbranchError
 from offbranch.base.events import NullReporter
-from offbranch.experiments.attempts import read_record
+from offbranch.experiments.attempts import read_one
 from offbranch.experiments.experiment import Attempt
 from offbranch.experiments.revision_files import DirectoryFiles, Entry
 from offbranch.experiments.revision_metrics import locks_of, metric_sources, read_metrics
@@ -46,7 +46,7 @@ class LiveMetrics:
     def _read(self, attempt: Attempt) -> Metrics:
         record = record_of(self._project.root, attempt)
         self._paths[attempt.id] = (record,)
-        attempt = read_record(self._project.root, attempt.id) or attempt
+        attempt = read_one(self._project.root, attempt.id) or attempt
         if not has_own_directory(self._project, attempt):
             return _NONE
         try:

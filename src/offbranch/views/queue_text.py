@@ -46,6 +46,7 @@ def _columns(tasks: Sequence[TaskStatus], metrics: Mapping[str, Metrics], now_s:
     }
     priorities = [task.about.get("priority", 0) if task.state == QUEUED else 0 for task in tasks]
     more = {
+        "Queue": ["" if task.peer is None else "DVC" for task in tasks],
         "Priority": [str(priority) if priority else "" for priority in priorities],
         "Metrics": [_metrics(metrics.get(task.id, {})) for task in tasks],
         "Place": [_printable(task.place) for task in tasks],
@@ -63,16 +64,8 @@ def cause_text(task: TaskStatus) -> str:
     return cause if len(cause) <= _MAX_CAUSE else f"{cause[: _MAX_CAUSE - 1]}…"
 
 
-def change_line(task: TaskStatus | None, before: TaskStatus | None, metrics: Metrics) -> str:
-    """Returns one line about a task that has changed: its name, its state, and what there is to be known of it.
-
-    Args:
-        task: As it is; None if it is there no more.
-        before: As it was; None if it is new.
-        metrics: What it has measured so far.
-    """
-    if task is None:
-        return f"{before.name if before else ''}: Removed"
+def task_line(task: TaskStatus, metrics: Metrics) -> str:
+    """Returns one line about a task: its name, its state, and what there is to be known of it."""
     parts = [state_word(task), _metrics(metrics), cause_text(task)]
     return f"{task.name}: {'  '.join(part for part in parts if part)}"
 
@@ -81,8 +74,7 @@ def end_lines(tasks: Sequence[TaskStatus]) -> Iterator[str]:
     """Yields a line for each task that has not succeeded, with its cause."""
     for task in tasks:
         if task.state != SUCCEEDED:
-            cause = cause_text(task)
-            yield f"{task.name}: {state_word(task)}{f'  {cause}' if cause else ''}"
+            yield task_line(task, {})
 
 
 def _created(task: TaskStatus, now_s: float) -> str:

@@ -12,7 +12,9 @@ from offbranch.experiments.revision_reader import RevisionReader
 from offbranch.git.ids import CommitId
 from offbranch.git.objects import ObjectReader
 from offbranch.project import Project
-from offbranch.views.cells import local_time
+
+# Others import it from here.
+from offbranch.views.cells import local_time as local_time
 from offbranch.views.row_cache import Row, RowCache
 
 # An experiment is a handful of commits; a ref that does not lead to its baseline must not list all of history.

@@ -6,18 +6,23 @@ has failed as the last attempt at it; one that has become an experiment as that.
 
 from typing import Any
 
-from offbranch.base.paths import AbsPath
+from offbranch.base.plugins import load
 from offbranch.base.records import record
 from offbranch.experiments.experiment import Attempt, AttemptState, Where
 from offbranch.experiments.leases import is_carried_out
+from offbranch.experiments.peer_signals import has_peer_queue
 from offbranch.git.ids import CommitId
 from offbranch.git.repository import GitRepo
+from offbranch.project import Project
 from offbranch.queue.history import read_history
 from offbranch.queue.standing import Around, places_of, task_statuses
 from offbranch.queue.status import QUEUED, TaskStatus
 from offbranch.queue.workers import list_workers
 from offbranch.views.rows import Rows
 from offbranch.views.table import State
+
+# Loaded where DVC has ever queued anything.
+PEERS = "offbranch.views.peer_tasks:peers_to_show"
 
 
 @record
@@ -41,14 +46,25 @@ class Tried:
 
 @record
 class Unfinished:
-    """What has not become an experiment, by its baseline."""
+    """What has not become an experiment, by its baseline.
+
+    Attributes:
+        peers: Tasks of DVC's queue, in whatever state.
+    """
 
     tried: dict[CommitId, list[Tried]]
     waiting: dict[CommitId, list[TaskStatus]]
+    peers: dict[CommitId, list[Any]]
+
+    @property
+    def baselines(self) -> frozenset[CommitId]:
+        """Every baseline of one of them."""
+        return frozenset((*self.tried, *self.waiting, *self.peers))
 
 
-def read_unfinished(repo: GitRepo, root: AbsPath) -> Unfinished:
+def read_unfinished(project: Project, repo: GitRepo) -> Unfinished:
     """Returns the attempts and the tasks to show."""
+    root = project.root
     history = read_history(repo, root)
     around = Around(places=places_of(list_workers(root)), goes_on=lambda attempt: is_carried_out(root, attempt))
     tried: dict[CommitId, list[Tried]] = {}
@@ -64,7 +80,15 @@ def read_unfinished(repo: GitRepo, root: AbsPath) -> Unfinished:
         if attempt.task_id is None:
             shown = Tried(attempt=attempt, is_running=attempt.true_state is AttemptState.RUNNING)
             tried.setdefault(shown.baseline, []).append(shown)
-    return Unfinished(tried=tried, waiting=waiting)
+    return Unfinished(tried=tried, waiting=waiting, peers=_peers(project))
+
+
+def _peers(project: Project) -> dict[CommitId, list[Any]]:
+    found: dict[CommitId, list[Any]] = {}
+    if has_peer_queue(project.root):
+        for peer in load(PEERS)(project):
+            found.setdefault(peer.baseline, []).append(peer)
+    return found
 
 
 def task_range(rows: Rows, task: TaskStatus) -> State:

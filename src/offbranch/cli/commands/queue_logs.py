@@ -59,11 +59,12 @@ def _decoder(encoding: str) -> Callable[[bytes], str]:
         UsageError: There is no such encoding.
     """
     try:
+        b"a".decode(encoding, "replace")
         decoder = load("codecs:getincrementaldecoder")(encoding)(errors="replace")
-        decoder.decode(b"")
-    except (LookupError, TypeError, AttributeError):
+    except (LookupError, ValueError):
         raise UsageError(f"unknown encoding '{encoding}'", hint="e.g. -e utf-8 or -e latin-1") from None
-    return decoder.decode  # type: ignore[no-any-return]
+    decode: Callable[[bytes], str] = decoder.decode
+    return decode
 
 
 def _write(pieces: Iterator[bytes], decode: Callable[[bytes], str] | None, console: Console) -> None:

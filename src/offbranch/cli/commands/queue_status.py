@@ -40,7 +40,7 @@ def run(args: Namespace, console: Console) -> int:
             watch_queue(args.tasks, session_of(console)), console, as_json=args.json
         )
         return ExitCode.DONE
-    view = queue_status(args.tasks, session_of(console), with_metrics=args.json)
+    view = queue_status(args.tasks, session_of(console), in_full=args.json)
     if args.json:
         console.data(
             json.dumps(load("offbranch.views.queue_json:status_to_json")(view.status, view.tasks, view.metrics))
