@@ -49,7 +49,7 @@ OPTIONS: Mapping[str, str] = {
     "exp push": "--all-commits --all --rev= -n= --num= --force --no-cache -r= --remote= -j= --jobs= --run-cache --no-run-cache --dry-run --dry --json --quiet --verbose --help",
     "exp pull": "--all-commits --all --rev= -n= --num= --force --no-cache -r= --remote= -j= --jobs= --run-cache --no-run-cache --dry-run --dry --json --quiet --verbose --help",
     "exp save": "--recursive --force -n= --name= -I= --include-untracked= -m= --message= --json --quiet --verbose --help",
-    "queue start": "-j= --jobs= --foreground --keep --json --quiet --verbose --help",
+    "queue start": "-j= --jobs= --foreground --keep --slurm --json --quiet --verbose --help",
     "queue stop": "--kill --json --quiet --verbose --help",
     "queue kill": "--force --json --quiet --verbose --help",
     "queue status": "--watch --json --quiet --verbose --help",
