@@ -146,7 +146,7 @@ def test_a_name_of_two_tasks_is_no_name(project: TestProject) -> None:
     project.git("commit", "-q", "--allow-empty", "-m", "next")
     queue(project, "lr=2", name="Q")
     for action in (lambda: apply("Q", project.session()), lambda: remove(Removal(names=("Q",)), project.session())):
-        with pytest.raises(UsageError, match="several queued tasks") as raised:
+        with pytest.raises(UsageError, match="stands for several") as raised:
             action()
     first = (raised.value.hint or "").rpartition(": ")[2].split(", ")[0]
     assert remove(Removal(names=(first,)), project.session()).names == ("Q",)

@@ -56,6 +56,12 @@ from offbranch.api.python_refs import all_branches, all_commits, all_tags
 from offbranch.api.python_values import metrics_show, params_show
 from offbranch.api.queue import run_all as run_queue
 from offbranch.api.queue import submit as exp_queue
+from offbranch.api.queue_change import change_terms as queue_terms
+from offbranch.api.queue_change import hold as queue_hold
+from offbranch.api.queue_change import release as queue_release
+from offbranch.api.queue_change import remove as queue_remove
+from offbranch.api.queue_change import retry as queue_retry
+from offbranch.api.queue_change import set_priority as queue_priority
 from offbranch.api.queue_logs import LogRequest as LogRequest
 from offbranch.api.queue_logs import find_log as queue_log
 from offbranch.api.queue_logs import follow_found as follow_log
@@ -64,6 +70,8 @@ from offbranch.api.queue_look import QueueView as QueueView
 from offbranch.api.queue_look import queue_status as queue_status
 from offbranch.api.queue_look import queue_wait as queue_wait
 from offbranch.api.queue_look import watch_queue as queue_watch
+from offbranch.api.queue_peer import clean as queue_clean
+from offbranch.api.queue_peer import import_tasks as queue_import
 from offbranch.api.remotes import (
     add_remote,
     default_remote,
@@ -97,6 +105,9 @@ from offbranch.experiments.share_remove import RemoteRemoval
 from offbranch.experiments.sharing import ShareRequest
 from offbranch.experiments.source_repo import RepoSource
 from offbranch.experiments.values_revisions import Revisions
+from offbranch.queue.chosen import TaskChoice
+from offbranch.queue.task import TaskState
+from offbranch.queue.terms import Terms
 from offbranch.views.experiment_rows import ExperimentRows
 from offbranch.views.listing import ListOptions
 from offbranch.views.options import ShowOptions
@@ -132,6 +143,9 @@ __all__ = [
     "Session",
     "ShareRequest",
     "ShowOptions",
+    "TaskChoice",
+    "TaskState",
+    "Terms",
     "UpdateRequest",
     "ValuesDiffRequest",
     "ValuesRequest",
@@ -204,8 +218,16 @@ __all__ = [
     "plot_templates",
     "plots_diff",
     "plots_show",
+    "queue_clean",
+    "queue_hold",
+    "queue_import",
     "queue_log",
+    "queue_priority",
+    "queue_release",
+    "queue_remove",
+    "queue_retry",
     "queue_status",
+    "queue_terms",
     "queue_wait",
     "queue_watch",
     "read",

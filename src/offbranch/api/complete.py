@@ -26,6 +26,21 @@ def names_with_tasks(start: AbsPath, environment: Environment) -> tuple[str, ...
     return tuple(dict.fromkeys((*experiment_names(start, environment), *(task.name for task in tasks))))
 
 
+def tasks_in_states(start: AbsPath, environment: Environment, *states: str) -> tuple[str, ...]:
+    """Returns the names of tasks in some states, each once."""
+    project = open_project(start, environment)
+    if project.repo is None:
+        return ()
+    known = load("offbranch.queue.chosen:read_known")(project.repo, project.root, with_succeeded="succeeded" in states)
+    return tuple(dict.fromkeys(each.name for each in known.tasks if each.state.value in states))
+
+
+def peer_task_names(start: AbsPath, environment: Environment) -> tuple[str, ...]:
+    """Returns the names of what waits in DVC's queue, each once."""
+    found = load("offbranch.queue.peer:peer_tasks")(open_project(start, environment))
+    return tuple(dict.fromkeys(each.name for each in found if each.state.value == "queued"))
+
+
 def task_names(start: AbsPath, environment: Environment) -> tuple[str, ...]:
     """Returns the names of all tasks that `ob queue status` lists, each once."""
     project = open_project(start, environment)

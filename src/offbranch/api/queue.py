@@ -27,6 +27,7 @@ from offbranch.queue.shift import Shift
 from offbranch.queue.submit import Wish, choose_names, plan_submission, write_submission
 from offbranch.queue.task import StoredTask, Task
 from offbranch.queue.task_end import TaskEnd
+from offbranch.queue.terms import NO_TERMS, Terms
 from offbranch.queue.workers import WorkerKind
 
 # More at once are most often a slip of the keyboard; this many are queued in a few seconds.
@@ -55,6 +56,7 @@ def submit(
     request: RunRequest,
     session: Session,
     *,
+    terms: Terms = NO_TERMS,
     max_trials: int = MAX_TRIALS,
     rng: Chooser | None = None,
     clock: Callable[[], float] = time.time,
@@ -64,6 +66,7 @@ def submit(
     Args:
         request: What is to be run; with `dry` nothing is written.
         session: Where.
+        terms: How the tasks are to be run: priority, held, time, retries, resources.
         max_trials: More are refused; they are counted before anything is expanded.
         rng: Chooses automatic names.
         clock: Seconds since the epoch.
@@ -81,7 +84,7 @@ def submit(
     with held(session) as (project, _):
         repo = need_git(project)
         refuse_during_operation(repo)
-        wish = _wish(request, session, project, clock())
+        wish = replace(_wish(request, session, project, clock()), terms=terms)
         parsed = placed_overrides(
             request.overrides,
             wish.options.select.cwd,

@@ -154,6 +154,30 @@ def _wait(
         sleep(0.05)
 
 
+@contextmanager
+def hold_existing(path: AbsPath) -> Iterator[bool]:
+    """Holds the lock of a file of another program for the length of a `with`; what is in it stays as it is.
+
+    Yields:
+        Whether it is held: not where somebody else has it, or where there is no such file.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except OSError:
+        yield False
+        return
+    try:
+        if not _try_lock(descriptor):
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            _unlock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def is_locked(path: AbsPath) -> bool:
     """Tells whether a process holds the lock at this moment; nothing is created or changed."""
     try:

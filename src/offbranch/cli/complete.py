@@ -17,10 +17,12 @@ from offbranch.api.complete import (
     option_names,
     parameter_files,
     parameter_keys,
+    peer_task_names,
     remote_names,
     stage_names,
     tag_names,
     task_names,
+    tasks_in_states,
 )
 from offbranch.base.environ import Environment
 from offbranch.base.paths import AbsPath
@@ -114,6 +116,10 @@ def _experiments_and_tasks(place: Place) -> Iterable[str]:
     return names_with_tasks(place.start, place.environment)
 
 
+def _tasks_that_are(*states: str) -> "Source":
+    return lambda place: tasks_in_states(place.start, place.environment, *states)
+
+
 def _tasks(place: Place) -> Iterable[str]:
     return task_names(place.start, place.environment)
 
@@ -180,6 +186,12 @@ _ARGUMENTS: Mapping[str, Source] = {
     "exp compare": _experiments_and_tasks,
     "exp tag": _experiment_then_tags,
     "exp note": lambda place: () if place.n_before else _experiments(place),
+    "queue remove": _tasks_that_are("queued", "failed", "cancelled", "succeeded"),
+    "queue retry": _tasks_that_are("failed", "cancelled"),
+    "queue hold": _tasks_that_are("queued"),
+    "queue release": _tasks_that_are("queued"),
+    "queue priority": lambda place: _tasks_that_are("queued")(place) if place.n_before else (),
+    "queue import": lambda place: peer_task_names(place.start, place.environment),
     "queue status": _tasks,
     "queue logs": _tasks,
     "queue wait": _tasks,

@@ -11,7 +11,9 @@ from offbranch.api.session import Session
 from offbranch.base.errors import ExitCode, UsageError
 from offbranch.cli.console import Console
 from offbranch.cli.lines import Style
+from offbranch.cli.queue_text import task_to_json
 from offbranch.cli.sessions import session_of
+from offbranch.cli.task_terms import terms_of
 from offbranch.queue.task_end import TaskEnd, end_to_json
 
 _SHOWN_TASKS = 20
@@ -26,11 +28,13 @@ def queue(request: RunRequest, session: Session, args: Namespace, console: Conso
     """Queues what was asked for, and says so."""
     max_trials = MAX_TRIALS if args.max_trials is None else args.max_trials
     with console.stdout_for_data(args.json):
-        done = submit(request, session, max_trials=max_trials)
+        done = submit(request, session, terms=terms_of(args), max_trials=max_trials)
         for text in _sentences(done, dry=request.dry):
             console.message(text)
         if request.dry:
             console.hint("nothing was queued (--dry)")
+        elif args.hold:
+            console.hint("let it go: ob queue release NAME")
         else:
             console.hint("run what is queued: ob exp run --run-all")
     if args.json:
@@ -111,16 +115,7 @@ def _quoted(names: Sequence[str]) -> str:
 
 def _queued_data(done: Queued) -> list[dict[str, Any]]:
     commits = {each.task.id: each.commit for each in done.stored}
-    return [
-        {
-            "name": task.spec.name,
-            "id": task.id,
-            "rev": commits.get(task.id),
-            "baseline": task.spec.baseline,
-            "overrides": list(task.spec.overrides),
-        }
-        for task in done.tasks
-    ]
+    return [{**task_to_json(task), "rev": commits.get(task.id)} for task in done.tasks]
 
 
 def _refuse_others(args: Namespace) -> None:

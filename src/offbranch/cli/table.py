@@ -82,6 +82,13 @@ COMMANDS: Mapping[str, Command] = {
         ("exp note", "exp_note", "write a note on an experiment, or show it"),
         ("exp push", "exp_push", "push experiments to a Git remote, with their outputs"),
         ("exp pull", "exp_pull", "pull experiments from a Git remote, with their outputs"),
+        ("queue remove", "queue_remove", "take tasks out of the queue"),
+        ("queue retry", "queue_retry", "queue again what has failed or was stopped"),
+        ("queue hold", "queue_hold", "have tasks wait until they are released"),
+        ("queue release", "queue_release", "let held tasks go"),
+        ("queue priority", "queue_priority", "run tasks earlier or later than others"),
+        ("queue import", "queue_import", "take over what DVC has queued"),
+        ("exp clean", "exp_clean", "remove what workers and control messages have left behind"),
         ("exp save", "exp_save", "save the workspace as an experiment without running"),
         ("queue start", "queue_start", "start workers that run what is queued"),
         ("queue stop", "queue_stop", "let the workers end"),
@@ -142,13 +149,12 @@ ALIASES: Mapping[str, str] = {
     "exp rm": "exp remove",
     "list": "ls",
     "ls-url": "list-url",
+    "queue rm": "queue remove",
     "rm": "remove",
     "mv": "move",
 }
 # Commands of DVC 3.67 that later versions bring; each gets one honest line instead of "unknown".
-LATER: frozenset[str] = frozenset("artifacts import-db install studio".split()) | {
-    "exp clean",
-}
+LATER: frozenset[str] = frozenset("artifacts import-db install studio".split())
 
 
 def load_command(command: Command) -> CommandModule:

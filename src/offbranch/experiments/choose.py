@@ -104,6 +104,11 @@ def _named(
     return tuple(e for e in experiments if e.ref in chosen)
 
 
+def is_pattern(text: str) -> bool:
+    """Tells whether a text is a shell pattern; no name of an experiment has such signs."""
+    return not _PATTERN_SIGNS.isdisjoint(text)
+
+
 def experiments_named(
     repo: GitRepo, name: str, experiments: Sequence[Experiment], *, where: str = ""
 ) -> Sequence[Experiment]:
@@ -113,7 +118,7 @@ def experiments_named(
         NotFoundError: Several have the name, or begin like it, and no baseline tells them apart.
     """
     found = [e for e in experiments if name in (e.name, e.ref)]
-    if not found and _PATTERN_SIGNS.intersection(name):
+    if not found and is_pattern(name):
         return [e for e in experiments if fnmatchcase(e.name, name)]
     found = found or [e for e in experiments if is_abbreviation(name, e.commit)]
     if len(found) <= 1:

@@ -1,11 +1,12 @@
 """Removing experiments and failed attempts: decide (`plan_removal`), then one transaction."""
 
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 
 from offbranch.base.errors import NotFoundError, UsageError, did_you_mean
 from offbranch.base.records import record
 from offbranch.experiments.attempts import forget_attempts, list_attempts
-from offbranch.experiments.choose import Choice, baselines_of, experiments_named
+from offbranch.experiments.choose import Choice, baselines_of, experiments_named, is_pattern
 from offbranch.experiments.experiment import Attempt, AttemptState, Experiment
 from offbranch.experiments.labels import removed_labels
 from offbranch.experiments.refs import EXEC_APPLY, is_abbreviation, list_experiments
@@ -62,14 +63,24 @@ def remove_experiments(project: Project, repo: GitRepo, removal: Removal) -> Rem
         NotFoundError: A name is not known; nothing has been removed.
     """
     planned = plan_removal(project, repo, removal)
-    if removal.dry or not (planned.experiments or planned.attempts):
-        return planned
+    if not removal.dry:
+        apply_removal(project, repo, planned)
+    return planned
+
+
+def apply_removal(project: Project, repo: GitRepo, planned: Removed, *more: RefUpdate) -> None:
+    """Removes experiments and attempts; `more` refs are written in the same transaction.
+
+    Raises:
+        ConflictError: A ref is not what it was when that was planned; nothing has been removed.
+    """
+    if not (planned.experiments or planned.attempts or more):
+        return
     gone: set[str] = {experiment.commit for experiment in planned.experiments}
     updates = [RefUpdate(ref=experiment.ref, new=None, old=experiment.commit) for experiment in planned.experiments]
     updates += [RefUpdate(ref=ref, new=None, old=ANY) for ref, commit in list_refs(repo, EXEC_APPLY) if commit in gone]
     updates += removed_labels(repo, planned.experiments)
-    forget_attempts(repo, project.root, planned.attempts, *updates)
-    return planned
+    forget_attempts(repo, project.root, planned.attempts, *updates, *more)
 
 
 def plan_removal(project: Project, repo: GitRepo, removal: Removal) -> Removed:
@@ -106,7 +117,7 @@ def _named(
     unknown = []
     for name in removal.names:
         found = experiments_named(repo, name, experiments)
-        failed = [a for a in ended if name in (a.name, a.id) or (a.commit and is_abbreviation(name, a.commit))]
+        failed = [a for a in ended if _is_called(a, name)]
         if not found and not failed and name not in removal.names_elsewhere:
             unknown.append(name)
         chosen.update((e.ref, e) for e in found)
@@ -118,3 +129,9 @@ def _named(
             hint=did_you_mean(unknown[0], known) or "ob exp list -A shows all experiments",
         )
     return tuple(chosen.values()), tuple(attempts.values())
+
+
+def _is_called(attempt: Attempt, name: str) -> bool:
+    if is_pattern(name):
+        return fnmatchcase(attempt.name, name)
+    return name in (attempt.name, attempt.id) or (attempt.commit is not None and is_abbreviation(name, attempt.commit))

@@ -23,7 +23,7 @@ _BRANCH = b"refs/ob/not-a-ref"
 _CRASH_REPORT = "fast_import_crash_"
 # Attributes by which `git add` may change content, whatever it is; the others change line ends only.
 _FILTERS = ("filter", "ident", "working-tree-encoding")
-_DATE = re.compile(rb"(> )\d+ [+-]\d{4}$")
+_DATE = re.compile(rb"(> )\d+ [+-]\d{4}$", re.MULTILINE)
 
 
 @record
@@ -32,15 +32,17 @@ class CommitDraft:
 
     Attributes:
         tree: What its files are, but for `files`.
-        files: Path -> (mode, blob) of what is put there instead, or added.
+        files: Path -> (mode, blob) of what is put there instead, or added; None for what is removed.
         parent: Its one parent.
         message: The whole message; no newline is added.
+        time_s: Seconds since 1970 UTC; None for that of all.
     """
 
     tree: TreeId
-    files: Mapping[GitPath, tuple[int, BlobId | bytes]]
+    files: Mapping[GitPath, tuple[int, BlobId | bytes] | None]
     parent: CommitId
     message: str
+    time_s: int | None = None
 
 
 def write_commits(repo: GitRepo, drafts: Sequence[CommitDraft], *, time_s: int | None = None) -> tuple[CommitId, ...]:
@@ -98,10 +100,15 @@ def _clean(repo: GitRepo, path: GitPath, content: bytes) -> BlobId:
 def _stream(drafts: Sequence[CommitDraft], people: bytes) -> Iterator[bytes]:
     for mark, draft in enumerate(drafts, 1):
         message = draft.message.encode(errors="surrogateescape")
-        yield b"commit %s\nmark :%d\n%s\n" % (_BRANCH, mark, people)
+        who = people if draft.time_s is None else _DATE.sub(rb"\g<1>%d +0000" % draft.time_s, people)
+        yield b"commit %s\nmark :%d\n%s\n" % (_BRANCH, mark, who)
         yield b"data %d\n%s\nfrom %s\n" % (len(message), message, draft.parent.encode())
         yield b'M 040000 %s ""\n' % draft.tree.encode()
-        for path, (mode, content) in draft.files.items():
+        for path, entry in draft.files.items():
+            if entry is None:
+                yield b"D %s\n" % _quoted(path)
+                continue
+            mode, content = entry
             if isinstance(content, bytes):
                 yield b"M %o inline %s\ndata %d\n%s\n" % (mode, _quoted(path), len(content), content)
             else:

@@ -109,6 +109,8 @@ def refuse_peers(project: Project, names: Sequence[str]) -> None:
 def read_message(path: AbsPath) -> PeerTask | None:
     """Returns the task that the file of a message is about; None for all other messages, and where there is none any more."""
     try:
+        if not os.path.isfile(path):  # opening a pipe would wait for ever
+            return None
         with open(path, "rb") as file:
             content = file.read(_MAX_MESSAGE_BYTES)
             created_utc = os.fstat(file.fileno()).st_mtime

@@ -5,17 +5,17 @@ A task is queued as long as its ref is there and nobody carries it out; who does
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from offbranch.base.errors import ConflictError, UsageError
+from offbranch.base.errors import UsageError
 from offbranch.base.paths import AbsPath
 from offbranch.base.records import record, replace
 from offbranch.experiments.attempts import list_attempts
 from offbranch.experiments.experiment import Attempt
 from offbranch.experiments.leases import is_carried_out
-from offbranch.experiments.refs import LEASES, TASKS, find_experiment
+from offbranch.experiments.refs import LEASES, TASKS, find_experiment, lease_ref
 from offbranch.git.ids import CommitId, ObjectName
 from offbranch.git.objects import ObjectReader
 from offbranch.git.records import parse_commit
-from offbranch.git.refs import RefUpdate, list_refs, may_have_refs, resolve_revision, update_refs
+from offbranch.git.refs import RefUpdate, list_refs, may_have_refs, resolve_revision
 from offbranch.git.repository import GitRepo
 from offbranch.queue.task import StoredTask, TaskState, task_from_message
 
@@ -116,18 +116,17 @@ def queued_names(repo: GitRepo, root: AbsPath, baseline: CommitId) -> frozenset[
     return frozenset(each.name for each in read_tasks(repo, root).all if each.task.spec.baseline == baseline)
 
 
-def remove_tasks(repo: GitRepo, tasks: Sequence[StoredTask], unreadable: Sequence[Unreadable] = ()) -> None:
-    """Takes tasks out of the queue, all or none.
+def expect_lease(stored: StoredTask) -> RefUpdate:
+    """Returns the change that changes nothing, and fails if somebody has taken the task since it was read."""
+    return RefUpdate(ref=lease_ref(stored.task.id), new=stored.lease, old=stored.lease)
 
-    Raises:
-        ConflictError: One of them runs, or has been taken meanwhile.
-    """
-    for each in tasks:
-        if not each.is_waiting:
-            raise ConflictError(f"'{each.name}' is running; nothing was removed", hint="stop it first: ob queue kill")
-    updates = [RefUpdate(ref=each.ref, new=None, old=each.commit) for each in tasks]
-    updates += [RefUpdate(ref=each.ref, new=None, old=each.commit) for each in unreadable]
-    update_refs(repo, updates)
+
+def drop_task(stored: StoredTask) -> tuple[RefUpdate, ...]:
+    """Returns the changes that take a waiting task out of the queue, with what a dead worker left; they fail likewise."""
+    lease = RefUpdate(ref=lease_ref(stored.task.id), new=None, old=stored.lease)
+    return RefUpdate(ref=stored.ref, new=None, old=stored.commit), expect_lease(
+        stored
+    ) if stored.lease is None else lease
 
 
 @record

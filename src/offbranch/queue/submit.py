@@ -28,8 +28,9 @@ from offbranch.git.repository import GitRepo
 from offbranch.params.overrides import Override
 from offbranch.pipeline.stage import Pipelines
 from offbranch.project import Project
-from offbranch.queue.store import read_tasks
+from offbranch.queue.store import drop_task, read_tasks
 from offbranch.queue.task import StoredTask, Task, message_of
+from offbranch.queue.terms import NO_TERMS, Terms, with_terms
 
 _MAX_LINKS = 10
 _SHOWN_NAMES = 3
@@ -45,6 +46,7 @@ class Wish:
         copy_paths: Untracked paths that each copy shall have too.
         id_stem: What the ids of the tasks begin with.
         created_utc: Seconds since the epoch.
+        terms: How they are to be run.
     """
 
     spec: ExperimentSpec
@@ -52,6 +54,7 @@ class Wish:
     copy_paths: tuple[RepoPath, ...]
     id_stem: str
     created_utc: float
+    terms: Terms = NO_TERMS
 
 
 @record
@@ -170,14 +173,14 @@ def write_submission(project: Project, repo: GitRepo, submission: Submission) ->
     ]
     commits = write_commits(repo, drafts)
     stored = _stored(repo, submission.tasks, commits)
-    updates = [RefUpdate(ref=each.ref, new=None, old=each.commit) for each in submission.replaced]
+    updates = [update for each in submission.replaced for update in drop_task(each)]
     updates += [RefUpdate(ref=each.ref, new=each.commit, old=None) for each in stored]
     update_refs(repo, updates)
     return stored
 
 
 def _task(wish: Wish, name: str, trial: Sequence[Override], order: int, width: int) -> Task:
-    return Task(
+    task = Task(
         id=f"{wish.id_stem}-{order:0{width}}" if width else wish.id_stem,
         spec=replace(wish.spec, name=name, overrides=tuple(override.text for override in trial)),
         options=wish.options,
@@ -185,6 +188,7 @@ def _task(wish: Wish, name: str, trial: Sequence[Override], order: int, width: i
         created_utc=wish.created_utc,
         order=order,
     )
+    return with_terms(task, wish.terms)
 
 
 def _files_of(spec: ExperimentSpec, trial: Sequence[Override]) -> tuple[RepoPath, ...]:

@@ -33,6 +33,7 @@ from offbranch.cli.pipeline_options import (
     select_options,
 )
 from offbranch.cli.plan_text import plan_data, plan_lines
+from offbranch.cli.task_options import add_task_options, given
 
 EXAMPLES = (
     ("ob exp run -S train.lr=0.1", "one parameter changed"),
@@ -76,6 +77,7 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.add_flag("--no-hydra", help="do not compose params.yaml by Hydra, also if the project is set up for it")
     parser.add_flag("--queue", help="do not run it now: keep it, as the workspace is, for --run-all")
+    add_task_options(parser, when="with --queue: ")
     parser.add_flag("--run-all", help="run everything that is queued, each in a temporary copy")
     parser.add_argument("-j", "--jobs", type=whole_number, metavar="N", help="with --run-all: run up to N at a time")
     parser.add_argument(
@@ -127,6 +129,8 @@ def _refuse_stray(args: Namespace) -> None:
         )
     if args.max_trials is not None and not args.queue:
         raise UsageError("--max-trials is about what is queued", hint="add --queue")
+    if not args.queue and (said := given(args)):
+        raise UsageError(f"{' and '.join(said)}: this is about what waits in the queue", hint="add --queue")
     if args.queue and args.interactive:
         raise UsageError("-i asks before each command, and nothing runs now", hint="leave -i out")
 

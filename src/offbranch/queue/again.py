@@ -1,0 +1,154 @@
+"""Queueing again what has failed or was stopped: the same task, with the same files, in another round.
+
+Plan, then one transaction that makes the refs: a task that is in the queue already is never made a second time. Its attempts
+stay, and count no more: only those of the present round do.
+"""
+
+from collections.abc import Sequence
+
+from offbranch.base.errors import ConflictError, OffbranchError
+from offbranch.base.records import record, replace
+from offbranch.experiments.refs import lease_ref, list_experiments, task_ref
+from offbranch.git.ids import CommitId, ObjectName, TreeId
+from offbranch.git.many_commits import CommitDraft, write_commits
+from offbranch.git.objects import ObjectReader
+from offbranch.git.records import parse_commit
+from offbranch.git.refs import RefUpdate, list_refs, update_refs
+from offbranch.git.repository import GitRepo
+from offbranch.queue.chosen import Chosen, KnownTask, KnownTasks, names_of
+from offbranch.queue.task import StoredTask, Task, TaskState, message_of, task_from_message
+from offbranch.queue.terms import Terms, with_terms
+
+AGAIN = (TaskState.FAILED, TaskState.CANCELLED)
+
+
+@record
+class Retry:
+    """What is to be queued again.
+
+    Attributes:
+        tasks: Each with its record for the next round, and its files.
+        left_out: Failed tasks that stay as they are, because another task or an experiment has their name now.
+    """
+
+    tasks: tuple[tuple[Task, TreeId], ...]
+    left_out: tuple[KnownTask, ...] = ()
+
+
+def plan_retry(repo: GitRepo, known: KnownTasks, chosen: Chosen, terms: Terms) -> Retry:
+    """Decides what is queued again.
+
+    Args:
+        repo: Where.
+        known: All tasks.
+        chosen: Those that are meant.
+        terms: What shall be other than before.
+
+    Raises:
+        ConflictError: A task that was named waits, runs or has succeeded; or its name has been taken meanwhile.
+        OffbranchError: The commit of a task is gone, or cannot be read.
+    """
+    _refuse_others(chosen)
+    ended = [each for each in chosen.tasks if each.state in AGAIN]
+    # In the order of their ids, so the last one is the newest.
+    newest = {(each.baseline, each.name): each for each in ended}
+    with ObjectReader(repo) as objects:
+        objects.read_many(_commit_of(each) for each in newest.values())
+        read = {each.id: _read(objects, each) for each in newest.values()}
+    taken = _taken(repo, known, [(each, read[each.id][0]) for each in newest.values()])
+    _refuse_taken([each for each in taken if each.id in chosen.by_name])
+    meant = [each for each in newest.values() if each not in taken]
+    tasks = tuple((_next_round(read[each.id][0], each, terms), read[each.id][1]) for each in meant)
+    return Retry(tasks=tasks, left_out=tuple(each for each in ended if each not in meant))
+
+
+def apply_retry(repo: GitRepo, retry: Retry) -> tuple[StoredTask, ...]:
+    """Puts the tasks into the queue, all or none.
+
+    Raises:
+        ConflictError: Another command has done so for one of them meanwhile; nothing has been queued.
+    """
+    drafts = [
+        CommitDraft(
+            tree=tree, files={}, parent=task.spec.baseline, message=message_of(task), time_s=int(task.created_utc)
+        )
+        for task, tree in retry.tasks
+    ]
+    commits = write_commits(repo, drafts)
+    leases = {ref: CommitId(commit) for ref, commit in list_refs(repo, lease_ref(""))} if retry.tasks else {}
+    stored = tuple(
+        StoredTask(task=task, ref=task_ref(task.id), commit=commit, tree=tree)
+        for (task, tree), commit in zip(retry.tasks, commits, strict=True)
+    )
+    updates = [RefUpdate(ref=each.ref, new=each.commit, old=None) for each in stored]
+    # What a worker left that died while it ended the task; nobody else has a lease of a task that has no ref.
+    own = {lease_ref(each.task.id) for each in stored}
+    updates += [RefUpdate(ref=ref, new=None, old=commit) for ref, commit in leases.items() if ref in own]
+    update_refs(repo, updates)
+    return stored
+
+
+def _next_round(old: Task, each: KnownTask, terms: Terms) -> Task:
+    rounds = max((attempt.task_round for attempt in each.attempts), default=old.round)
+    # It was let go once, or it could not have failed.
+    task = replace(old, id=each.id, round=max(rounds, old.round) + 1, is_held=False)
+    return with_terms(task, terms)
+
+
+def _commit_of(each: KnownTask) -> CommitId:
+    found = next((attempt.task_commit for attempt in each.attempts if attempt.task_commit is not None), None)
+    if found is None:
+        raise OffbranchError(
+            f"what the task '{each.name}' was to do is not known any more",
+            hint=f"bring its files back and run them: ob exp apply {each.name}",
+        )
+    return found
+
+
+def _read(objects: ObjectReader, each: KnownTask) -> tuple[Task, TreeId]:
+    commit = _commit_of(each)
+    kind, content = objects.read_many((commit,)).get(ObjectName(commit), ("", b""))
+    try:
+        if kind != "commit":
+            raise ValueError("its commit is gone")
+        about = parse_commit(commit, content)
+        task = task_from_message(about.message)
+    except ValueError as error:
+        raise OffbranchError(
+            f"the task '{each.name}' cannot be queued again: {error}", hint=f"ob exp apply {each.name}"
+        ) from error
+    if about.parents != (task.spec.baseline,):
+        raise OffbranchError(f"the task '{each.name}' cannot be queued again: its commit is not that of a task")
+    return task, about.tree
+
+
+def _refuse_others(chosen: Chosen) -> None:
+    others = [each for each in chosen.tasks if each.id in chosen.by_name and each.state not in AGAIN]
+    if not others:
+        return
+    name = others[0].name
+    if others[0].state is TaskState.SUCCEEDED:
+        raise ConflictError(
+            f"'{name}' has succeeded; nothing was queued", hint=f"its experiment is '{name}': ob exp show"
+        )
+    how = "running" if others[0].state is TaskState.RUNNING else "waiting in the queue"
+    raise ConflictError(f"'{name}' is {how} already; nothing was queued", hint="ob queue status")
+
+
+def _taken(repo: GitRepo, known: KnownTasks, tasks: Sequence[tuple[KnownTask, Task]]) -> list[KnownTask]:
+    """Returns those whose name belongs to something else by now."""
+    waiting = {(each.baseline, each.name) for each in known.tasks if each.stored is not None}
+    made = {(each.baseline, each.name) for each in list_experiments(repo)}
+    return [
+        each
+        for each, task in tasks
+        if (each.baseline, each.name) in waiting or ((each.baseline, each.name) in made and not task.spec.force)
+    ]
+
+
+def _refuse_taken(taken: Sequence[KnownTask]) -> None:
+    if taken:
+        raise ConflictError(
+            f"another task or an experiment of the same baseline is called {names_of(taken)} now; nothing was queued",
+            hint=f"give that another name, or remove it: ob exp rename {taken[0].name} NEW",
+        )
