@@ -1,7 +1,9 @@
 """The queue in a real SLURM: handed over, carried out, stopped, lost, and told of truthfully."""
 
+import contextlib
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -24,6 +26,7 @@ echo "start $lr in slot $OFFBRANCH_SLOT"
 echo "{\\"acc\\": $lr}" > metrics.json
 case $fail in
   trap) trap 'echo told to stop; exit 9' TERM; while true; do sleep 0.1; done;;
+  slow) sleep 0.7;;
   wait) while [ ! -e "$DVC_ROOT/go-$lr" ]; do sleep 0.1; done;;
   0) ;;
   *) exit $fail;;
@@ -276,6 +279,86 @@ def test_stop_kill_ends_what_runs(project: TestProject, slurm: SlurmSite) -> Non
     )
 
 
+def test_a_removed_task_is_taken_back_at_once(project: TestProject, slurm: SlurmSite) -> None:
+    names = queue(project, "-S", "lr=1,2")
+    (job,) = start(project, "--hold")["jobs"]
+    done = project.ob("queue", "remove", names[0])
+    assert done.code == 0, done.err
+    waiting = {element for element, state in slurm.states().items() if state == "PENDING"}
+    assert waiting == {f"{job['job_id']}_1"}
+    assert states(project) == {names[1]: "queued"}
+
+
+def test_failed_once_and_tried_again_in_the_same_job(project: TestProject, slurm: SlurmSite) -> None:
+    (name,) = queue(project, "-S", "lr=1", "-S", "fail=5", "--retries", "1")
+    start(project)
+    slurm.wait_for("it ends", lambda: n_tasks(project) == 0)
+    task = status(project)[name]
+    assert (task["state"], task["exit_code"], len(task["attempts"])) == ("failed", 5, 2)
+    assert project.ob("queue", "retry", name).code == 0
+    assert len(start(project)["jobs"]) == 1
+    slurm.wait_for("it ends again", lambda: n_tasks(project) == 0)
+
+
+def test_a_held_task_is_not_run(project: TestProject, slurm: SlurmSite) -> None:
+    names = queue(project, "-S", "lr=1,2")
+    assert project.ob("queue", "hold", names[0]).code == 0
+    (job,) = start(project)["jobs"]
+    assert [task["name"] for task in job["tasks"]] == names[1:]
+    slurm.wait_for("the other ends", lambda: list(project.exps()) == names[1:])
+    assert project.ob("queue", "release", names[0]).code == 0
+    assert len(start(project)["jobs"]) == 1
+    slurm.wait_for("it ends", lambda: n_tasks(project) == 0)
+
+
+@pytest.mark.fault
+@pytest.mark.timeout(600)
+def test_killed_at_random_points_every_task_is_one_experiment(project: TestProject, slurm: SlurmSite) -> None:
+    """Daemons of steps, workers, their children and commands are killed, jobs requeued, while tasks are carried out."""
+    n_kills = int(os.environ.get("OFFBRANCH_SOAK", "6"))
+    rng = random.Random(32)
+    n = 8 + n_kills // 4
+    names = queue(project, "-n", "soak", "-S", f"lr=range(1,{n + 1})", "-S", "fail=slow")
+    start(project, "-j", "4")
+    killed = 0
+
+    def harm() -> None:
+        nonlocal killed
+        running = [element for element, state in slurm.states().items() if state == "RUNNING"]
+        victims = [
+            *slurm.processes(),
+            *(pid for each in running for pid in slurm.step_daemons(slurm.internal_id(each))),
+        ]
+        if not victims:
+            return
+        if rng.random() < 0.2 and running:
+            element = rng.choice(running)
+            requeue = f"scontrol requeue {element} && scontrol update jobid={element} StartTime=now"
+            subprocess.run(["sh", "-c", requeue], capture_output=True, check=False)
+        else:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(rng.choice(victims), signal.SIGKILL)
+        killed += 1
+
+    def all_done() -> bool:
+        if killed < n_kills:
+            harm()
+        done = project.ob("queue", "start", "--slurm", "-j", "4", "--json")
+        assert done.code in (0, 1) and "mistake of ob" not in done.err, done.err
+        return n_tasks(project) == 0
+
+    slurm.wait_for("all end", all_done, timeout_s=400)
+    # A command that is killed is a failure of its task, as anywhere; all others are experiments, each once.
+    found = {name: task["state"] for name, task in status(project).items()}
+    assert sorted(found) == sorted(names)
+    assert {name for name, state in found.items() if state == "succeeded"} == set(project.exps())
+    assert set(found.values()) <= {"succeeded", "failed"}
+    made = [project.git("cat-file", "-p", commit) for commit in project.exps().values()]
+    tasks = [re.findall(r"^ob-task (\S+)$", text, re.MULTILINE) for text in made]
+    assert all(len(each) == 1 for each in tasks) and len({each[0] for each in tasks}) == len(tasks)
+    assert project.git("for-each-ref", "refs/ob/leases") == ""
+
+
 def test_foreground_stays_until_all_have_ended(project: TestProject, slurm: SlurmSite) -> None:
     names = queue(project, "-S", "lr=1,2")
     done = project.ob("queue", "start", "--slurm", "--foreground", "--json", timeout=120)
@@ -317,8 +400,7 @@ def test_what_sbatch_refuses_is_said_and_nothing_is_left(
 
 
 def test_needs_become_options(project: TestProject, slurm: SlurmSite) -> None:
-    (name,) = queue(project, "-S", "lr=1")
-    amend(project, name, resources={"gpus": 1, "cpus": 2, "memory_bytes": 300 << 20}, timeout_s=90.0)
+    queue(project, "-S", "lr=1", "--resources", "gpus=1,cpus=2,memory=300MiB", "--timeout", "90")
     (job,) = start(project, "--hold")["jobs"]
     assert job["options"][:4] == ["--gres=gpu:1", "--cpus-per-task=2", "--mem=300M", "--time=12"]
     lines = slurm.ask("scontrol", "show", "job", "-o", f"{job['job_id']}_0")
@@ -327,8 +409,7 @@ def test_needs_become_options(project: TestProject, slurm: SlurmSite) -> None:
 
 
 def test_a_task_that_takes_too_long_has_failed(project: TestProject, slurm: SlurmSite) -> None:
-    (name,) = queue(project, "-S", "lr=1", "-S", "fail=wait")
-    amend(project, name, timeout_s=2.0)
+    (name,) = queue(project, "-S", "lr=1", "-S", "fail=wait", "--timeout", "2")
     start(project)
     slurm.wait_for("it ends", lambda: n_tasks(project) == 0)
     task = status(project)[name]
@@ -357,16 +438,3 @@ def test_a_machine_without_slurm(project: TestProject, tmp_path: Path) -> None:
     start(project, "--hold")
     done = project.ob("queue", "start", "--slurm", PATH=str(tmp_path / "bin"))
     assert done.code == 1 and "'squeue' is not there" in done.err and "login node" in done.err
-
-
-def amend(project: TestProject, name: str, **changes: Any) -> None:
-    """Gives a task other terms, as commands of later changes do."""
-    for line in project.git("for-each-ref", "--format=%(refname) %(tree) %(parent)", "refs/ob/tasks").splitlines():
-        ref, tree, parent = line.split()
-        subject, _, text = project.git("show", "-s", "--format=%B", ref).partition("\n\n")
-        if subject == f"ob: task {name}":
-            message = f"{subject}\n\n{json.dumps({**json.loads(text), **changes})}\n"
-            commit = project.git("commit-tree", tree, "-p", parent, "-m", message)
-            project.git("update-ref", ref, commit)
-            return
-    raise AssertionError(f"no task {name}")
