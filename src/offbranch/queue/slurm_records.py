@@ -1,4 +1,4 @@
-"""Our own records of what was handed to SLURM, below `.dvc/tmp/ob/queue/slurm/` (docs/formats/queue.md).
+"""Our own records of what was handed to SLURM, below `.dvc/tmp/ob/queue/slurm/` (docs/formats/slurm.md).
 
     <submission>.json            one sbatch: its tasks in the order of the array, and the job, once SLURM has said it
     <submission>.sh              the script
