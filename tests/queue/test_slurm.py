@@ -24,7 +24,15 @@ from offbranch.queue.resources import Resources
 from offbranch.queue.slurm_jobs import Row, read_ended, read_row, time_of
 from offbranch.queue.slurm_options import split_words
 from offbranch.queue.slurm_plan import plan_arrays
-from offbranch.queue.slurm_records import ElementNote, SlurmTask, Submission, read_submission, write_submission_record
+from offbranch.queue.slurm_records import (
+    ElementNote,
+    SlurmTask,
+    Submission,
+    beat_note,
+    read_submission,
+    write_note,
+    write_submission_record,
+)
 from offbranch.queue.slurm_view import Seen, Standing, judge
 from offbranch.queue.store import queue_order
 from offbranch.queue.task import StoredTask, Task
@@ -167,7 +175,17 @@ def test_causes_are_words() -> None:
 
 
 def seen(**values: Any) -> Seen:
-    return Seen(**{"row": None, "note": None, "knows": True, "is_running": False, "now_utc": 2000.0, **values})
+    return Seen(
+        **{
+            "row": None,
+            "note": None,
+            "knows": True,
+            "is_running": False,
+            "is_there": False,
+            "now_utc": 2000.0,
+            **values,
+        }
+    )
 
 
 def row(state: str, **values: Any) -> Row:
@@ -189,9 +207,9 @@ def note(process: ProcessInfo, **values: Any) -> ElementNote:
         (seen(row=row("PENDING")), Standing.PENDING),
         (seen(row=row("RUNNING")), Standing.STARTING),
         (seen(row=row("RUNNING", started_utc=1000.0)), Standing.LOST),
-        (seen(row=row("RUNNING"), note=note(HERE)), Standing.STARTING),
+        (seen(row=row("RUNNING"), note=note(HERE), is_there=True), Standing.STARTING),
         (seen(row=row("RUNNING"), note=note(GONE)), Standing.LOST),
-        (seen(row=row("RUNNING"), note=note(FAR)), Standing.STARTING),
+        (seen(row=row("RUNNING"), note=note(FAR, task_id="t"), is_there=True), Standing.STARTING),
         (seen(row=row("RUNNING"), note=note(FAR, task_id="t")), Standing.LOST),
         (seen(row=row("RUNNING"), note=note(FAR, task_id="t"), is_running=True), Standing.RUNNING),
         (seen(row=None, note=note(FAR, task_id="t"), is_running=True), Standing.RUNNING),
@@ -205,6 +223,24 @@ def note(process: ProcessInfo, **values: Any) -> ElementNote:
 def test_how_an_element_stands(known: Seen, standing: Standing) -> None:
     submission = Submission(id=ID, submitted_utc=0.0, by=HERE, tasks=(SlurmTask(id="t", round=1),), job_id="1")
     assert judge(submission, known)[0] is standing
+
+
+@pytest.mark.parametrize(("silent_s", "state"), [(0, "starting"), (100, "starting"), (130, "lost")])
+def test_an_element_on_another_machine_is_there_as_long_as_it_is_heard_of(
+    project: TestProject, fake: FakeSlurm, silent_s: float, state: str
+) -> None:
+    (name,) = (task["name"] for task in project.ob("exp", "run", "--queue", "--json", "-S", "lr=1").json)
+    (job,) = start(project)["jobs"]
+    element = f"{job['job_id']}_0"
+    fake.set_job(element, state="RUNNING", node="elsewhere", started="2026-11-27T16:41:13")
+    (path,) = (project.root / ".dvc/tmp/ob/queue/slurm").glob("*.json")
+    root = project.session().start
+    write_note(root, path.stem, 0, replace(note(FAR, task_id=job["tasks"][0]["id"]), job=element, started_utc=2e9))
+    beat_note(root, path.stem, 0)
+    heard = path.with_name(f"{path.stem}-0.note")
+    os.utime(heard, (0, heard.stat().st_mtime - silent_s))
+    assert job_of(project, name)["state"] == state
+    assert (start(project)["cancelled"] == [element]) is (state == "lost")
 
 
 # Why a job was stopped, in the words that slurmstepd 22.05 wrote

@@ -238,6 +238,40 @@ def test_a_killed_job_is_lost_and_handed_over_again(project: TestProject, slurm:
     assert list(project.exps()) == [name]
 
 
+# Loaded by every Python of a job: its machine has another name than that of who looks.
+FAR = """\
+import os
+if "SLURM_JOB_ID" in os.environ:
+    real = os.uname()
+    os.uname = lambda: os.uname_result((real.sysname, "far", real.release, real.version, real.machine))
+"""
+
+
+def test_on_another_machine_silence_is_the_end(project: TestProject, slurm: SlurmSite, tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "sitecustomize.py").write_text(FAR)
+    project.env["PYTHONPATH"] = f"{tmp_path / 'far'}{os.pathsep}{SOURCE}"
+    (name,) = queue(project, "-S", "lr=1", "-S", "fail=wait")
+    (job,) = start(project)["jobs"]
+    element = f"{job['job_id']}_0"
+    wait_until_running(slurm, project, name)
+    task = status(project)[name]
+    assert (task["host"], task["job"]["id"], task["job"]["state"]) == ("far", element, "running")
+    for pid in (*slurm.step_daemons(slurm.internal_id(element)), *slurm.processes()):
+        os.kill(pid, signal.SIGKILL)
+    assert states(project)[name] == "running" and start(project)["jobs"] == []  # nobody can know it yet
+    files = project.root / ".dvc/tmp/ob/queue"
+    for path in (*files.glob("leases/*.lock"), *files.glob("slurm/*.note")):
+        os.utime(path, (0, path.stat().st_mtime - 200))
+    assert states(project)[name] == "queued"
+    again = start(project)
+    assert again["cancelled"] == [element] and len(again["jobs"]) == 1
+    wait_until_running(slurm, project, name)
+    go(project, "1")
+    slurm.wait_for("it ends", lambda: n_tasks(project) == 0)
+    assert list(project.exps()) == [name]
+
+
 def test_a_killed_slurmstepd_does_not_disturb_the_task(project: TestProject, slurm: SlurmSite) -> None:
     (name,) = queue(project, "-S", "lr=1", "-S", "fail=wait")
     (job,) = start(project)["jobs"]

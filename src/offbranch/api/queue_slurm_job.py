@@ -6,8 +6,10 @@ output of the job, before it sends the signal (SLURM 22.05, `_handle_notify_job`
 """
 
 import re
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from offbranch.api.queue_work import run_one
@@ -22,12 +24,14 @@ from offbranch.queue.slots import SLOT_VARIABLE
 from offbranch.queue.slurm_records import (
     ElementNote,
     Submission,
+    beat_note,
     is_withdrawn,
     output_size,
     read_output,
     read_submission,
     write_note,
 )
+from offbranch.queue.slurm_view import BEAT_S
 from offbranch.queue.store import read_tasks
 from offbranch.queue.task_end import TaskEnd
 from offbranch.queue.workers import WorkerKind
@@ -65,7 +69,20 @@ def run_element(session: Session, submission_id: str) -> TaskEnd | None:
         raise OffbranchError(f"there is no record of what job {job}_{index} is for", hint="ob queue start --slurm")
     restarts = variables.get("SLURM_RESTART_COUNT", "0")
     element = _Element(session, root, submission, int(index), f"{job}_{index}")
-    return element.run(int(restarts) if restarts.isdigit() else 0)
+    with _beating(lambda: beat_note(root, submission.id, int(index))):
+        return element.run(int(restarts) if restarts.isdigit() else 0)
+
+
+@contextmanager
+def _beating(beat: Callable[[], None]) -> Iterator[None]:
+    """Does something every few seconds, whatever this process does meanwhile; children do not inherit the timer."""
+    before = signal.signal(signal.SIGALRM, lambda number, frame: beat())
+    signal.setitimer(signal.ITIMER_REAL, BEAT_S, BEAT_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 class _Element:

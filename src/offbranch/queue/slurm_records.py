@@ -171,6 +171,26 @@ def read_note(root: AbsPath, submission_id: str, index: int) -> ElementNote | No
         return None
 
 
+def beat_note(root: AbsPath, submission_id: str, index: int) -> None:
+    """Says to other machines that an element lives."""
+    with suppress(OSError):
+        os.utime(_path(root, f"{submission_id}-{index}.note"))
+
+
+def seconds_silent(root: AbsPath, submission_id: str, index: int) -> float:
+    """Returns for how long an element has said nothing, by the clock of the file system; 0 where that cannot be told."""
+    probe = _path(root, f".silence-{os.getpid()}")
+    try:
+        with open(probe, "wb"):
+            now_s = os.stat(probe).st_mtime
+        return max(0.0, now_s - os.stat(_path(root, f"{submission_id}-{index}.note")).st_mtime)
+    except OSError:
+        return 0.0
+    finally:
+        with suppress(OSError):
+            os.unlink(probe)
+
+
 def mark_withdrawn(root: AbsPath, submission_id: str, index: int) -> None:
     """Says to an element that it was cancelled by us, and that its task shall wait again."""
     with suppress(OSError):

@@ -12,13 +12,25 @@ from offbranch.base.paths import AbsPath, RepoPath
 from offbranch.base.processes import host_name, is_alive
 from offbranch.base.records import record, replace
 from offbranch.queue.slurm_jobs import HOLDS_NODE, WAITING, Row
-from offbranch.queue.slurm_records import COMMENT, ElementNote, SeenEnd, SlurmTask, Submission, output_path, read_note
+from offbranch.queue.slurm_records import (
+    COMMENT,
+    ElementNote,
+    SeenEnd,
+    SlurmTask,
+    Submission,
+    output_path,
+    read_note,
+    seconds_silent,
+)
 
 # So long an element may take from the start of its job to its first word, and between its words and its lease, before
 # it counts as lost: Python and Git on a shared file system that a thousand jobs read at once.
 BEGIN_S = 600.0
 # Clocks of machines differ; SLURM itself tells the time to the second.
 _CLOCKS_S = 5.0
+# An element says every `BEAT_S` seconds that it lives; so much silence is its end, if it is on another machine.
+BEAT_S = 20.0
+_SILENCE_S = 120.0
 
 
 class Standing(Enum):
@@ -167,7 +179,14 @@ def judge_submission(
         is_running = note is not None and _may_carry_out(note, row) and running(note.task_id or "")
         if row is not None and note is not None and _is_earlier(note, row):
             note, is_running = None, False
-        seen = Seen(row=row, note=note, knows=rows is not None, is_running=is_running, now_utc=now_utc)
+        seen = Seen(
+            row=row,
+            note=note,
+            knows=rows is not None,
+            is_running=is_running,
+            is_there=note is not None and _is_there(root, submission.id, index, note),
+            now_utc=now_utc,
+        )
         standing, cause = judge(submission, seen)
         carries = note.task_id if note is not None and standing is Standing.RUNNING else None
         if carries is not None and carries != task.id:
@@ -193,6 +212,7 @@ class Seen:
         note: What it says of itself since SLURM started it last; None if nothing yet.
         knows: Whether SLURM has answered.
         is_running: Whether the task that it says it has is carried out.
+        is_there: Whether its process lives, as far as that can be told from here.
         now_utc: Seconds since the epoch.
     """
 
@@ -200,6 +220,7 @@ class Seen:
     note: ElementNote | None
     knows: bool
     is_running: bool
+    is_there: bool
     now_utc: float
 
 
@@ -221,10 +242,17 @@ def judge(submission: Submission, seen: Seen) -> tuple[Standing, str]:
     is_young = row.started_utc is None or seen.now_utc - row.started_utc < BEGIN_S
     if note is None:
         return (Standing.STARTING, "") if is_young else (Standing.LOST, "nothing of it began on its node")
-    is_there = is_alive(note.process) if note.process.host == host_name() else note.task_id is None and is_young
-    return (
-        (Standing.STARTING, "") if is_there else (Standing.LOST, "its process is gone, though SLURM says that it runs")
-    )
+    if seen.is_there:
+        return Standing.STARTING, ""
+    return Standing.LOST, "its process is gone, though SLURM says that it runs"
+
+
+def _is_there(root: AbsPath, submission_id: str, index: int, note: ElementNote) -> bool:
+    if note.end:
+        return False
+    if note.process.host == host_name():
+        return is_alive(note.process)
+    return seconds_silent(root, submission_id, index) < _SILENCE_S
 
 
 def _may_carry_out(note: ElementNote, row: Row | None) -> bool:
@@ -233,7 +261,7 @@ def _may_carry_out(note: ElementNote, row: Row | None) -> bool:
         return False
     if note.process.host == host_name():
         return is_alive(note.process)
-    return row is None or row.state in HOLDS_NODE
+    return row is None or not row.has_ended  # one that waits may have begun since SLURM was asked
 
 
 def _is_earlier(note: ElementNote, row: Row) -> bool:
