@@ -23,7 +23,7 @@ from offbranch.queue.store import Unreadable, parse_task, queue_order, with_leas
 from offbranch.queue.task import StoredTask
 
 # A change that the file system has not told of: a holder that died, a clock that stood still.
-LOOK_ANYWAY_S = 30.0
+LOOK_ANYWAY_S = 60.0
 _LEASED_S = 1.0
 _MOST_OFTEN_S = 0.1
 # Looks take at most this part of the time, however many refs there are.

@@ -33,6 +33,8 @@ from offbranch.queue.task_end import TaskEnd, end_from_json
 from offbranch.queue.workers import SlotUse, Worker, stop_wish, with_slot, write_worker
 
 LOOK_S = 0.2
+# Nobody notices a fifth of a second, and an idle worker needs a thousandth of a processor at most.
+_IDLE_LOOK_S = 0.3
 _LONGEST_PAUSE_S = 30.0
 _MOST_REFUSALS = 5
 
@@ -170,7 +172,7 @@ class Supervisor:
 
     def _wait(self) -> Iterator[TaskEnd]:
         by_end = {end: each for each in self._running.values() for end in each.child.ends}
-        ready = select.select(list(by_end), (), (), LOOK_S)[0]
+        ready = select.select(list(by_end), (), (), LOOK_S if by_end else _IDLE_LOOK_S)[0]
         for end in ready:
             if end != by_end[end].child.words:
                 by_end[end].child.show(end)
