@@ -262,6 +262,24 @@ def test_of_several_of_one_name_the_newest_is_meant(made: MadeHistory) -> None:
     assert not queue_wait(("t", old[0]), made.project.session(), sleep=acting()).all_succeeded
 
 
+def test_one_that_cannot_be_read_is_not_waited_for(made: MadeHistory) -> None:
+    made.project.git("update-ref", "refs/ob/tasks/strange", made.head)
+    assert not queue_wait(("strange",), made.project.session(), sleep=acting()).all_succeeded
+    assert queue_wait((), made.project.session(), sleep=acting()).all_succeeded
+    ended = made.project.ob("queue", "wait", "strange")
+    assert ended.code == 1 and ended.out.startswith("strange: Queued  cannot be read: ")
+
+
+def test_a_held_task_is_waited_for_only_by_name(made: MadeHistory) -> None:
+    (task,) = made.queue("t")
+    message = made.project.git("log", "-1", "--format=%B", task[1]).replace('"is_held": false', '"is_held": true')
+    made.project.git("update-ref", f"refs/ob/tasks/{task[0]}", made.commit(message, parents=(made.head,)))
+    recorder = Recorder()
+    assert queue_wait((), made.project.session(recorder), sleep=acting()).all_succeeded and not recorder.of(Warned)
+    assert queue_wait(("t",), made.project.session(recorder), timeout_s=0, sleep=acting()).has_timed_out
+    assert [(each.text, each.hint) for each in recorder.of(Warned)] == [("'t' is held", "ob queue release t")]
+
+
 def test_nobody_who_works_is_worth_a_word(made: MadeHistory) -> None:
     made.queue("t")
     recorder = Recorder()

@@ -138,6 +138,7 @@ def queue_wait(
         NotFoundError: A name stands for no task.
     """
     until = None if timeout_s is None else clock() + timeout_s
+    has_told = False
     with opened(session) as project:
         repo = need_git(project)
         began_ns = time.time_ns()
@@ -146,7 +147,10 @@ def queue_wait(
         _warn_of_idleness(status, session)
         while True:
             waited = _waited(status, known)
-            is_over = all(task.has_ended for task in waited.tasks)
+            if not has_told:
+                _warn_of_held(waited.tasks, session)
+                has_told = True
+            is_over = not any(_is_awaited(task) for task in waited.tasks)
             if is_over or (until is not None and clock() >= until):
                 return Waited(tasks=waited.tasks, removed=waited.removed, has_timed_out=not is_over)
             _wait(project, repo, status, began_ns, until, clock, sleep)
@@ -222,3 +226,14 @@ def _warn_of_idleness(status: QueueStatus, session: Session) -> None:
 def _waits_for_a_worker(task: TaskStatus) -> bool:
     is_in_slurm = task.job is not None and task.job.state in ("pending", "starting", "unknown")
     return task.state == QUEUED and not task.is_held and task.peer is None and not is_in_slurm
+
+
+def _warn_of_held(awaited: Sequence[TaskStatus], session: Session) -> None:
+    for task in awaited:
+        if task.is_held:
+            session.reporter.emit(Warned(text=f"'{task.name}' is held", hint=f"ob queue release {task.name}"))
+
+
+def _is_awaited(task: TaskStatus) -> bool:
+    # What cannot be read will never run.
+    return not (task.has_ended or task.problem)

@@ -46,7 +46,7 @@ def run(args: Namespace, console: Console) -> int:
 
 
 def _say(waited: Waited, console: Console) -> None:
-    ended = [task for task in waited.tasks if task.has_ended]
+    ended = [task for task in waited.tasks if task.has_ended or task.problem]
     for line in load("offbranch.views.queue_text:end_lines")(ended):
         console.message(line)
     for name in waited.removed:
