@@ -64,9 +64,9 @@ def queued_rows(states: list[dict[str, Any]]) -> dict[str, Any]:
         (state,) = each["revs"]
         executor = each["executor"]
         assert executor["local"].pop("task_id") == state["rev"] == state["data"].pop("rev")
-        executor.pop("queue_id", None)
         state["data"].pop("timestamp")
-        rows[each["name"]] = (state["data"], state["error"], executor)
+        # What we say beyond DVC has keys of its own.
+        rows[each["name"]] = (state["data"], state["error"], {key: executor[key] for key in ("state", "name", "local")})
     return rows
 
 
