@@ -74,6 +74,12 @@ def n_tasks(project: TestProject) -> int:
     return len(project.git("for-each-ref", "refs/ob/tasks").splitlines())
 
 
+def kill(*pids: int) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):  # those that belonged to one that is gone
+            os.kill(pid, signal.SIGKILL)
+
+
 def wait_until_running(slurm: SlurmSite, project: TestProject, *names: str) -> None:
     def run() -> bool:
         return all(
@@ -223,8 +229,7 @@ def test_a_killed_job_is_lost_and_handed_over_again(project: TestProject, slurm:
     (job,) = start(project)["jobs"]
     element = f"{job['job_id']}_0"
     wait_until_running(slurm, project, name)
-    for pid in (*slurm.step_daemons(slurm.internal_id(element)), *slurm.processes()):
-        os.kill(pid, signal.SIGKILL)
+    kill(*slurm.step_daemons(slurm.internal_id(element)), *slurm.processes())
     assert slurm.states()[element] == "RUNNING", "SLURM has not noticed it"
     slurm.wait_for("it is queued", lambda: states(project)[name] == "queued")
     slurm.wait_for("its job is seen to be lost", lambda: status(project)[name]["job"]["state"] == "lost")
@@ -257,8 +262,7 @@ def test_on_another_machine_silence_is_the_end(project: TestProject, slurm: Slur
     wait_until_running(slurm, project, name)
     task = status(project)[name]
     assert (task["host"], task["job"]["id"], task["job"]["state"]) == ("far", element, "running")
-    for pid in (*slurm.step_daemons(slurm.internal_id(element)), *slurm.processes()):
-        os.kill(pid, signal.SIGKILL)
+    kill(*slurm.step_daemons(slurm.internal_id(element)), *slurm.processes())
     assert states(project)[name] == "running" and start(project)["jobs"] == []  # nobody can know it yet
     files = project.root / ".dvc/tmp/ob/queue"
     for path in (*files.glob("leases/*.lock"), *files.glob("slurm/*.note")):
