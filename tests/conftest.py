@@ -15,7 +15,22 @@ settings.register_profile(
 settings.load_profile("offbranch")
 
 # Variables of the machine that programs would follow.
-FOREIGN = ("GIT_", "DVC", "OFFBRANCH_", "XDG_", "AWS_", "AZURE_", "GOOGLE_", "CLOUDSDK_", "STORAGE_EMULATOR_", "SSH_")
+FOREIGN = (
+    "GIT_",
+    "DVC",
+    "OFFBRANCH_",
+    "XDG_",
+    "AWS_",
+    "AZURE_",
+    "GOOGLE_",
+    "CLOUDSDK_",
+    "STORAGE_EMULATOR_",
+    "SSH_",
+    "SLURM_",
+    "SBATCH_",
+    "SQUEUE_",
+    "SACCT_",
+)
 
 IDENTITY = {
     "GIT_AUTHOR_NAME": "Ann Dev",

@@ -7,7 +7,8 @@ A page is run from top to bottom in one directory. What counts, in the order of 
 - a fence `console` holds commands after `$ ` (continued after `> `), each followed by what it prints, output and errors as they
   come. A line `...` stands for any lines. A command that ends in `# exit N` must exit with N.
 
-`<!-- begins where PAGE ends -->` at the top makes the page start in the directory that another page leaves behind.
+`<!-- needs slurm -->` at the top has the page followed where there is a SLURM, or not at all.
+`<!-- begins where PAGE ends -->` there makes the page start in the directory that another page leaves behind.
 """
 
 import os
@@ -78,6 +79,11 @@ def begins_where(text: str) -> str | None:
     """Returns the name of the page whose end a page begins at."""
     found = _BEGINS.search(text)
     return None if found is None else found["page"]
+
+
+def needs_slurm(text: str) -> bool:
+    """Tells whether a page is about SLURM."""
+    return "\n<!-- needs slurm -->\n" in text
 
 
 def steps(text: str) -> Iterator[File | Command]:

@@ -4,13 +4,28 @@
 """
 
 import re
+import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from golden_files import IS_UPDATE
-from guide_pages import GUIDE, Command, File, agrees, normalised, page_names, page_text, rewritten, run_page, steps
+from guide_pages import (
+    GUIDE,
+    Command,
+    File,
+    agrees,
+    needs_slurm,
+    normalised,
+    page_names,
+    page_text,
+    rewritten,
+    run_page,
+    steps,
+)
 from programs import need
+from slurm_site import slurm_site
 
 PAGES = page_names()
 # Programs beside Git and Python that the reader of a page has.
@@ -24,12 +39,16 @@ def ends(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_can_be_followed(name: str, tmp_path: Path, ends: Path) -> None:
+def test_a_page_can_be_followed(name: str, tmp_path: Path, ends: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for program in NEEDED.get(name, ()):
         need(program)
     text = page_text(name)
     commands = [step for step in steps(text) if isinstance(step, Command)]
-    done = run_page(name, tmp_path, ends)
+    with ExitStack() as stack:
+        if needs_slurm(text):
+            place = stack.enter_context(tempfile.TemporaryDirectory(prefix="slurm-", ignore_cleanup_errors=True))
+            monkeypatch.setenv("SLURM_CONF", str(stack.enter_context(slurm_site(Path(place))).conf))
+        done = run_page(name, tmp_path, ends)
     if done:
         last = done[-1]
         assert last.code == last.command.code, f"'{last.command.text}' exits with {last.code}:\n{last.output}"

@@ -18,6 +18,7 @@ from offbranch.queue.again import AGAIN, Retry, apply_retry, plan_retry
 from offbranch.queue.amend import Amendment, apply_amendment, plan_amendment
 from offbranch.queue.chosen import Chosen, KnownTask, KnownTasks, TaskChoice, choose_tasks, read_known
 from offbranch.queue.remove import Withdrawal, plan_withdrawal, withdraw
+from offbranch.queue.slurm_place import has_submissions
 from offbranch.queue.store import Unreadable
 from offbranch.queue.task import StoredTask, Task, TaskState
 from offbranch.queue.terms import NO_TERMS, Terms
@@ -137,6 +138,8 @@ def remove(choice: TaskChoice, session: Session, *, dry: bool = False) -> TasksR
     def apply(project: Project, repo: GitRepo, planned: Withdrawal) -> TasksRemoved:
         if not dry:
             withdraw(repo, project.root, planned)
+            if has_submissions(project.root):
+                load("offbranch.api.queue_slurm:withdraw_from_slurm")(session, [each.id for each in planned.tasks])
         return TasksRemoved(tasks=planned.tasks, unreadable=planned.unreadable, running=planned.running)
 
     return _at_last(session, plan, apply)

@@ -15,6 +15,7 @@ from offbranch.base.records import record, replace
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.queue.history import read_records
+from offbranch.queue.slurm_place import has_submissions
 from offbranch.queue.status import QUEUED, RUNNING, SUCCEEDED, QueueStatus, TaskStatus, choose_tasks, find_tasks
 from offbranch.queue.whole import read_queue
 
@@ -23,6 +24,7 @@ PARTS: Final = {
     "live": "offbranch.views.queue_metrics:LiveMetrics",
     "failed": "offbranch.views.queue_metrics:metrics_of_failed",
     "remember": "offbranch.queue.pulse:remember",
+    "slurm": "offbranch.api.queue_slurm:with_jobs",
     "wait": "offbranch.queue.pulse:wait_for_change",
 }
 
@@ -76,7 +78,7 @@ def queue_status(names: Sequence[str], session: Session, *, in_full: bool = Fals
     """
     with opened(session) as project:
         repo = need_git(project)
-        status = read_queue(project, repo)
+        status = _read(project, repo)
         tasks = choose_tasks(status, names)
         metrics = _live(project, status)
         if in_full:
@@ -105,7 +107,7 @@ def watch_queue(
         last: QueueView | None = None
         while True:
             began_ns = time.time_ns()
-            status = read_queue(project, repo)
+            status = _read(project, repo)
             tasks = choose_tasks(status, names) if last is None else _still(status, names)
             view = QueueView(status=status, tasks=tasks, metrics=live.read(status))
             if view != last:
@@ -140,7 +142,7 @@ def queue_wait(
     with opened(session) as project:
         repo = need_git(project)
         began_ns = time.time_ns()
-        status = read_queue(project, repo)
+        status = _read(project, repo)
         known = {task.id: task.name for task in _newest(status, names)} if names else None
         _warn_of_idleness(status, session)
         while True:
@@ -153,7 +155,15 @@ def queue_wait(
                 return Waited(tasks=waited.tasks, removed=waited.removed, has_timed_out=not is_over)
             _wait(project, repo, status, began_ns, until, clock, sleep)
             began_ns = time.time_ns()
-            status = read_queue(project, repo)
+            status = _read(project, repo)
+
+
+def _read(project: Project, repo: GitRepo) -> QueueStatus:
+    status = read_queue(project, repo)
+    if not has_submissions(project.root):
+        return status
+    found: QueueStatus = load(PARTS["slurm"])(project, status)
+    return found
 
 
 def _wait(
@@ -208,9 +218,14 @@ def _waited(status: QueueStatus, known: Mapping[str, str] | None) -> Waited:
 
 
 def _warn_of_idleness(status: QueueStatus, session: Session) -> None:
-    waits = any(task.state == QUEUED and not task.is_held and task.peer is None for task in status.tasks)
+    waits = any(_waits_for_a_worker(task) for task in status.tasks)
     if waits and not status.workers and not any(task.state == RUNNING for task in status.tasks):
         session.reporter.emit(Warned(text="no worker runs what is queued", hint="ob queue start"))
+
+
+def _waits_for_a_worker(task: TaskStatus) -> bool:
+    is_in_slurm = task.job is not None and task.job.state in ("pending", "starting", "unknown")
+    return task.state == QUEUED and not task.is_held and task.peer is None and not is_in_slurm
 
 
 def _warn_of_held(awaited: Sequence[TaskStatus], session: Session) -> None:

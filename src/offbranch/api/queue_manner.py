@@ -11,11 +11,18 @@ from offbranch.api.session import Session
 from offbranch.base.paths import AbsPath, join
 from offbranch.base.records import field, record, replace
 from offbranch.experiments.attempts import log_of
-from offbranch.experiments.underway import Launch
+from offbranch.experiments.underway import Fate, Launch
 from offbranch.pipeline.runner import CommandRunner
 from offbranch.project import Project
 from offbranch.queue.child import Say
 from offbranch.queue.slots import Slot
+
+OfError = Callable[[BaseException], Fate | None]
+
+
+def no_opinion(_: BaseException) -> Fate | None:
+    """Leaves every error to the usual fate."""
+    return None
 
 
 @record
@@ -29,6 +36,7 @@ class Manner:
         into_log: All that this process and its commands print goes into the log of the attempt and nowhere else.
         hands_on_signals: Whether commands hear from us of a signal; not where it is sent to our process group.
         say: Takes what a worker wants to know.
+        fate: What an error means, where who runs the worker knows more.
     """
 
     session: Session
@@ -37,6 +45,7 @@ class Manner:
     into_log: bool = False
     hands_on_signals: bool = True
     say: Say = lambda said: None
+    fate: OfError = no_opinion
 
 
 def task_launch(project: Project, manner: Manner, clock: Callable[[], float]) -> Launch:

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 
 from offbranch.api.exp import push_new
-from offbranch.api.queue_manner import Manner, task_launch
+from offbranch.api.queue_manner import Manner, OfError, task_launch
 from offbranch.api.queue_offer import NO_WISH, offer_of
 from offbranch.api.session import Session, beginning, need_git, opened
 from offbranch.base.errors import ConflictError, Interrupted, LockedError, OffbranchError, StageFailedError
@@ -102,8 +102,16 @@ def run_one(
     *,
     slot_env: Mapping[str, str] | None = None,
     kind: WorkerKind = WorkerKind.FOREGROUND,
+    fate: OfError = no_opinion,
 ) -> TaskEnd | None:
     """Carries out one queued task in a child, which is watched over: wishes of others and its limit of time are obeyed.
+
+    Args:
+        session: Where.
+        task_id: The task.
+        slot_env: Variables of its commands; OFFBRANCH_SLOT may be among them.
+        kind: What the worker is called for others.
+        fate: Called in the child: what an error means, unless somebody wished it; None for the usual.
 
     Returns:
         As `carry_out`; a task that may fail several times has been tried again by then.
@@ -113,7 +121,7 @@ def run_one(
     """
     end = None
     shift = Shift(only=frozenset((task_id,)), idle_s=0.0)
-    for each in work(session, shift, Crew(kind=kind, env=slot_env or {}, into_log=True)):
+    for each in work(session, shift, Crew(kind=kind, env=slot_env or {}, into_log=True, fate=fate)):
         end = each
     return end
 
@@ -132,6 +140,7 @@ class Crew:
         into_log: What children print goes into the logs of the attempts alone.
         voice: Takes what children tell; the reporter of the session if None.
         is_ready: Called when the worker can be seen.
+        fate: As of `run_one`.
     """
 
     kind: WorkerKind
@@ -143,6 +152,7 @@ class Crew:
     into_log: bool = False
     voice: Reporter | None = None
     is_ready: Callable[[], None] = lambda: None
+    fate: OfError = no_opinion
 
 
 def work(session: Session, shift: Shift, crew: Crew) -> Iterator[TaskEnd]:
@@ -176,6 +186,7 @@ def work(session: Session, shift: Shift, crew: Crew) -> Iterator[TaskEnd]:
             into_log=crew.into_log,
             hands_on_signals=not shift.apart,
             say=say,
+            fate=crew.fate,
         )
         end = carry_out_stored(stored, manner)
         if end is not None:
@@ -223,7 +234,7 @@ def _begin_and_run(
             stored,
             launch,
             lock,
-            fate=lambda error: _decide(project, stored, launch, error, decided, manner.slot),
+            fate=lambda error: _decide(project, stored, launch, error, decided, manner),
             left=lambda attempt: files_left_by(project, repo, attempt),
         )
     manner.say({"attempt_id": taken.attempt.id, "log": taken.attempt.log})
@@ -236,14 +247,15 @@ def _decide(
     launch: Launch,
     error: BaseException,
     decided: list[Fate],
-    slot: Slot | None,
+    manner: Manner,
 ) -> Fate:
     """Returns what an error means for a task; decided once, for the record and for who is told must hear the same."""
     if not decided:
         request = read_request(project.root, stored.task.id, launch.attempt_id)
-        fate = fate_of(error) if request is None else fate_by_request(stored, request)
+        fate = manner.fate(error) or fate_of(error) if request is None else fate_by_request(stored, request)
         if request is None and fate.state is AttemptState.FAILED:
             fate = replace(fate, keeps_task=may_fail_again(stored))
+            slot = manner.slot
             if slot is not None and isinstance(error, StageFailedError):
                 log = join(project.root, log_of(launch.attempt_id))
                 fate = replace(fate, cause=memory_cause(slot.memory, error.message, log) or fate.cause)

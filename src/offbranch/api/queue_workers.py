@@ -24,6 +24,7 @@ from offbranch.queue.remote_report import may_share
 from offbranch.queue.requests import Request, RequestKind, forget_request, read_request, write_request
 from offbranch.queue.settle import fate_by_request, leased_attempt, settle
 from offbranch.queue.shift import GRACE_S, Shift
+from offbranch.queue.slurm_place import has_submissions
 from offbranch.queue.store import find_task, read_tasks
 from offbranch.queue.task import StoredTask, TaskState
 from offbranch.queue.task_end import TaskEnd
@@ -42,6 +43,7 @@ _START_S = 30.0
 _SUPERVISED_S = 2.0
 _LOOK_S = 0.05
 _SHARED = "offbranch.api.queue_remote_start"
+_WITHDRAW = "offbranch.api.queue_slurm:withdraw_from_slurm"
 
 
 @record
@@ -151,6 +153,8 @@ def stop_workers(session: Session, *, kill: bool = False) -> tuple[Worker, ...]:
     workers = list_workers(root)
     for worker in workers:
         ask_to_stop(root, worker.id, StopWish(kill=kill))
+    if has_submissions(root):
+        load(_WITHDRAW)(session)
     if kill:
         ids = {worker.id for worker in workers}
         _await(lambda: not any(worker.id in ids for worker in list_workers(root)))
@@ -194,7 +198,10 @@ def kill_tasks(names: Sequence[str], session: Session, *, force: bool = False) -
                 _end_without_worker(repo, root, stored)
         return not left
 
-    names_left = () if _await(have_ended) else tuple(stored.name for stored in left.values())
+    has_ended = _await(have_ended)
+    if not has_ended and has_submissions(root) and load(_WITHDRAW)(session, tuple(left), pending_only=False):
+        has_ended = _await(have_ended)
+    names_left = () if has_ended else tuple(stored.name for stored in left.values())
     if elsewhere:
         names_left += load("offbranch.api.queue_remote_changes:kill_shared")(session, elsewhere, force=force)
     if names_left:

@@ -55,6 +55,9 @@ VARIABLES: Mapping[str, str] = {
     "AZURE_STORAGE_SAS_TOKEN": "or its shared access signature; Azure's other variables (AZURE_CLIENT_ID, …) work too",
     "STORAGE_EMULATOR_HOST": "url of an emulator of Google Cloud Storage, for data remotes of it without endpointurl; Google's"
     " other variables (GOOGLE_APPLICATION_CREDENTIALS, …) work too",
+    "SLURM_ARRAY_JOB_ID": "set by SLURM: the array that a job is an element of; read by the jobs of 'ob queue start --slurm'",
+    "SLURM_ARRAY_TASK_ID": "likewise: which element",
+    "SLURM_RESTART_COUNT": "likewise: how often it was started before",
     "GITHUB_BASE_REF": "set by GitHub Actions for a pull request: the branch it goes to, which `ob report` compares with",
     "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "set by GitLab CI for a merge request: the same",
     "NO_COLOR": "any value: no colour",

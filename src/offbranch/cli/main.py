@@ -24,7 +24,7 @@ from offbranch.base.errors import (
 from offbranch.base.paths import AbsPath
 from offbranch.base.plugins import load
 from offbranch.cli.console import Console, Verbosity
-from offbranch.cli.table import ALIASES, COMMANDS, GROUPS, LATER, Command, build_parser, load_command
+from offbranch.cli.table import ALIASES, COMMANDS, GROUPS, INTERNAL, LATER, Command, build_parser, load_command
 
 BROKEN_PIPE = 141
 _GLOBAL_OPTIONS = (
@@ -153,7 +153,7 @@ def find_command(name: str) -> Command:
         OffbranchError: It comes in a later version.
     """
     name = ALIASES.get(name, name)
-    if (found := COMMANDS.get(name)) is not None:
+    if (found := COMMANDS.get(name) or INTERNAL.get(name)) is not None:
         return found
     if name in LATER:
         raise OffbranchError(

@@ -6,6 +6,8 @@ from typing import NoReturn
 
 from offbranch.base.errors import UsageError, did_you_mean
 
+Splitter = Callable[[Sequence[str]], tuple[Sequence[str], Sequence[str] | None]]
+
 
 class Parser(ArgumentParser):
     """The parser of one command.
@@ -16,6 +18,7 @@ class Parser(ArgumentParser):
     def __init__(self, command: str) -> None:
         super().__init__(prog=f"ob {command}", add_help=False, formatter_class=_formatter)
         self.command = command
+        self._splitter: Splitter | None = None
 
     @property
     def entries(self) -> tuple[Action, ...]:
@@ -41,6 +44,21 @@ class Parser(ArgumentParser):
         Raises:
             UsageError: It does not fit.
         """
+        if self._splitter is None:
+            return self._read(words)
+        words, for_another = self._splitter(words)
+        args = self._read(words)
+        args.for_another = for_another
+        return args
+
+    def split_by(self, splitter: Splitter) -> None:
+        """Lets a function tell which words of a command line are ours, and which are for another program.
+
+        The latter are not looked at; `read` returns them as `for_another`, None where there is no other program.
+        """
+        self._splitter = splitter
+
+    def _read(self, words: Sequence[str]) -> Namespace:
         if any(word in ("-h", "--help") for word in self._own(words)):
             return Namespace(help=True, quiet=False, verbose=0)
         # Intermixed parsing of Python 3.11 takes what follows `--` for options again.

@@ -129,6 +129,12 @@ COMMANDS: Mapping[str, Command] = {
         ("help", "help", "explain a command"),
     )
 }
+# What ob runs itself, elsewhere: in no list of commands, and nothing to be typed.
+INTERNAL: Mapping[str, Command] = {
+    "queue run-task": Command(
+        "queue run-task", f"{_HERE}.queue_run_task", "carry out a task as a job of a batch system"
+    ),
+}
 GROUPS: Mapping[str, str] = {
     "exp": "run, compare and keep experiments",
     "queue": "run queued experiments in the background, and look at them",

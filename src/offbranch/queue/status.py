@@ -38,6 +38,27 @@ class Standing:
 
 
 @record
+class Job:
+    """What a batch system has of a task.
+
+    Attributes:
+        id: As the system calls it.
+        state: `pending`, `starting`, `running`, `ended`, `lost`, or `unknown` where the system does not answer.
+        reason: Why it waits or has ended, in the words of the system; empty where it says nothing.
+        node: Where it runs or ran; empty before.
+        cause: Why it came to nothing; empty unless it did.
+        output: What the system and the job itself have printed, relative to the project.
+    """
+
+    id: str
+    state: str
+    reason: str = ""
+    node: str = ""
+    cause: str = ""
+    output: str = ""
+
+
+@record
 class PeerRun:
     """What DVC tells of a task of its own queue that a worker has taken.
 
@@ -68,6 +89,7 @@ class TaskStatus:
         experiment: What it has become.
         problem: Why its record cannot be read.
         unfit: Why it waits although there are workers: what it needs of a machine, and they cannot give.
+        job: What SLURM has of it; None where nothing was handed to it.
         peer: It is in DVC's queue, which `ob` only looks at; None for our own.
     """
 
@@ -86,6 +108,7 @@ class TaskStatus:
     made_utc: int | None = None
     problem: str = ""
     unfit: str | None = None
+    job: Job | None = None
     peer: PeerRun | None = None
 
     @property
@@ -117,6 +140,17 @@ class TaskStatus:
         if self.standing is not None:
             return "its worker is gone, its command still runs" if self.standing.is_orphan else ""
         return (self.unfit or _earlier(self)) if self.state == QUEUED else ""
+
+    @property
+    def place(self) -> str:
+        """Where a batch system has it, in words; empty where none does."""
+        job = self.job
+        if job is None or self.has_ended:
+            return ""
+        if job.state == "running":
+            return f"SLURM {job.id} on {job.node}"
+        more = job.cause or job.reason
+        return f"SLURM {job.id} {job.state}" + (f": {more}" if more else "")
 
 
 @record

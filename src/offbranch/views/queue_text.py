@@ -49,6 +49,7 @@ def _columns(tasks: Sequence[TaskStatus], metrics: Mapping[str, Metrics], now_s:
         "Queue": ["" if task.peer is None else "DVC" for task in tasks],
         "Priority": [str(priority) if priority else "" for priority in priorities],
         "Metrics": [_metrics(metrics.get(task.id, {})) for task in tasks],
+        "Place": [_printable(task.place) for task in tasks],
         "Cause": [cause_text(task) for task in tasks],
     }
     return {**columns, **{title: cells for title, cells in more.items() if any(cells)}}

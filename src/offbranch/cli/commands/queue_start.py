@@ -3,10 +3,15 @@
 Each task runs in a temporary copy: go on editing, committing and running meanwhile. A worker that finds nothing to
 do for 10 seconds ends. What its commands print is in the log of each task ('ob queue logs NAME'). With --foreground
 it is shown here, and the exit code tells whether all tasks succeeded.
+
+With --slurm the tasks are handed to SLURM instead, as array jobs; what follows it goes to sbatch, but for names of
+tasks, -j, --foreground and --json. SLURM keeps what it has got: start again for what was queued or lost since, or
+stay with --foreground, which does that until nothing waits any more.
 """
 
 import json
 from argparse import Namespace
+from collections.abc import Sequence
 
 from offbranch.api.queue_offer import SlotWish
 from offbranch.api.queue_workers import StartRequest, Voices, be_worker, start_workers
@@ -26,6 +31,7 @@ EXAMPLES = (
     ("ob queue start --gpus 0-3 --per-task 2", "two at a time, each with two GPUs"),
     ("ob queue start wide deep", "only these two, and then end"),
     ("ob queue start --foreground --keep", "as a service: in the foreground, until it is stopped"),
+    ("ob queue start -j 20 --slurm --partition=gpu --time=2:00:00", "as jobs of SLURM, 20 at a time"),
 )
 _RUN = "offbranch.cli.exp_run_queue"
 
@@ -41,10 +47,14 @@ def add_arguments(parser: Parser) -> None:
     parser.add_flag("--foreground", help="run here, with the output of the tasks")
     parser.add_flag("--keep", help="stay, also when there is nothing to do")
     parser.add_flag("--auto", help="of a shared queue: bring the outputs of all its tasks here, as they come")
+    parser.add_flag("--slurm", help="hand the tasks to SLURM; options of sbatch may follow")
     add_json(parser, "the worker that was started, or with --foreground how each task ended")
+    parser.split_by(_split)
 
 
 def run(args: Namespace, console: Console) -> int:
+    if args.slurm:
+        return int(load("offbranch.cli.queue_start_slurm:run")(args, console))
     slots = SlotWish(**given_slots(args))
     request = StartRequest(jobs=args.jobs, slots=slots, names=tuple(args.tasks), keep=args.keep, auto=args.auto)
     if args.foreground:
@@ -58,6 +68,13 @@ def run(args: Namespace, console: Console) -> int:
     workers = "workers" if started.n_new > 1 else "worker"
     console.message(f"Started '{started.n_new}' new experiments task queue {workers}.")
     return ExitCode.DONE
+
+
+def _split(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str] | None]:
+    if "--slurm" not in words:
+        return words, None
+    found: tuple[Sequence[str], Sequence[str] | None] = load("offbranch.queue.slurm_options:split_words")(words)
+    return found
 
 
 def _in_foreground(request: StartRequest, args: Namespace, console: Console) -> int:
