@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 
 from offbranch.api.exp import push_new
-from offbranch.api.queue_manner import Manner, OfError, task_launch
+from offbranch.api.queue_manner import Manner, OfError, no_opinion, task_launch
 from offbranch.api.queue_offer import NO_WISH, offer_of
 from offbranch.api.session import Session, beginning, need_git, opened
 from offbranch.base.errors import ConflictError, Interrupted, LockedError, OffbranchError, StageFailedError
