@@ -221,9 +221,7 @@ def test_preemption_puts_the_task_back(project: TestProject, slurm: SlurmSite) -
     wait_until_running(slurm, project, name)
     urgent = project.write("urgent.sh", "#!/bin/sh\nsleep 1000\n")
     slurm.ask("sbatch", "--partition=urgent", "--cpus-per-task=8", "--output=/dev/null", str(urgent))
-    slurm.wait_for(
-        "it makes room", lambda: slurm.states()[element] != "RUNNING" and not states(project)[name] == "running"
-    )
+    slurm.wait_for("it makes room", lambda: slurm.states()[element] != "RUNNING" and states(project)[name] != "running")
     task = status(project)[name]
     assert (task["state"], [each["state"] for each in task["attempts"]]) == ("queued", ["cancelled"])
     assert project.exps() == {}
