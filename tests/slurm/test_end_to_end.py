@@ -202,6 +202,9 @@ def test_requeue_puts_the_task_back_and_runs_it_again(project: TestProject, slur
     task = status(project)[name]
     assert (task["state"], [each["state"] for each in task["attempts"]]) == ("queued", ["cancelled"])
     assert start(project)["jobs"] == []  # SLURM will start it again
+    # SLURM waits two minutes for the first run to be over; started sooner, it may take the end of that for one of the second.
+    first = slurm.internal_id(element)
+    slurm.wait_for("the first run is over", lambda: not (slurm.processes() or slurm.step_daemons(first)))
     slurm.ask("scontrol", "update", f"jobid={element}", "StartTime=now")
     wait_until_running(slurm, project, name)
     assert start(project)["jobs"] == []
@@ -218,7 +221,7 @@ def test_preemption_puts_the_task_back(project: TestProject, slurm: SlurmSite) -
     wait_until_running(slurm, project, name)
     urgent = project.write("urgent.sh", "#!/bin/sh\nsleep 1000\n")
     slurm.ask("sbatch", "--partition=urgent", "--cpus-per-task=8", "--output=/dev/null", str(urgent))
-    slurm.wait_for("it makes room", lambda: slurm.states()[element] == "PENDING")
+    slurm.wait_for("it makes room", lambda: slurm.states()[element] != "RUNNING" and states(project)[name] != "running")
     task = status(project)[name]
     assert (task["state"], [each["state"] for each in task["attempts"]]) == ("queued", ["cancelled"])
     assert project.exps() == {}
