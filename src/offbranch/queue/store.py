@@ -11,7 +11,7 @@ from offbranch.base.records import record, replace
 from offbranch.experiments.attempts import list_attempts
 from offbranch.experiments.experiment import Attempt
 from offbranch.experiments.leases import is_carried_out
-from offbranch.experiments.refs import LEASES, TASKS, find_experiment
+from offbranch.experiments.refs import LEASES, TASKS, find_experiment, lease_ref
 from offbranch.git.ids import CommitId, ObjectName
 from offbranch.git.objects import ObjectReader
 from offbranch.git.records import parse_commit
@@ -125,9 +125,18 @@ def remove_tasks(repo: GitRepo, tasks: Sequence[StoredTask], unreadable: Sequenc
     for each in tasks:
         if not each.is_waiting:
             raise ConflictError(f"'{each.name}' is running; nothing was removed", hint="stop it first: ob queue kill")
-    updates = [RefUpdate(ref=each.ref, new=None, old=each.commit) for each in tasks]
+    updates = [update for each in tasks for update in removal_of(each)]
     updates += [RefUpdate(ref=each.ref, new=None, old=each.commit) for each in unreadable]
     update_refs(repo, updates)
+
+
+def removal_of(task: StoredTask) -> tuple[RefUpdate, RefUpdate]:
+    """Returns the changes that take a task out of the queue, unless somebody has begun it since it was read.
+
+    Beginning it leaves its own ref as it is, so what counts is its lease.
+    """
+    lease = RefUpdate(ref=lease_ref(task.task.id), new=None, old=task.lease)
+    return RefUpdate(ref=task.ref, new=None, old=task.commit), lease
 
 
 @record

@@ -28,7 +28,7 @@ from offbranch.git.repository import GitRepo
 from offbranch.params.overrides import Override
 from offbranch.pipeline.stage import Pipelines
 from offbranch.project import Project
-from offbranch.queue.store import read_tasks
+from offbranch.queue.store import read_tasks, removal_of
 from offbranch.queue.task import StoredTask, Task, message_of
 
 _MAX_LINKS = 10
@@ -170,7 +170,7 @@ def write_submission(project: Project, repo: GitRepo, submission: Submission) ->
     ]
     commits = write_commits(repo, drafts)
     stored = _stored(repo, submission.tasks, commits)
-    updates = [RefUpdate(ref=each.ref, new=None, old=each.commit) for each in submission.replaced]
+    updates = [update for each in submission.replaced for update in removal_of(each)]
     updates += [RefUpdate(ref=each.ref, new=each.commit, old=None) for each in stored]
     update_refs(repo, updates)
     return stored
