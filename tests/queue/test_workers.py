@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
-from git_repos import state_of_user
+from git_repos import opened, state_of_user
 from offbranch.api.exp import RunRequest
 from offbranch.api.queue import submit
 from offbranch.api.queue_work import Crew, carry_out, run_one, work
+from offbranch.base.errors import ConflictError
 from offbranch.experiments.experiment import AttemptState
 from offbranch.queue.events import TaskLost
 from offbranch.queue.shift import Shift
+from offbranch.queue.store import remove_tasks
 from offbranch.queue.task import TaskState
 from offbranch.queue.task_end import TaskEnd
 from offbranch.queue.workers import WorkerKind
@@ -416,3 +418,34 @@ def test_interrupted_it_says_so_and_puts_back(project: TestProject, tmp_path: Pa
     _, err = running.communicate(timeout=60)
     assert running.returncode == 130 and b"'P' was stopped and waits in the queue again" in err
     assert [task.name for task in tasks_of(project).queued] == ["P"]
+
+
+def test_one_that_has_been_begun_since_it_was_read_is_not_removed(project: TestProject, tmp_path: Path) -> None:
+    place = waits(project, tmp_path)
+    queue(project, "lr=1", name="P")
+    seen = tasks_of(project).queued
+    project.ob("queue", "start")
+    await_that((place / "P").exists, "it begins")
+    with pytest.raises(ConflictError):
+        remove_tasks(opened(project.root), seen)
+    (place / "go").touch()
+    await_end(project)
+    assert set(project.exps()) == {"P"} and attempts_of(project) == {}
+
+
+def test_the_lease_of_one_that_runs_is_left_alone_whatever_becomes_of_its_task(
+    project: TestProject, tmp_path: Path
+) -> None:
+    place = waits(project, tmp_path)
+    queue(project, "lr=1,2", name="P")
+    project.ob("queue", "start", "-j", "2")
+    await_that(lambda: (place / "P-1").exists() and (place / "P-2").exists(), "both begin")
+    first = tasks_of(project).all[0]
+    project.git("update-ref", "-d", first.ref)
+    queue(project, "lr=3", name="another")  # makes workers look
+    assert project.ob("queue", "start", "-j", "3").code == 0
+    await_that((place / "another").exists, "it begins")
+    assert f"refs/ob/leases/{first.task.id}" in project.git("for-each-ref", "refs/ob/leases")
+    (place / "go").touch()
+    await_end(project)
+    assert set(project.exps()) == {"P-1", "P-2", "another"} and attempts_of(project) == {}

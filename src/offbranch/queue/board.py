@@ -119,7 +119,12 @@ class Board:
         attempts = self._by_task()
         self.waiting, self.leased, self.unreadable = [], [], []
         there = {ref.removeprefix(TASKS) for ref, _ in refs if ref.startswith(TASKS)}
-        self.stale = {task_id: lease for task_id, lease in leases.items() if task_id not in there}
+        gone = {task_id: lease for task_id, lease in leases.items() if task_id not in there}
+        self.stale = {
+            task_id: lease
+            for task_id, lease in gone.items()
+            if not any(each.commit == lease and is_carried_out(self._root, each) for each in attempts.get(task_id, ()))
+        }
         for ref, commit in refs:
             if not ref.startswith(TASKS):
                 continue

@@ -121,12 +121,13 @@ def expect_lease(stored: StoredTask) -> RefUpdate:
     return RefUpdate(ref=lease_ref(stored.task.id), new=stored.lease, old=stored.lease)
 
 
-def drop_task(stored: StoredTask) -> tuple[RefUpdate, ...]:
-    """Returns the changes that take a waiting task out of the queue, with what a dead worker left; they fail likewise."""
+def drop_task(stored: StoredTask) -> tuple[RefUpdate, RefUpdate]:
+    """Returns the changes that take a waiting task out of the queue, with what a dead worker left.
+
+    They fail if somebody has begun it since it was read: beginning it leaves its own ref as it is, so what counts is its lease.
+    """
     lease = RefUpdate(ref=lease_ref(stored.task.id), new=None, old=stored.lease)
-    return RefUpdate(ref=stored.ref, new=None, old=stored.commit), expect_lease(
-        stored
-    ) if stored.lease is None else lease
+    return RefUpdate(ref=stored.ref, new=None, old=stored.commit), lease
 
 
 @record
