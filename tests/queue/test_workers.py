@@ -16,9 +16,10 @@ from offbranch.api.queue import submit
 from offbranch.api.queue_work import Crew, carry_out, run_one, work
 from offbranch.base.errors import ConflictError
 from offbranch.experiments.experiment import AttemptState
+from offbranch.git.refs import update_refs
 from offbranch.queue.events import TaskLost
 from offbranch.queue.shift import Shift
-from offbranch.queue.store import remove_tasks
+from offbranch.queue.store import drop_task
 from offbranch.queue.task import TaskState
 from offbranch.queue.task_end import TaskEnd
 from offbranch.queue.workers import WorkerKind
@@ -200,7 +201,7 @@ def test_a_failure_is_repeated_as_often_as_was_asked(project: TestProject, tmp_p
 def test_a_lost_child_is_run_again_but_not_for_ever(
     project: TestProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("offbranch.api.queue_work.MAX_LOST", 3)
+    monkeypatch.setattr("offbranch.api.queue_carry.MAX_LOST", 3)
     # Above the script are a shell, and the child of the worker.
     project.write("train.sh", "echo here; kill -9 $(cut -d' ' -f4 /proc/$PPID/stat); sleep 30\n")
     project.commit("kills who runs it")
@@ -345,7 +346,7 @@ def test_a_mistake_in_a_child_is_the_end_of_its_task_only(
         calls.append(1)
         raise RuntimeError("a mistake of ours")
 
-    monkeypatch.setattr("offbranch.api.queue_work.run_taken", stumble)
+    monkeypatch.setattr("offbranch.api.queue_carry.run_taken", stumble)
     ends = drain(project)
     assert [(end.state, end.cause) for end in ends] == [(TaskState.FAILED, "a mistake of ours")] * 2
     assert calls == [], "it happened in children"
@@ -427,7 +428,7 @@ def test_one_that_has_been_begun_since_it_was_read_is_not_removed(project: TestP
     project.ob("queue", "start")
     await_that((place / "P").exists, "it begins")
     with pytest.raises(ConflictError):
-        remove_tasks(opened(project.root), seen)
+        update_refs(opened(project.root), [update for each in seen for update in drop_task(each)])
     (place / "go").touch()
     await_end(project)
     assert set(project.exps()) == {"P"} and attempts_of(project) == {}

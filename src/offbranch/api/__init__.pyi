@@ -62,6 +62,8 @@ from offbranch.api.queue_change import release as queue_release
 from offbranch.api.queue_change import remove as queue_remove
 from offbranch.api.queue_change import retry as queue_retry
 from offbranch.api.queue_change import set_priority as queue_priority
+from offbranch.api.queue_ending import kill_tasks as queue_kill
+from offbranch.api.queue_ending import stop_workers as queue_stop
 from offbranch.api.queue_logs import LogRequest as LogRequest
 from offbranch.api.queue_logs import find_log as queue_log
 from offbranch.api.queue_logs import follow_found as follow_log
@@ -81,9 +83,7 @@ from offbranch.api.queue_work import run_one as run_task
 from offbranch.api.queue_workers import StartRequest as StartRequest
 from offbranch.api.queue_workers import Voices as Voices
 from offbranch.api.queue_workers import be_worker as be_queue_worker
-from offbranch.api.queue_workers import kill_tasks as queue_kill
 from offbranch.api.queue_workers import start_workers as queue_start
-from offbranch.api.queue_workers import stop_workers as queue_stop
 from offbranch.api.remotes import (
     add_remote,
     default_remote,

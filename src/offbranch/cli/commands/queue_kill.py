@@ -6,7 +6,7 @@ The commands of a task get SIGINT, as from Ctrl-C, and 10 seconds to end. 'ob qu
 import json
 from argparse import Namespace
 
-from offbranch.api.queue_workers import kill_tasks
+from offbranch.api.queue_ending import kill_tasks
 from offbranch.base.errors import ExitCode
 from offbranch.cli.console import Console
 from offbranch.cli.options import add_json

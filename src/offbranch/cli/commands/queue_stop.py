@@ -6,7 +6,7 @@ With --kill what runs is stopped too, and leaves the queue; 'ob queue retry' que
 import json
 from argparse import Namespace
 
-from offbranch.api.queue_workers import stop_workers
+from offbranch.api.queue_ending import stop_workers
 from offbranch.base.errors import ExitCode
 from offbranch.cli.console import Console
 from offbranch.cli.options import add_json
