@@ -25,7 +25,6 @@ from offbranch.queue.settle import (
     end_of,
     fate_by_request,
     may_fail_again,
-    n_lost,
     published,
     settle_lost,
 )
@@ -39,7 +38,7 @@ def end_without_run(project: Project, repo: GitRepo, stored: StoredTask, clock: 
     if stored.lease is None and not stored.attempts:
         return None
     end = complete(repo, stored)
-    if end is None and n_lost(stored) >= MAX_LOST:
+    if end is None and stored.n_lost >= MAX_LOST:
         end = settle_lost(repo, project.root, stored, lambda attempt: files_left_by(project, repo, attempt), clock)
     return end
 

@@ -16,6 +16,7 @@ from offbranch.base.errors import Interrupted, OffbranchError
 from offbranch.base.events import Warned
 from offbranch.base.plugins import load
 from offbranch.base.records import replace
+from offbranch.base.undisturbed import stopping_signals
 from offbranch.experiments.experiment import AttemptState
 from offbranch.experiments.leases import BEAT_S, beat, end_orphans, is_orphaned
 from offbranch.experiments.underway import Fate
@@ -94,7 +95,7 @@ class Supervisor:
             raise Interrupted(f"stopped by {signal.Signals(self._signal).name}")
 
     def _take_signals(self, stack: ExitStack) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in stopping_signals():
             with suppress(ValueError):  # not the main thread: signals are somebody else's matter
                 stack.callback(signal.signal, number, signal.signal(number, self._on_signal))
 
