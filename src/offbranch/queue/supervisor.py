@@ -224,9 +224,10 @@ class Supervisor:
                 end = self._refused(running)
             elif end is None:
                 end = running.end_for_it(self._repo, self._root, self._left)
-                if end is not None and running.asked is None:
-                    self._reporter.emit(TaskLost(name=running.stored.name))
-                    end = None
+                if end is not None:
+                    event = running.event_of(end)
+                    self._reporter.emit(event)
+                    end = None if isinstance(event, TaskLost) else end
             elif end.experiment is None:
                 running.make_sure(self._repo, self._root, self._left, end)
         except (OffbranchError, OSError) as error:  # a full disk: it is tried again, by us or the next worker
