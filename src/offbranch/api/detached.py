@@ -53,7 +53,7 @@ def _be_detached(action: Callable[[Callable[[], None]], None], log: AbsPath, wri
     except Interrupted:
         code = 0
     except OffbranchError as error:
-        print(f"error: {error}", file=sys.stderr)
+        sys.stderr.write(f"error: {error}\n")
     except BaseException:  # noqa: BLE001 - an edge: nothing of who started it may be run in here
         traceback.print_exc()
     finally:

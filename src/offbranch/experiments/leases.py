@@ -8,7 +8,8 @@ alone, and who may take it over is said by `beat`.
 import os
 from contextlib import AbstractContextManager, suppress
 
-from offbranch.base.locks import LockFile, end_holders, hold_lock, is_locked, read_holder
+from offbranch.base.lock_holders import end_holders
+from offbranch.base.locks import LockFile, hold_lock, is_locked, read_holder
 from offbranch.base.paths import OB_DIR, AbsPath, join
 from offbranch.base.processes import host_name, is_alive
 from offbranch.experiments.experiment import Attempt, AttemptState

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from offbranch.base.errors import NotFoundError, OffbranchError
 from offbranch.base.events import Warned
 from offbranch.base.files import atomic_write, read_if_there
-from offbranch.base.locks import end_holders
+from offbranch.base.lock_holders import end_holders
 from offbranch.base.paths import (
     DVC_DIR,
     LOCAL_CONFIG_FILE,

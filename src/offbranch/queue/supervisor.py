@@ -84,7 +84,7 @@ class Supervisor:
             stack.callback(self._abandon)
             while True:
                 self._obey()
-                if not self._stops:
+                if not self._stops and len(self._running) < len(self._pool.all):
                     self._begin_what_fits()
                 if self._is_over():
                     break
@@ -186,9 +186,8 @@ class Supervisor:
     def _wait(self) -> Iterator[TaskEnd]:
         by_end = {end: each for each in self._running.values() for end in each.child.ends}
         ready = select.select(list(by_end), (), (), LOOK_S if by_end else _IDLE_LOOK_S)[0]
-        for end in ready:
-            if end != by_end[end].child.words:
-                by_end[end].child.show(end)
+        for end in (each for each in ready if each != by_end[each].child.words):
+            by_end[end].child.show(end)
         for running in [by_end[end] for end in ready if end == by_end[end].child.words]:
             said = running.child.hear()
             if said is not None:
@@ -225,8 +224,7 @@ class Supervisor:
             elif end is None:
                 end = running.end_for_it(self._repo, self._root, self._left)
                 if end is not None:
-                    event = running.event_of(end)
-                    self._reporter.emit(event)
+                    self._reporter.emit(event := running.event_of(end))
                     end = None if isinstance(event, TaskLost) else end
             elif end.experiment is None:
                 running.make_sure(self._repo, self._root, self._left, end)
