@@ -401,6 +401,8 @@ def test_data_is_not_removed_while_a_task_runs(project: TestProject, tmp_path: P
     await_that((place / "P").exists, "it begins")
     refused = project.ob("gc", "-w", "-f")
     assert refused.code == 11 and "the experiment 'P' runs" in refused.err, refused
+    refused = project.ob("destroy", "-f")
+    assert refused.code == 11 and "'P' runs" in refused.err and "would be deleted" in refused.err, refused
     (place / "go").touch()
     await_end(project)
     await_that(lambda: workers_of(project)[0].slots[0].task_id is None, "the slot is free")
