@@ -203,9 +203,10 @@ def test_a_gpu_is_held_as_long_as_a_command_uses_it_whoever_was_killed(machine: 
     until(lambda: bool([*tally.glob("here-*")]))
     (worker,) = one.ob("queue", "slots", "--json").json["workers"]
     command = int(next(path.name for path in tally.glob("here-*")).removeprefix("here-"))
-    # The child first stands still, so that it has no time to end its commands.
-    os.kill(worker["slots"][0]["pid"], signal.SIGSTOP)
-    for pid in (worker["pid"], worker["slots"][0]["pid"]):
+    # The worker first stands still, so that it has no time to end what its child leaves. Not the child: of a group whose
+    # last tie to the session goes while one of it stands still, the kernel ends all.
+    os.kill(worker["pid"], signal.SIGSTOP)
+    for pid in (worker["slots"][0]["pid"], worker["pid"]):
         os.kill(pid, signal.SIGKILL)
     until(lambda: start_time(worker["slots"][0]["pid"]) is None)
     assert start_time(command) is not None

@@ -14,7 +14,7 @@ from git_repos import opened, state_of_user
 from offbranch.api.exp import RunRequest
 from offbranch.api.queue import submit
 from offbranch.api.queue_work import Crew, carry_out, run_one, work
-from offbranch.base.errors import ConflictError
+from offbranch.base.errors import ConflictError, Interrupted
 from offbranch.experiments.experiment import AttemptState
 from offbranch.git.refs import update_refs
 from offbranch.queue.events import TaskLost
@@ -302,6 +302,19 @@ def test_order_is_by_priority_and_held_ones_are_left_alone(project: TestProject)
     assert [task.name for task in tasks_of(project).queued] == ["low-1"]
 
 
+def test_one_that_is_lost_again_and_again_lets_the_others_go_first(project: TestProject, tmp_path: Path) -> None:
+    kills = (
+        f"echo $DVC_EXP_NAME >> {tmp_path}/ran; [ $DVC_EXP_NAME = P-2 ] || kill -9 $(cut -d' ' -f4 /proc/$PPID/stat)\n"
+    )
+    project.write("train.sh", kills + project.read("train.sh"))
+    project.commit("kills who runs it")
+    queue(project, "lr=1,2", name="P")
+    drain(project)
+    ran = (tmp_path / "ran").read_text().split()
+    assert ran[:5] == ["P-1", "P-1", "P-1", "P-2", "P-1"] and len(ran) == 21
+    assert set(project.exps()) == {"P-2"}
+
+
 def change_tasks_of(project: TestProject, name: str, **changes: Any) -> None:
     change_tasks(project, lambda stored: stored.name == name, **changes)
 
@@ -388,6 +401,8 @@ def test_data_is_not_removed_while_a_task_runs(project: TestProject, tmp_path: P
     await_that((place / "P").exists, "it begins")
     refused = project.ob("gc", "-w", "-f")
     assert refused.code == 11 and "the experiment 'P' runs" in refused.err, refused
+    refused = project.ob("destroy", "-f")
+    assert refused.code == 11 and "'P' runs" in refused.err and "would be deleted" in refused.err, refused
     (place / "go").touch()
     await_end(project)
     await_that(lambda: workers_of(project)[0].slots[0].task_id is None, "the slot is free")
@@ -406,8 +421,12 @@ def test_nothing_of_it_is_started_twice_at_once(project: TestProject) -> None:
     assert len(project.exps()) == 6 and attempts_of(project) == {}
 
 
-def test_interrupted_it_says_so_and_puts_back(project: TestProject, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP])
+def test_interrupted_it_says_so_and_puts_back(how: signal.Signals, project: TestProject, tmp_path: Path) -> None:
     place = waits(project, tmp_path)
+    # What waits is a process of its own below the shell that gets the signal.
+    project.write("train.sh", f"sh -c '{WAITS.format(place=tmp_path).strip()}'; echo went on\n")
+    project.commit("waits below")
     queue(project, "lr=1", name="P")
     words = [sys.executable, "-m", "offbranch", "queue", "start", "--foreground"]
     env = {**os.environ, "PYTHONPATH": str(SOURCE)}
@@ -415,10 +434,70 @@ def test_interrupted_it_says_so_and_puts_back(project: TestProject, tmp_path: Pa
         words, cwd=project.root, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
     await_that((place / "P").exists, "it begins")
-    running.send_signal(signal.SIGTERM)
-    _, err = running.communicate(timeout=60)
+    running.send_signal(how)
+    running.wait(timeout=60)
+    await_that(lambda: working_in(project.root) == [], "nothing goes on in the copy", timeout=5)
+    err = running.communicate()[1]
     assert running.returncode == 130 and b"'P' was stopped and waits in the queue again" in err
-    assert [task.name for task in tasks_of(project).queued] == ["P"]
+    assert b"failed" not in err, "it has only been stopped"
+    assert [task.name for task in tasks_of(project).queued] == ["P"] and states(project, "P") == [
+        AttemptState.CANCELLED
+    ]
+
+
+def test_one_that_does_not_listen_has_been_stopped_with_its_worker_and_was_not_lost(
+    project: TestProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write("train.sh", "trap '' INT TERM\nkill -TERM $TEST_WORKER\nfor i in $(seq 600); do sleep 0.05; done\n")
+    project.commit("stops the worker, and does not listen")
+    queue(project, name="deaf")
+    monkeypatch.setenv("TEST_WORKER", str(os.getpid()))
+    recorder = Recorder()
+    with pytest.raises(Interrupted):
+        drain(project, recorder, grace_s=0.2)
+    assert recorder.of(TaskLost) == []
+    (attempt,) = attempts_of(project)["deaf"]
+    assert (attempt.state, attempt.cause) == (AttemptState.CANCELLED, "stopped by SIGTERM")
+    assert [task.n_lost for task in tasks_of(project).queued] == [0] and working_in(project.root) == []
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_force_ends_what_no_worker_looks_after_and_does_not_listen(
+    is_gone: bool, project: TestProject, tmp_path: Path
+) -> None:
+    waits(project, tmp_path, before="trap '' INT TERM\n")
+    queue(project, "lr=1", name="P")
+    project.ob("queue", "start")
+    await_that((tmp_path / "P").exists, "it begins")
+    (worker,) = workers_of(project)
+    os.kill(worker.process.pid, signal.SIGKILL if is_gone else signal.SIGSTOP)
+    assert project.ob("queue", "kill", "--force", "P").out == "P has been killed.\n"
+    await_that(lambda: len(working_in(project.root)) == (0 if is_gone else 1), "only the worker is left, if any")
+    assert states(project, "P") == [AttemptState.CANCELLED] and tasks_of(project).all == ()
+    if not is_gone:
+        os.kill(worker.process.pid, signal.SIGCONT)
+        await_that(lambda: workers_of(project)[0].slots[0].task_id is None, "it has seen that its child is gone")
+        assert states(project, "P") == [AttemptState.CANCELLED], "and has let its end alone"
+    assert list((project.root / ".dvc/tmp/ob/queue/requests").glob("*")) == []
+
+
+def test_what_a_command_leaves_behind_does_not_write_into_the_next_experiment(
+    project: TestProject, tmp_path: Path
+) -> None:
+    """A daemon in a session of its own, which ends with nobody."""
+    late = f"while [ ! -e {tmp_path}/go ]; do sleep 0.05; done; echo late > late.txt; touch {tmp_path}/late"
+    project.write("train.sh", f'[ "$DVC_EXP_NAME" = P-2 ] || setsid sh -c "{late}" &\n' + project.read("train.sh"))
+    project.commit("leaves a daemon")
+    queue(project, "lr=1,2", name="P")
+    assert [end.state for end in drain(project)] == [TaskState.SUCCEEDED] * 2
+    copies = project.root / ".dvc/tmp/ob/copies"
+    assert sorted(path.name for path in copies.glob("slot-?")) == ["slot-1", "slot-2"], "the second has another copy"
+    (tmp_path / "go").touch()
+    await_that((tmp_path / "late").exists, "the daemon goes on")
+    await_that(lambda: working_in(project.root) == [], "and ends")
+    queue(project, "lr=3", name="P-2", force=True)
+    assert [end.state for end in drain(project)] == [TaskState.SUCCEEDED]
+    assert not (copies / "slot-1/late.txt").exists() and (copies / "slot-1.tidy").exists()
 
 
 def test_one_that_has_been_begun_since_it_was_read_is_not_removed(project: TestProject, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
-from offbranch.base.errors import Interrupted
+from offbranch.base.errors import Interrupted, OffbranchError
 from offbranch.base.paths import AbsPath
 
 
@@ -52,6 +52,8 @@ def _be_detached(action: Callable[[Callable[[], None]], None], log: AbsPath, wri
         code = 0
     except Interrupted:
         code = 0
+    except OffbranchError as error:
+        sys.stderr.write(f"error: {error}\n")
     except BaseException:  # noqa: BLE001 - an edge: nothing of who started it may be run in here
         traceback.print_exc()
     finally:

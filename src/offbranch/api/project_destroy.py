@@ -6,7 +6,7 @@ between, the project is still one and the same command completes it.
 
 import os
 
-from offbranch.api.session import Session, held
+from offbranch.api.session import Session, beginning, held
 from offbranch.base.files import is_really_inside, remove_file, remove_tree
 from offbranch.base.paths import (
     DVC_DIR,
@@ -19,6 +19,7 @@ from offbranch.base.paths import (
     join,
 )
 from offbranch.base.records import record
+from offbranch.experiments.activity import refuse_while_active
 from offbranch.experiments.loading import load
 from offbranch.pipeline.load import find_files
 from offbranch.project import Project, cache_root_of, find_root, read_config
@@ -51,8 +52,12 @@ def destroy(session: Session) -> Destroyed:
     """Deletes every dvc.yaml, dvc.lock and .dvc file, .dvcignore, and `.dvc` with its cache.
 
     Data in the workspace, the lines of `.gitignore` files and experiments in Git stay. A cache outside of `.dvc` does, too.
+
+    Raises:
+        LockedError: An experiment runs, in a copy below `.dvc`.
     """
-    with held(session) as (project, _):
+    with held(session) as (project, _), beginning(project):
+        refuse_while_active(project, "the copy that it runs in would be deleted")
         files = list(find_files(project.reader, ignores=project.ignore.ignores))
         _keep_data(project)
         locks = [RepoPath(file.removesuffix(PIPELINE_FILE) + LOCK_FILE) for file in files if not file.endswith(".dvc")]

@@ -13,7 +13,7 @@ from offbranch.base.records import replace
 from offbranch.experiments.attempts import log_of
 from offbranch.experiments.experiment import AttemptState
 from offbranch.experiments.left_behind import files_left_by
-from offbranch.experiments.underway import Fate, Launch, fate_of
+from offbranch.experiments.underway import Fate, Launch, cause_of, fate_of
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.queue.events import TaskCancelled, TaskFailed, TaskPutBack
@@ -25,7 +25,6 @@ from offbranch.queue.settle import (
     end_of,
     fate_by_request,
     may_fail_again,
-    n_lost,
     published,
     settle_lost,
 )
@@ -39,7 +38,7 @@ def end_without_run(project: Project, repo: GitRepo, stored: StoredTask, clock: 
     if stored.lease is None and not stored.attempts:
         return None
     end = complete(repo, stored)
-    if end is None and n_lost(stored) >= MAX_LOST:
+    if end is None and stored.n_lost >= MAX_LOST:
         end = settle_lost(repo, project.root, stored, lambda attempt: files_left_by(project, repo, attempt), clock)
     return end
 
@@ -121,7 +120,7 @@ def _ended_badly(taken: Taken, session: Session, error: BaseException) -> TaskEn
     fate = under.fate(error)
     name = taken.stored.name
     hint = error.hint if isinstance(error, OffbranchError) else None
-    cause = fate.cause or _cause(error)
+    cause = fate.cause or cause_of(error)
     if fate.state is AttemptState.FAILED:
         session.reporter.emit(TaskFailed(name=name, cause=cause, hint=hint, is_repeated=fate.keeps_task))
     elif fate.keeps_task:
@@ -130,9 +129,3 @@ def _ended_badly(taken: Taken, session: Session, error: BaseException) -> TaskEn
         session.reporter.emit(TaskCancelled(name=name, cause=cause))
     code = error.exit_code_of_command if isinstance(error, StageFailedError) and not fate.cause else None
     return replace(end_of(taken.stored, taken.attempt.id, fate), cause=cause, exit_code=code, hint=hint)
-
-
-def _cause(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: '{error.filename}'" if error.filename else error.strerror
-    return str(error) or type(error).__name__

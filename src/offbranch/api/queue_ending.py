@@ -99,10 +99,16 @@ def kill_tasks(names: Sequence[str], session: Session, *, force: bool = False) -
 
 
 def _end_without_worker(repo: GitRepo, root: AbsPath, stored: StoredTask) -> None:
-    """Ends a task of which only commands are left: who ran it was killed, and its worker too."""
+    """Ends a task of this machine that nobody looks after: its worker was killed, or stands still.
+
+    Who runs it, if that one is still there, has been told by the end of the worker; it may wait for a command that does not
+    listen, and then only force helps.
+    """
     attempt = leased_attempt(repo, stored.task.id)
     wish = None if attempt is None else read_request(root, stored.task.id, attempt.id)
-    if attempt is None or wish is None or attempt.process.host != host_name() or is_alive(attempt.process):
+    if attempt is None or wish is None or attempt.process.host != host_name():
+        return
+    if is_alive(attempt.process) and not wish.force:
         return
     end_orphans(root, stored.task.id, attempt.process.pid)
     settle(repo, root, stored, fate_by_request(stored, wish))

@@ -23,6 +23,7 @@ from offbranch.git.ids import TreeId
 from offbranch.queue.child import Say
 from offbranch.queue.device_locks import DeviceLocks
 from offbranch.queue.offer import Offer
+from offbranch.queue.requests import forget_request
 from offbranch.queue.shift import Around, Shift
 from offbranch.queue.slots import Slot, SlotPool
 from offbranch.queue.store import read_tasks
@@ -69,6 +70,7 @@ def carry_out_stored(stored: StoredTask, manner: Manner, clock: Callable[[], flo
                 end = end_without_run(project, repo, stored, clock)
                 if end is None:
                     end = begin_and_run(project, repo, stored, replace(manner, session=session), lock, clock)
+                forget_request(project.root, stored.task.id)  # the worker may be gone
                 forget_lease(project.root, stored.task.id)
                 return end
         except (ConflictError, LockedError):

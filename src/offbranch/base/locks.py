@@ -7,7 +7,6 @@ on to child processes on purpose, by its descriptor, so that an orphaned command
 
 import json
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -87,6 +86,16 @@ class LockFile:
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
+        self.is_ours = True
+
+    def is_left_to_heirs(self, path: AbsPath) -> bool:
+        """Tells whether processes that have inherited the lock still run; then it is theirs from now on, and ours no more."""
+        if sys.platform == "win32":  # there nobody inherits it
+            return False
+        inherited, self.descriptor = self.descriptor, os.open(path, os.O_RDWR)
+        os.close(inherited)
+        self.is_ours = _try_lock(self.descriptor)
+        return not self.is_ours
 
 
 @contextmanager
@@ -115,22 +124,23 @@ def hold_lock(
         LockedError: Somebody else holds it; the message says who.
     """
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    held = LockFile(os.open(path, os.O_RDWR | os.O_CREAT, 0o666))
     try:
-        _wait(path, descriptor, wait_s, on_wait, clock, sleep)
+        _wait(path, held.descriptor, wait_s, on_wait, clock, sleep)
         if on_abandoned is not None and (last := read_holder(path)) is not None:
             # While the file still names the dead: if we are killed in here, the next one is called again.
             on_abandoned(last)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, content(this_process()).encode(), 0)
+        os.ftruncate(held.descriptor, 0)
+        os.pwrite(held.descriptor, content(this_process()).encode(), 0)
         try:
-            yield LockFile(descriptor)
+            yield held
         finally:
-            os.ftruncate(descriptor, 0)  # an empty file says that the holder ended in order
-            # Explicitly, not by closing: a command that inherited the file must not keep the lock after us.
-            _unlock(descriptor)
+            if held.is_ours:
+                os.ftruncate(held.descriptor, 0)  # an empty file says that the holder ended in order
+                # Explicitly, not by closing: a command that inherited the file must not keep the lock after us.
+                _unlock(held.descriptor)
     finally:
-        os.close(descriptor)
+        os.close(held.descriptor)
 
 
 def _wait(
@@ -242,35 +252,6 @@ def is_locked(path: AbsPath) -> bool:
         return False
     finally:
         os.close(descriptor)
-
-
-def holders_of(path: AbsPath) -> tuple[int, ...]:
-    """Returns the processes of this machine that keep a lock, those that have inherited it among them.
-
-    Read from /proc (proc(5), `fdinfo`): nothing where there is none. Processes of other users are not seen.
-    """
-    try:
-        wanted = os.stat(path)
-        names = os.listdir("/proc")
-    except OSError:
-        return ()
-    return tuple(int(name) for name in names if name.isdigit() and _keeps_lock(name, wanted))
-
-
-def _keeps_lock(pid: str, wanted: os.stat_result) -> bool:
-    try:
-        descriptors = os.listdir(f"/proc/{pid}/fd")
-    except OSError:
-        return False
-    for descriptor in descriptors:
-        try:
-            if os.path.samestat(os.stat(f"/proc/{pid}/fd/{descriptor}"), wanted):
-                with open(f"/proc/{pid}/fdinfo/{descriptor}", "rb") as file:
-                    if re.search(rb"^lock:.*FLOCK.*WRITE", file.read(), re.MULTILINE):
-                        return True
-        except OSError:
-            continue
-    return False
 
 
 def locked_error(path: AbsPath) -> LockedError:

@@ -17,6 +17,7 @@ from offbranch.cli.queue_text import task_to_json
 from offbranch.cli.sessions import session_of
 from offbranch.cli.slot_options import NAMES, given_slots
 from offbranch.cli.task_terms import terms_of
+from offbranch.queue.task import TaskState
 from offbranch.queue.task_end import TaskEnd, end_to_json
 
 _SHOWN_TASKS = 20
@@ -104,7 +105,10 @@ def say_ends(ends: Sequence[TaskEnd], console: Console) -> None:
     """Prints what some runs of tasks have come to."""
     ends = _last_ends(ends)
     made = [end.experiment.name for end in ends if end.experiment is not None]
-    failed = [end.name for end in ends if end.experiment is None and end.attempt_id]
+    # One that was only stopped waits again, which has been said.
+    failed = [
+        end.name for end in ends if end.experiment is None and end.attempt_id and end.state is not TaskState.QUEUED
+    ]
     left = [end.name for end in ends if end.experiment is None and not end.attempt_id]
     if made:
         console.message(f"\nRan experiment(s): {console.paint(', '.join(made), Style.BOLD, console.messages)}")

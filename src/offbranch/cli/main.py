@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import NamedTuple, NoReturn
 
 from offbranch import __version__
@@ -23,6 +23,7 @@ from offbranch.base.errors import (
 )
 from offbranch.base.paths import AbsPath
 from offbranch.base.plugins import load
+from offbranch.base.undisturbed import stopping_signals
 from offbranch.cli.console import Console, Verbosity
 from offbranch.cli.table import ALIASES, COMMANDS, GROUPS, INTERNAL, LATER, Command, build_parser, load_command
 
@@ -79,7 +80,7 @@ def main(words: Sequence[str]) -> int:
             guarded(console, lambda: int(load("offbranch.cli.complete:answer")(words[1:], console)))
         return ExitCode.DONE
     console = Console(environment=environment)
-    with _stopping_on_sigterm():
+    with _stopping_on_signals():
         return guarded(console, lambda: _carry_out(words, console))
 
 
@@ -280,18 +281,15 @@ def _silence(stream: object) -> None:
 
 
 @contextmanager
-def _stopping_on_sigterm() -> Iterator[None]:
-    """Turns SIGTERM into an ordinary failure, so that what was begun is recorded and put back."""
+def _stopping_on_signals() -> Iterator[None]:
+    """Turns SIGTERM and SIGHUP into an ordinary failure, so that what was begun is recorded and put back."""
 
     def stop(number: int, _frame: object) -> None:
         raise Interrupted(f"stopped by {signal.Signals(number).name}")
 
-    try:
-        before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not the main thread: signals are somebody else's matter
+    with ExitStack() as stack:
+        for number in stopping_signals():
+            if number != signal.SIGINT:
+                with suppress(ValueError):  # not the main thread: signals are somebody else's matter
+                    stack.callback(signal.signal, number, signal.signal(number, stop))
         yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

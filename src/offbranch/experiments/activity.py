@@ -16,7 +16,9 @@ from offbranch.project import Project
 _EXPS = ".dvc/tmp/exps"
 
 
-def refuse_while_active(project: Project) -> None:
+def refuse_while_active(
+    project: Project, reason: str = "what it makes could not be told from what nobody uses"
+) -> None:
     """Makes sure that nobody makes data in a project. To be called while its locks are held, so that nobody begins.
 
     Raises:
@@ -25,7 +27,7 @@ def refuse_while_active(project: Project) -> None:
     for who in active(project):
         raise LockedError(
             f"'{project.root}' is in use: {who}",
-            hint="wait until it has finished: what it makes could not be told from what nobody uses",
+            hint=f"wait until it has finished: {reason}",
         )
 
 

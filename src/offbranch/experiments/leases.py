@@ -6,10 +6,10 @@ alone, and who may take it over is said by `beat`.
 """
 
 import os
-import signal
 from contextlib import AbstractContextManager, suppress
 
-from offbranch.base.locks import LockFile, hold_lock, holders_of, is_locked, read_holder
+from offbranch.base.lock_holders import end_holders
+from offbranch.base.locks import LockFile, hold_lock, is_locked, read_holder
 from offbranch.base.paths import OB_DIR, AbsPath, join
 from offbranch.base.processes import host_name, is_alive
 from offbranch.experiments.experiment import Attempt, AttemptState
@@ -68,10 +68,7 @@ def end_orphans(root: AbsPath, task_id: str, pid: int) -> None:
     taken_by = read_holder(path)
     if taken_by is None or taken_by.pid != pid or taken_by.host != host_name():
         return
-    for holder in holders_of(path):
-        if holder != os.getpid():
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(holder, signal.SIGKILL)
+    end_holders(path)
 
 
 def forget_lease(root: AbsPath, task_id: str) -> None:

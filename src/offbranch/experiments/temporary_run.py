@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from offbranch.base.errors import NotFoundError, OffbranchError
 from offbranch.base.events import Warned
 from offbranch.base.files import atomic_write, read_if_there
+from offbranch.base.lock_holders import end_holders
 from offbranch.base.paths import (
     DVC_DIR,
     LOCAL_CONFIG_FILE,
@@ -49,7 +50,7 @@ from offbranch.git.ignore import ignored_files, untracked_files
 from offbranch.git.objects import CommitId, TreeId
 from offbranch.git.refs import RefUpdate
 from offbranch.git.repository import GitRepo
-from offbranch.git.worktree import open_working_copy
+from offbranch.git.worktree import lock_of_copy, open_working_copy
 from offbranch.params.apply import file_of
 from offbranch.project import Project, open_project_at
 
@@ -194,6 +195,8 @@ def run_prepared(prepared: Prepared, options: RunOptions) -> Ran:
                 _warn_of_untracked(place, copy.repo, outcome, under)
                 experiment = conclude(under, place, outcome)
             except BaseException as error:
+                # Nothing shall go on in a copy that is put in order for others.
+                end_holders(lock_of_copy(copy.root))
                 give_up(under, place, outcome, error, restore=_nothing)
                 raise
             finally:

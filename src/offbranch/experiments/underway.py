@@ -232,8 +232,15 @@ def ended_attempt(attempt: Attempt, error: BaseException, fate: Fate, launch: La
         ended_utc=launch.clock(),
         exit_code=error.exit_code_of_command if isinstance(error, StageFailedError) else None,
         stage=error.stage if isinstance(error, StageFailedError) else None,
-        cause=fate.cause or str(error) or type(error).__name__,
+        cause=fate.cause or cause_of(error),
     )
+
+
+def cause_of(error: BaseException) -> str:
+    """Returns what an error says, in one line for people."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: '{error.filename}'" if error.filename else error.strerror
+    return str(error) or type(error).__name__
 
 
 def tree_of_attempt(place: Project, repo: GitRepo, outcome: Outcome | None) -> TreeId:

@@ -71,7 +71,8 @@ def open_working_copy(
         try:
             yield WorkingCopy(root=slot, repo=linked, lock=lock)
         finally:
-            if discard or not _tidy(linked):
+            # What a command has left behind may still write there: nobody gets the slot before that has ended.
+            if not lock.is_left_to_heirs(lock_of_copy(slot)) and (discard or not _tidy(linked)):
                 _remove_slot(repo, slot)
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from offbranch.base.errors import Interrupted
+from offbranch.base.undisturbed import stopping_signals
 
 
 class Received(list[int]):
@@ -55,14 +56,14 @@ class Received(list[int]):
 
 @contextmanager
 def signals_recorded(received: Received) -> Iterator[Received]:
-    """Keeps Ctrl-C and SIGTERM from ending us before the commands have ended."""
+    """Keeps Ctrl-C, SIGTERM and SIGHUP from ending us before the commands have ended."""
 
     def on_signal(number: int, _frame: object) -> None:
         received.take(number)
 
     before: list[tuple[int, Callable[[int, Any], Any] | int | None]] = []
     try:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in stopping_signals():
             before.append((number, signal.signal(number, on_signal)))
     except ValueError:  # not the main thread: signals are somebody else's matter
         pass

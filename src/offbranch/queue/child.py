@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from offbranch.base.errors import Interrupted
 from offbranch.base.records import record
+from offbranch.base.undisturbed import stopping_signals, undisturbed
 from offbranch.pipeline.marked_lines import Lines
 from offbranch.pipeline.signals import terminal_sent_it
 
@@ -114,15 +115,16 @@ def fork_child(work: Callable[[Say], None], manner: ChildManner, others: Iterabl
     pipes = {target: os.pipe() for target in (1, 2)} if manner.mark is not None else {}
     sys.stdout.flush()
     sys.stderr.flush()
-    pid = os.fork()
-    if pid == 0:
-        for each in others:
-            _close(each.words, each.life, *each.outputs)
-        _close(words_read, life_write)
-        for target, (read, write) in pipes.items():
-            os.dup2(write, target)
-            _close(read, write)
-        _be_child(work, words_write, life_read, apart=manner.apart)
+    with undisturbed():  # until the child has its own handlers: one that ours took in its place would be lost
+        pid = os.fork()
+        if pid == 0:
+            for each in others:
+                _close(each.words, each.life, *each.outputs)
+            _close(words_read, life_write)
+            for target, (read, write) in pipes.items():
+                os.dup2(write, target)
+                _close(read, write)
+            _be_child(work, words_write, life_read, apart=manner.apart)
     _close(words_write, life_read, *(write for _, write in pipes.values()))
     if manner.apart:
         with suppress(OSError):  # the child does it too; whoever comes first
@@ -132,26 +134,37 @@ def fork_child(work: Callable[[Say], None], manner: ChildManner, others: Iterabl
 
 
 def _be_child(work: Callable[[Say], None], words: int, life: int, *, apart: bool) -> NoReturn:
+    """Is a child to its end; whatever happens, nothing of the worker's may be run in here."""
     code = 1
+    try:
+        code = _work(work, words, life, apart=apart)
+        for number in stopping_signals():  # one that comes from now on is too late
+            signal.signal(number, signal.SIG_IGN)
+    except BaseException as error:  # noqa: BLE001 - see above
+        with suppress(OSError):
+            _say(words, {"error": str(error) or type(error).__name__, "is_stopped": isinstance(error, Interrupted)})
+    finally:
+        os._exit(code)
+
+
+def _work(work: Callable[[Say], None], words: int, life: int, *, apart: bool) -> int:
     try:
         if apart:
             os.setpgid(0, 0)
         _stop_on_signals()
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, stopping_signals())
         _stop_without_worker(life, apart=apart)
         before = set(sys.modules)
         work(lambda said: _say(words, said))
         loaded = sorted(name for name in sys.modules.keys() - before if name.startswith(_OURS))
         if loaded:
             _say(words, {"loaded": [name for name in loaded if not name.startswith(_HEAVY)]})
-        code = 0
-    except BaseException as error:  # noqa: BLE001 - whatever it is, nothing of the worker's may be run in here
-        with suppress(OSError):
-            _say(words, {"error": str(error) or type(error).__name__, "is_stopped": isinstance(error, Interrupted)})
+        return 0
     finally:
         with suppress(OSError, ValueError):
             sys.stdout.flush()
             sys.stderr.flush()
-        os._exit(code)
 
 
 def _stop_on_signals() -> None:
@@ -163,7 +176,7 @@ def _stop_on_signals() -> None:
             came.append(number)
             raise Interrupted(f"stopped by {signal.Signals(number).name}")
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in stopping_signals():
         signal.signal(number, stop)
 
 

@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Callable
 
+from offbranch.base.events import Event
 from offbranch.base.paths import AbsPath
 from offbranch.base.processes import this_process
 from offbranch.experiments.experiment import Attempt, AttemptState
@@ -12,6 +13,7 @@ from offbranch.experiments.underway import Fate
 from offbranch.git.ids import TreeId
 from offbranch.git.repository import GitRepo
 from offbranch.queue.child import Child
+from offbranch.queue.events import TaskCancelled, TaskFailed, TaskLost, TaskPutBack
 from offbranch.queue.requests import Request, RequestKind, read_request, write_request
 from offbranch.queue.settle import fate_by_request, settle
 from offbranch.queue.slots import Slot
@@ -31,6 +33,7 @@ class RunningTask:
         end: How it ended, once the child has said so.
         refusal: Why it could not be begun.
         asked: The wish that it end.
+        signalled: By which signal it has been told to end, together with its worker.
     """
 
     def __init__(self, stored: StoredTask, slot: Slot, child: Child) -> None:
@@ -42,6 +45,7 @@ class RunningTask:
         self.end: TaskEnd | None = None
         self.refusal: str | None = None
         self.asked: Request | None = None
+        self.signalled: int | None = None
         self._is_stopped = False
         self._kill_at_s: float | None = None
 
@@ -70,20 +74,39 @@ class RunningTask:
         if (self.asked is not None or signalled is not None) and not self._is_stopped:
             self._is_stopped = True
             self._kill_at_s = now_s + grace_s
+            self.signalled = signalled
             self.child.signal(signal.SIGINT if signalled is None else signalled)
         is_late = self._kill_at_s is not None and now_s > self._kill_at_s
         if is_late or (self.asked is not None and self.asked.force):
             self._kill(root)
 
     def end_for_it(self, repo: GitRepo, root: AbsPath, left: Left) -> TaskEnd | None:
-        """Records the end of a child that was killed: as it was wished, or as lost, and then the task waits again.
+        """Records the end of a child that was killed: as it was wished, as stopped with its worker, or as lost.
+
+        The latter two leave the task waiting.
 
         Returns:
             None where there is nothing to record.
         """
-        fate = _LOST if self.asked is None else fate_by_request(self.stored, self.asked)
+        fate = self._fate()
         end_orphans(root, self.stored.task.id, self.child.pid)
         return settle(repo, root, self.stored, fate, left)
+
+    def _fate(self) -> Fate:
+        if self.asked is not None:
+            return fate_by_request(self.stored, self.asked)
+        if self.signalled is None:
+            return _LOST
+        stopped_by = f"stopped by {signal.Signals(self.signalled).name}"
+        return Fate(state=AttemptState.CANCELLED, cause=stopped_by, keeps_task=True)
+
+    def event_of(self, end: TaskEnd) -> Event:
+        """Returns what is told of an end that was recorded for the child, which cannot tell it itself any more."""
+        if self.asked is None:
+            return TaskLost(name=end.name) if self.signalled is None else TaskPutBack(name=end.name)
+        if self.asked.kind is RequestKind.KILL:
+            return TaskCancelled(name=end.name, cause=end.cause)
+        return TaskFailed(name=end.name, cause=end.cause, hint=None, is_repeated=end.state is TaskState.QUEUED)
 
     def make_sure(self, repo: GitRepo, root: AbsPath, left: Left, end: TaskEnd) -> None:
         """Records how a run ended, if the child could not, as on a full disk."""

@@ -29,12 +29,6 @@ def n_failed(stored: StoredTask) -> int:
     return sum(attempt.state is AttemptState.FAILED for attempt in stored.attempts)
 
 
-def n_lost(stored: StoredTask) -> int:
-    """Returns how often whoever ran a task was killed since it was queued."""
-    gone = (AttemptState.INTERRUPTED, AttemptState.RUNNING)
-    return sum(attempt.state in gone for attempt in stored.attempts)
-
-
 def fate_by_request(stored: StoredTask, request: Request) -> Fate:
     """Returns what becomes of a run that somebody wanted to end."""
     if request.kind is RequestKind.KILL:

@@ -19,6 +19,9 @@ from offbranch.git.refs import RefUpdate, list_refs, may_have_refs, resolve_revi
 from offbranch.git.repository import GitRepo
 from offbranch.queue.task import StoredTask, TaskState, task_from_message
 
+# So often a task may be lost without fault of its own, by reboots, and keeps its place.
+_LOSSES_IN_PLACE = 3
+
 
 @record
 class Unreadable:
@@ -72,9 +75,9 @@ def read_tasks(repo: GitRepo, root: AbsPath, *, attempts: Sequence[Attempt] | No
     return Tasks(all=tuple(found), unreadable=tuple(unreadable))
 
 
-def queue_order(stored: StoredTask) -> tuple[int, str]:
-    """Returns what tasks are sorted by, next first."""
-    return -stored.task.priority, stored.task.id
+def queue_order(stored: StoredTask) -> tuple[int, int, str]:
+    """Returns what tasks are sorted by, next first; one that whoever runs it dies of lets the others go first."""
+    return -stored.task.priority, stored.n_lost // _LOSSES_IN_PLACE, stored.task.id
 
 
 def find_task(tasks: Iterable[StoredTask], text: str) -> StoredTask | None:

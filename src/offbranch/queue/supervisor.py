@@ -16,6 +16,7 @@ from offbranch.base.errors import Interrupted, OffbranchError
 from offbranch.base.events import Warned
 from offbranch.base.plugins import load
 from offbranch.base.records import replace
+from offbranch.base.undisturbed import stopping_signals
 from offbranch.experiments.experiment import AttemptState
 from offbranch.experiments.leases import BEAT_S, beat, end_orphans, is_orphaned
 from offbranch.experiments.underway import Fate
@@ -83,7 +84,7 @@ class Supervisor:
             stack.callback(self._abandon)
             while True:
                 self._obey()
-                if not self._stops:
+                if not self._stops and len(self._running) < len(self._pool.all):
                     self._begin_what_fits()
                 if self._is_over():
                     break
@@ -94,7 +95,7 @@ class Supervisor:
             raise Interrupted(f"stopped by {signal.Signals(self._signal).name}")
 
     def _take_signals(self, stack: ExitStack) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in stopping_signals():
             with suppress(ValueError):  # not the main thread: signals are somebody else's matter
                 stack.callback(signal.signal, number, signal.signal(number, self._on_signal))
 
@@ -185,9 +186,8 @@ class Supervisor:
     def _wait(self) -> Iterator[TaskEnd]:
         by_end = {end: each for each in self._running.values() for end in each.child.ends}
         ready = select.select(list(by_end), (), (), LOOK_S if by_end else _IDLE_LOOK_S)[0]
-        for end in ready:
-            if end != by_end[end].child.words:
-                by_end[end].child.show(end)
+        for end in (each for each in ready if each != by_end[each].child.words):
+            by_end[end].child.show(end)
         for running in [by_end[end] for end in ready if end == by_end[end].child.words]:
             said = running.child.hear()
             if said is not None:
@@ -223,9 +223,9 @@ class Supervisor:
                 end = self._refused(running)
             elif end is None:
                 end = running.end_for_it(self._repo, self._root, self._left)
-                if end is not None and running.asked is None:
-                    self._reporter.emit(TaskLost(name=running.stored.name))
-                    end = None
+                if end is not None:
+                    self._reporter.emit(event := running.event_of(end))
+                    end = None if isinstance(event, TaskLost) else end
             elif end.experiment is None:
                 running.make_sure(self._repo, self._root, self._left, end)
         except (OffbranchError, OSError) as error:  # a full disk: it is tried again, by us or the next worker

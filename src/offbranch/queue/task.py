@@ -12,7 +12,7 @@ from typing import Any, Final
 from offbranch.base.errors import UsageError
 from offbranch.base.paths import ROOT, RepoPath, resolve_in
 from offbranch.base.records import as_dict, fields_of, record
-from offbranch.experiments.experiment import Attempt, ExperimentSpec
+from offbranch.experiments.experiment import Attempt, AttemptState, ExperimentSpec
 from offbranch.experiments.names import check_name
 from offbranch.experiments.run import RunOptions
 from offbranch.git.ids import CommitId, TreeId, is_hex
@@ -114,6 +114,12 @@ class StoredTask:
     def is_waiting(self) -> bool:
         """Whether it may be taken out of the queue, or changed, which is never done to one that runs."""
         return self.state is TaskState.QUEUED
+
+    @property
+    def n_lost(self) -> int:
+        """How often whoever ran it was killed since it was queued."""
+        gone = (AttemptState.INTERRUPTED, AttemptState.RUNNING)
+        return sum(attempt.state in gone for attempt in self.attempts)
 
 
 def task_to_json(task: Task) -> dict[str, Any]:
