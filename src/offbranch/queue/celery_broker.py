@@ -17,6 +17,7 @@ from offbranch.base.errors import RemoteError
 from offbranch.queue.broker import Message, WorkerThere, message_to_json
 
 TASK: Final = "offbranch.run-task"
+POKE: Final = "offbranch.look"
 # RabbitMQ: ten levels, higher first. Redis: the same numbers, lower first.
 _LEVELS = 10
 _MIDDLE = 4
@@ -92,6 +93,11 @@ class CeleryBroker:
         with self._reached() as connection, connection.channel() as channel:
             declared = self._app.amqp.queues[self._queue](channel)
             return int(declared.queue_declare().message_count)
+
+    def poke(self, task_ids: Sequence[str]) -> None:
+        """See `Broker.poke`."""
+        with self._reached() as connection:
+            self._app.control.broadcast(POKE, arguments={"tasks": list(task_ids)}, connection=connection, reply=False)
 
     def workers(self) -> tuple[WorkerThere, ...]:
         """See `Broker.workers`."""
