@@ -41,7 +41,7 @@ def lease_kept(place: QueueRemote, root: AbsPath, lease: Lease) -> Iterator[None
         root: Of the project that the task runs in, for wishes about it.
         lease: Ours.
     """
-    path = _poke_path(root, lease.task_id)
+    path = poke_path(root, lease.task_id)
     with suppress(OSError):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         atomic_write(path, b"")
@@ -57,10 +57,11 @@ def lease_kept(place: QueueRemote, root: AbsPath, lease: Lease) -> Iterator[None
 def poke(root: AbsPath, task_id: str) -> None:
     """Has who keeps the lease of a task in this clone, if anybody, look for wishes now."""
     with suppress(OSError):
-        os.utime(_poke_path(root, task_id))
+        os.utime(poke_path(root, task_id))
 
 
-def _poke_path(root: AbsPath, task_id: str) -> AbsPath:
+def poke_path(root: AbsPath, task_id: str) -> AbsPath:
+    """Returns the file that whoever pokes the keeper of a task touches."""
     return join(root, f"{_POKES_DIR}/{task_id}")
 
 
@@ -83,7 +84,7 @@ def keep(
     look_s = min(_LONGEST_LOOK_S, max(_SHORTEST_LOOK_S, lease.ttl_s / 12))
     renewed = clock()
     told: CommitId | None = None
-    path = _poke_path(root, lease.task_id)
+    path = poke_path(root, lease.task_id)
     poked = _poked_ns(path)
     while True:
         left_s = look_s
