@@ -30,7 +30,7 @@ from offbranch.queue.remote_place import is_id
 from offbranch.queue.remote_work import Verdict
 from offbranch.queue.workers import Worker, write_worker
 
-_LOOK_S = 0.5
+_LOOK_S = 1.0
 # A task that waits again at once would go round and round.
 _AGAIN_S = 1.0
 
@@ -62,6 +62,7 @@ def be_program(session: Session, worker: Worker, means: Means) -> None:
         optimization="fair",
         without_gossip=True,
         without_mingle=True,
+        without_heartbeat=True,
         quiet=True,
     )
     program.start()
@@ -118,7 +119,7 @@ def __getattr__(name: str) -> Any:
 
 
 def _watch(root: AbsPath, worker: Worker) -> None:
-    """Says which slots are free, a few times a second; what runs is told by a worker of its own for each task."""
+    """Says which slots are free, each second; what runs is told by a worker of its own for each task."""
     shown = [worker]
 
     def look() -> None:

@@ -47,11 +47,9 @@ class Room:
     """What a task has that can run now.
 
     Attributes:
-        number: Of its slot, from 1.
-        offer: For a worker of this one task.
+        offer: For a worker of this one task, in one slot.
     """
 
-    number: int
     offer: Offer
 
 
@@ -105,7 +103,7 @@ def room_for(
             # Only whether it could be had: the child that runs the task takes it, so that its commands keep it.
             if parts and (slot := pool.acquire(stored)) is not None:
                 pool.release(slot)
-                yield Room(number=min(parts), offer=offer)
+                yield Room(offer=replace(offer, first_slot=min(parts)))
                 return
         finally:
             for descriptor in parts.values():

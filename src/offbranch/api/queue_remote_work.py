@@ -23,7 +23,6 @@ from offbranch.queue.remote_report import SyncReport
 from offbranch.queue.remote_sweep import Memory, again, plan_sweep
 from offbranch.queue.remote_tasks import fetch_stored
 from offbranch.queue.remote_work import Bench, Run, Verdict, held_leases, work_on
-from offbranch.queue.slots import SLOT_VARIABLE
 from offbranch.queue.store import read_tasks
 from offbranch.queue.task import StoredTask
 from offbranch.queue.workers import WorkerKind
@@ -193,11 +192,10 @@ def _bench(
     room: Room | None = None,
 ) -> Bench:
     offer = None if room is None else room.offer
-    env = {} if room is None else {SLOT_VARIABLE: str(room.number)}
 
     def run(task_id: str) -> Run:
         try:
-            end = run_one(session, task_id, kind=WorkerKind.CELERY, offer=offer, slot_env=env)
+            end = run_one(session, task_id, kind=WorkerKind.CELERY, offer=offer)
         except Interrupted:
             return Run(is_stopped=True)
         return Run(experiment=None if end is None else end.experiment)
