@@ -31,8 +31,13 @@ def left_clean(farm: Farm) -> Iterator[None]:
     try:
         yield
     finally:
-        for pid in processes(farm.place.base):
-            end(pid, signal.SIGKILL)
+        end_all(farm.place.base)
+
+
+def end_all(directory: Path) -> None:
+    """Ends every process that works below a directory."""
+    for pid in processes(directory):
+        end(pid, signal.SIGKILL)
 
 
 def end(pid: int, number: int) -> None:
