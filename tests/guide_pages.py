@@ -8,6 +8,7 @@ A page is run from top to bottom in one directory. What counts, in the order of 
   come. A line `...` stands for any lines. A command that ends in `# exit N` must exit with N.
 
 `<!-- needs slurm -->` at the top has the page followed where there is a SLURM, or not at all.
+`<!-- any free port for 16399 -->` there gives the page a port that is free for the one it names.
 `<!-- begins where PAGE ends -->` there makes the page start in the directory that another page leaves behind.
 """
 
@@ -20,9 +21,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from servers import free_port
+
 GUIDE = Path(__file__).resolve().parent.parent / "docs" / "guide"
 _FENCE = re.compile(r"^```(?P<info>[^\n`]+)\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE)
 _BEGINS = re.compile(r"^<!-- begins where (?P<page>[\w-]+) ends -->$", re.MULTILINE)
+_PORT = re.compile(r"^<!-- any free port for (\d+) -->$", re.MULTILINE)
 _FILE = re.compile(r":caption: (?P<path>\S+)\n\n?(?P<text>.*)", re.DOTALL)
 _EXIT = re.compile(r"# exit (\d+)$")
 _ANY = "..."
@@ -123,6 +127,8 @@ def run_page(name: str, place: Path, ends: Path, end_s: int = _END_UTC) -> list[
         shutil.copytree(left, place, symlinks=True, dirs_exist_ok=True)
         (place / "cwd").write_text((left / "cwd").read_text().replace(str(left), str(place)))
     where = place / "cwd"
+    named = _PORT.search(text)
+    port = named and (named[1], str(free_port()))
     done = []
     for step in steps(text):
         here = where.read_text().strip() if where.exists() else str(place)
@@ -131,7 +137,7 @@ def run_page(name: str, place: Path, ends: Path, end_s: int = _END_UTC) -> list[
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(step.text)
         else:
-            done.append(_run(step, here, where, now_s + 60 * len(done)))
+            done.append(_run(step, here, where, now_s + 60 * len(done), port))
             if done[-1].code != step.code:
                 break
     return done
@@ -184,12 +190,13 @@ def _console(body: str, start: int) -> Iterator[Command]:
         at += len(output)
 
 
-def _run(command: Command, here: str, where: Path, now_s: int) -> Printed:
+def _run(command: Command, here: str, where: Path, now_s: int, port: tuple[str, str] | None) -> Printed:
     path = os.pathsep.join((os.path.dirname(sys.executable), os.environ["PATH"]))
     # What the reader's terminal would be: no colours, no pager, and as wide as the page.
     env = {**os.environ, "PATH": path, "COLUMNS": "120", "NO_COLOR": "1", "PWD": here}
     env |= dict.fromkeys(("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"), f"@{now_s} +0000")
-    script = f"{command.text}\ncode=$?\npwd >'{where}'\nexit $code\n"
+    text = command.text if port is None else command.text.replace(*port)
+    script = f"{text}\ncode=$?\npwd >'{where}'\nexit $code\n"
     done = subprocess.run(
         ["bash", "-c", script],
         cwd=here,
@@ -199,4 +206,9 @@ def _run(command: Command, here: str, where: Path, now_s: int) -> Printed:
         stdin=subprocess.DEVNULL,
         timeout=100,
     )
-    return Printed(command=command, code=done.returncode, output=done.stdout.decode())
+    output = done.stdout.decode()
+    return Printed(
+        command=command,
+        code=done.returncode,
+        output=output if port is None else output.replace(*reversed(port)),
+    )

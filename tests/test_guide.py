@@ -25,6 +25,7 @@ from guide_pages import (
     steps,
 )
 from programs import need
+from remote_workers import end_all
 from slurm_site import slurm_site
 
 PAGES = page_names()
@@ -48,6 +49,7 @@ def test_a_page_can_be_followed(name: str, tmp_path: Path, ends: Path, monkeypat
         if needs_slurm(text):
             place = stack.enter_context(tempfile.TemporaryDirectory(prefix="slurm-", ignore_cleanup_errors=True))
             monkeypatch.setenv("SLURM_CONF", str(stack.enter_context(slurm_site(Path(place))).conf))
+        stack.callback(end_all, tmp_path)
         done = run_page(name, tmp_path, ends)
     if done:
         last = done[-1]

@@ -114,6 +114,15 @@ def test_queueing_says_what_was_sent(farm: Farm) -> None:
     assert "workers could not be told" in done.err and "nothing is lost" in done.err
 
 
+def test_what_was_sent_is_not_run_by_hand(farm: Farm) -> None:
+    farm.queue("lr=0.5", name="half")
+    done = farm.home.ob("exp", "run", "--run-all")
+    assert done.code == 0
+    assert done.out == "No experiments in the queue but 1 experiment that was sent to the shared queue.\n"
+    assert "ob queue start" in done.err
+    assert farm.there("tasks") != []
+
+
 def test_a_sync_says_what_came(farm: Farm) -> None:
     (good,) = farm.queue("lr=0.5", name="half")
     (bad,) = farm.queue("fail=3", name="bad")

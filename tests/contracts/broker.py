@@ -37,3 +37,8 @@ class BrokerContract(ABC):
     def test_the_same_may_be_sent_again(self, broker: Broker) -> None:
         n_sent = broker.send([message(1)]) + broker.send([message(1), message(1)])
         assert broker.n_waiting() == n_sent
+
+    def test_a_poke_that_nobody_hears_changes_nothing(self, broker: Broker) -> None:
+        n_sent = broker.send([message(1)])
+        broker.poke([message(1).task_id, message(2).task_id])
+        assert broker.n_waiting() == n_sent

@@ -27,6 +27,9 @@ class MemoryBroker:
         self._check()
         return len(self.messages)
 
+    def poke(self, task_ids: Sequence[str]) -> None:
+        self._check()
+
     def workers(self) -> tuple[WorkerThere, ...]:
         self._check()
         return ()

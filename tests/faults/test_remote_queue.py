@@ -2,13 +2,11 @@
 exactly one experiment, with its data, and nothing is left over.
 """
 
-import json
 import os
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,15 +15,11 @@ from offbranch.api.queue_remote import need_shared_queue
 from offbranch.api.session import opened
 from offbranch.queue.broker import Message
 from offbranch.queue.store import read_tasks
-from projects import TestProject
 from remote_queue import Farm, make_farm
+from remote_workers import TTL_S, check, done, end, is_ours, is_there, left_clean, processes, queue, slow, start, until
 from servers import RedisServer, rabbitmq_server, redis_server, s3_server
-from sharing import md5
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(300)]
-# Short, so that what dies is missed soon; long beside what a Git command takes.
-TTL_S = 6.0
-PATIENCE_S = 150.0
 
 
 @pytest.fixture
@@ -41,99 +35,6 @@ def farm(tmp_path: Path, redis: RedisServer) -> Iterator[Farm]:
     slow(made.home)
     with left_clean(made):
         yield made
-
-
-def slow(project: TestProject, seconds: float = 0.5) -> None:
-    project.write("train.sh", f"sleep {seconds}\n" + project.read("train.sh"))
-    project.commit("slower")
-    project.git("push", "-q", "origin", "main")
-
-
-@contextmanager
-def left_clean(farm: Farm) -> Iterator[None]:
-    """Ends what a test leaves running in its clones."""
-    try:
-        yield
-    finally:
-        for pid in processes(farm.place.base):
-            end(pid, signal.SIGKILL)
-
-
-def end(pid: int, number: int) -> None:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        pass
-
-
-def processes(directory: Path) -> list[int]:
-    """Every process that works below a directory."""
-    found = []
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                place = os.readlink(f"/proc/{name}/cwd").removesuffix(" (deleted)")
-            except OSError:
-                continue
-            if f"{place}/".startswith(f"{directory}/"):
-                found.append(int(name))
-    return found
-
-
-def start(worker: TestProject, jobs: int = 2) -> None:
-    done = worker.ob("queue", "start", "-j", str(jobs))
-    assert done.code == 0, done.err
-
-
-def is_ours(pid: int) -> bool:
-    try:
-        return b"offbranch" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
-
-
-def is_there(worker: TestProject) -> bool:
-    """Tells whether a clone has a worker, from the process that says so."""
-    records = worker.root.glob(".dvc/tmp/ob/queue/workers/*.json")
-    pids = [json.loads(path.read_text())["process"]["pid"] for path in records]
-    return bool(set(pids) & set(processes(worker.root)))
-
-
-def until(farm: Farm, is_so: Callable[[], bool], meanwhile: Callable[[], object] = lambda: None) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not is_so():
-        if time.monotonic() > deadline:
-            logs = [path.read_text() for path in farm.place.base.glob("*/.dvc/tmp/ob/queue/workers/*.log")]
-            there = sorted(farm.place.there()) if farm.place.remote.exists() else "nothing to be reached"
-            pytest.fail(f"it did not happen; at the Git remote: {there}\n" + "\n".join(logs))
-        meanwhile()
-        time.sleep(0.1)
-
-
-def queue(farm: Farm, n: int, *more: str) -> list[str]:
-    """Queues a sweep of n trials; returns their names."""
-    values = ",".join(f"0.{number}" for number in range(1, n + 1))
-    done = farm.home.ob("exp", "run", "--queue", "-n", "t", "-S", f"lr={values}", "--json", *more)
-    assert done.code == 0, done.err
-    return [each["name"] for each in done.json]
-
-
-def check(farm: Farm, names: list[str]) -> None:
-    """Each task has become one experiment, whose model is at the data remote, and the queue is empty everywhere."""
-    made = farm.made()
-    assert sorted(made) == sorted(names) and len(set(made.values())) == len(names) and "" not in made.values()
-    for kind in ("tasks", "leases", "requests"):
-        assert farm.there(kind) == []
-    wanted = {md5(f"model 0.{number}\n") for number in range(1, len(names) + 1)}
-    assert wanted <= farm.place.stored() and farm.place.wrong_at_store() == []
-    report = farm.sync()
-    assert not report.unsent
-    assert sorted(farm.home.exps()) == sorted(names)
-    assert farm.home.git("for-each-ref", "refs/ob/tasks", "refs/ob/sent", "refs/ob/sending", "refs/ob/away") == ""
-
-
-def done(farm: Farm, names: list[str]) -> Callable[[], bool]:
-    return lambda: len(farm.made()) >= len(names) and not farm.there("tasks") and not farm.there("leases")
 
 
 def test_two_machines_share_the_work(farm: Farm) -> None:

@@ -321,3 +321,28 @@ def test_what_is_no_task_is_left_alone(farm: Farm) -> None:
     assert report.n_waiting == 0 and report.results.attempts == ()
     assert Hand(farm.clone("w")).work("20260101-000000-abcdef") is Verdict.DONE
     assert farm.there("leases") == []
+
+
+def test_a_failure_that_is_removed_goes_from_the_git_remote(farm: Farm) -> None:
+    (bad,) = farm.queue("fail=3", name="bad")
+    (other,) = farm.queue("fail=4", name="other")
+    worker = farm.clone("w")
+    for each in (bad, other):
+        Hand(worker).work(each.task.id)
+    farm.sync()
+    kept = next(each for each in farm.there("attempts") if farm.attempt(each)["name"] == "other")
+    assert farm.home.ob("queue", "remove", "bad").code == 0
+    farm.sync()
+    assert farm.there("attempts") == farm.there("logs") == [kept]
+    colleague = farm.clone("c")
+    assert [each.id for each in farm.sync(colleague).results.attempts] == [kept]
+
+
+def test_a_failure_that_is_removed_where_it_ran_does_not_come_again(farm: Farm) -> None:
+    (bad,) = farm.queue("fail=3", name="bad")
+    worker = farm.clone("w")
+    Hand(worker).work(bad.task.id)
+    farm.sync(worker)
+    assert worker.ob("exp", "remove", "bad").code == 0
+    assert farm.sync(worker).results.attempts == ()
+    assert len(farm.there("attempts")) == 1

@@ -8,7 +8,7 @@ import pytest
 
 from offbranch.api.queue_remote import need_shared_queue
 from offbranch.api.session import opened
-from offbranch.queue import remote_end, remote_lease, remote_work
+from offbranch.queue import remote_end, remote_keeper, remote_lease, remote_work
 from offbranch.queue.remote_lease import Owner, clone_id, renew_lease, take_lease
 from offbranch.queue.remote_work import Verdict
 from projects import TestProject
@@ -266,3 +266,27 @@ def test_nothing_of_a_worker_lives_on(farm: Farm) -> None:
     Hand(farm.clone("w")).work(task.task.id)
     children = subprocess.run(["ps", "-o", "stat=", "--ppid", str(os.getpid())], capture_output=True, text=True)
     assert not [line for line in children.stdout.split() if line.startswith("Z")]
+
+
+def test_a_poke_makes_the_keeper_look_at_once(farm: Farm) -> None:
+    """With the usual lease it looks each ten seconds; one nap is enough if it is poked in it."""
+    (task,) = farm.queue("lr=0.5", name="half")
+    worker, task_id, naps = farm.clone("w"), task.task.id, list[float]()
+    session = worker.session()
+    with opened(session) as project:
+        shared = need_shared_queue(project, session)
+        root = project.root
+        lease = take_lease(shared.place, task_id, Owner(clone=clone_id(root), ttl_s=120), 0.0, over=None)
+        assert lease is not None
+        path = Path(remote_keeper.poke_path(root, task_id))
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"")
+        os.utime(path, (1, 1))
+
+        def nap(wait_s: float) -> None:
+            naps.append(wait_s)
+            farm.home.git("push", "-q", "origin", f":refs/ob/tasks/{task_id}")
+            remote_keeper.poke(root, task_id)
+
+        remote_keeper.keep(shared.place, root, lease, sleep=nap)
+    assert naps == [0.5]

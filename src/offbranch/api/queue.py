@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from offbranch.api.exp import RunRequest
 from offbranch.api.queue_offer import NO_WISH, SlotWish, offer_of
 from offbranch.api.queue_work import Crew, work
-from offbranch.api.session import Session, held, need_git, refuse_during_operation, working_directory
+from offbranch.api.session import Session, held, need_git, opened, refuse_during_operation, working_directory
 from offbranch.base.errors import UsageError
 from offbranch.base.paths import RepoPath, absolute, join, relative_to
 from offbranch.base.plugins import load
@@ -27,6 +27,7 @@ from offbranch.project import Project
 from offbranch.queue.events import SweepPlanned
 from offbranch.queue.remote_report import SyncReport, may_share
 from offbranch.queue.shift import Shift
+from offbranch.queue.store import read_tasks
 from offbranch.queue.submit import Wish, choose_names, plan_submission, write_submission
 from offbranch.queue.task import StoredTask, Task
 from offbranch.queue.task_end import TaskEnd
@@ -146,6 +147,13 @@ def run_all(session: Session, *, jobs: int | None = None, slots: SlotWish = NO_W
     is_many = offer.n_slots > 1
     shift = Shift(idle_s=0.0, apart=is_many, marks=is_many)
     yield from work(session, shift, Crew(kind=WorkerKind.FOREGROUND, n_slots=offer.n_slots, offer=offer))
+
+
+def names_elsewhere(session: Session) -> tuple[str, ...]:
+    """Returns the names of tasks that are left to the workers of a shared queue, in the order in which they come."""
+    with opened(session) as project:
+        tasks = read_tasks(need_git(project), project.root)
+    return tuple(each.name for each in tasks.all if each.is_shared)
 
 
 def _wish(request: RunRequest, session: Session, project: Project, now_utc: float) -> Wish:

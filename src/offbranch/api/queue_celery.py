@@ -12,31 +12,36 @@ from celery import Celery
 from celery.exceptions import Reject, SecurityWarning
 from celery.signals import worker_ready
 from celery.worker import state
+from celery.worker.control import control_command
 
 from offbranch.api.queue_remote import need_shared_queue
-from offbranch.api.queue_remote_work import work_on_message
+from offbranch.api.queue_remote_room import Means, usual_means
+from offbranch.api.queue_remote_work import pass_on, work_on_message
 from offbranch.api.session import Session, make_session, opened
-from offbranch.base.errors import OffbranchError
+from offbranch.base.errors import OffbranchError, RemoteError
 from offbranch.base.events import Warned
 from offbranch.base.paths import AbsPath
 from offbranch.base.processes import host_name
 from offbranch.base.records import replace
 from offbranch.queue.broker import message_from_json
-from offbranch.queue.celery_broker import TASK, make_app
+from offbranch.queue.celery_broker import POKE, TASK, make_app
+from offbranch.queue.remote_keeper import poke
+from offbranch.queue.remote_place import is_id
 from offbranch.queue.remote_work import Verdict
 from offbranch.queue.workers import Worker, write_worker
 
-_LOOK_S = 0.5
+_LOOK_S = 1.0
 # A task that waits again at once would go round and round.
 _AGAIN_S = 1.0
 
 
-def be_program(session: Session, worker: Worker) -> None:
+def be_program(session: Session, worker: Worker, means: Means) -> None:
     """Is Celery's worker until it is told to stop: SIGTERM lets it finish what it runs.
 
     Args:
         session: Where.
         worker: What is said of it; brought up to date as it works.
+        means: What it may give to its tasks.
 
     Raises:
         OffbranchError: The clone shares no queue, or the program failed.
@@ -47,7 +52,7 @@ def be_program(session: Session, worker: Worker) -> None:
     assert url is not None
     # It is about pickles, of which there are none here: as root a worker does what `ob exp run` does as root.
     warnings.simplefilter("ignore", SecurityWarning)
-    app = make_worker_app(url, name, session)
+    app = make_worker_app(url, name, session, means)
     _watch(root, worker)
     program = app.Worker(
         hostname=f"ob-{worker.id}@{host_name()}",
@@ -57,6 +62,7 @@ def be_program(session: Session, worker: Worker) -> None:
         optimization="fair",
         without_gossip=True,
         without_mingle=True,
+        without_heartbeat=True,
         quiet=True,
     )
     program.start()
@@ -64,9 +70,19 @@ def be_program(session: Session, worker: Worker) -> None:
         raise OffbranchError(f"the program of Celery ended with {program.exitcode}", hint="its last words are above")
 
 
-def make_worker_app(url: str, queue: str, session: Session) -> Celery:
+def make_worker_app(url: str, queue: str, session: Session, means: Means) -> Celery:
     """Returns the application of a worker."""
     app = make_app(url, queue)
+    with opened(session) as project:
+        root = project.root
+
+    def look(_state: Any, tasks: Any = (), **_: Any) -> dict[str, Any]:
+        for each in tasks:
+            if isinstance(each, str) and is_id(each):
+                poke(root, each)
+        return {"ok": "looked"}
+
+    control_command(name=POKE)(look)
 
     @app.task(name=TASK, acks_late=True, reject_on_worker_lost=True, ignore_result=True)  # type: ignore[untyped-decorator, unused-ignore]
     def run_task(**data: Any) -> None:
@@ -75,9 +91,17 @@ def make_worker_app(url: str, queue: str, session: Session) -> Celery:
         except ValueError as error:
             session.reporter.emit(Warned(text=f"a message is left out: {error}"))
             return
-        if work_on_message(session, message) is Verdict.AGAIN:
-            time.sleep(_AGAIN_S)
-            raise Reject("it waits in the queue again", requeue=True)
+        verdict = work_on_message(session, message, means)
+        if verdict is Verdict.DONE:
+            return
+        time.sleep(_AGAIN_S)
+        if verdict is Verdict.ELSEWHERE:
+            try:
+                pass_on(session, message)
+                return
+            except RemoteError as error:
+                session.reporter.emit(Warned(text=error.message))
+        raise Reject("it waits in the queue again", requeue=True)
 
     return app
 
@@ -91,11 +115,11 @@ def __getattr__(name: str) -> Any:
         shared = need_shared_queue(project, session)
         url, queue = shared.config.broker, shared.name
     assert url is not None
-    return make_worker_app(url, queue, session)
+    return make_worker_app(url, queue, session, usual_means(session))
 
 
 def _watch(root: AbsPath, worker: Worker) -> None:
-    """Says which slots are free, a few times a second; what runs is told by a worker of its own for each task."""
+    """Says which slots are free, each second; what runs is told by a worker of its own for each task."""
     shown = [worker]
 
     def look() -> None:

@@ -17,6 +17,7 @@ from offbranch.project import Project
 from offbranch.queue.again import AGAIN, Retry, apply_retry, plan_retry
 from offbranch.queue.amend import Amendment, apply_amendment, plan_amendment
 from offbranch.queue.chosen import Chosen, KnownTask, KnownTasks, TaskChoice, choose_tasks, read_known
+from offbranch.queue.remote_report import may_share
 from offbranch.queue.remove import Withdrawal, plan_withdrawal, withdraw
 from offbranch.queue.slurm_place import has_submissions
 from offbranch.queue.store import Unreadable
@@ -138,6 +139,9 @@ def remove(choice: TaskChoice, session: Session, *, dry: bool = False) -> TasksR
     def apply(project: Project, repo: GitRepo, planned: Withdrawal) -> TasksRemoved:
         if not dry:
             withdraw(repo, project.root, planned)
+            if may_share(repo, project.environment):  # the next exchange with the Git remote removes them there, too
+                attempts = [attempt.id for each in planned.tasks for attempt in each.attempts]
+                load("offbranch.queue.remote_collect:note_unwanted")(project.root, attempts)
             if has_submissions(project.root):
                 load("offbranch.api.queue_slurm:withdraw_from_slurm")(session, [each.id for each in planned.tasks])
         return TasksRemoved(tasks=planned.tasks, unreadable=planned.unreadable, running=planned.running)

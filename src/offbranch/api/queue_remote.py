@@ -14,7 +14,7 @@ from offbranch.git.network import Talk
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.queue.broker import Broker, Message, WorkerThere, open_broker
-from offbranch.queue.remote_collect import collect_results, ended_unseen
+from offbranch.queue.remote_collect import collect_results, ended_unseen, remove_unwanted
 from offbranch.queue.remote_config import (
     QueueChange,
     QueueConfig,
@@ -188,6 +188,7 @@ def sync_shared(shared: SharedQueue, *, sends: bool, announces: bool) -> SyncRep
     steps = plan_sync(here, there)
     brought = apply_brought(place, here, there, steps)
     apply_removed(place, here, there, steps)
+    remove_unwanted(place, project.root, there)
     unsure = [each for each, step in steps.items() if step is Step.UNSURE]
     ended = [each for each, step in steps.items() if step is Step.ENDED]
     ended += ended_unseen(place, project.root, here, there, unsure)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from offbranch.api.queue_remote import SharedQueue, need_shared_queue, shared_queue, sync_shared
 from offbranch.api.session import Session, opened
@@ -30,6 +31,8 @@ def kill_shared(session: Session, tasks: Sequence[StoredTask], *, force: bool = 
         shared = need_shared_queue(project, session)
         for each in tasks:
             _ask_to_end(shared, each.task.id, each.name, force=force)
+        with suppress(RemoteError):  # they look from time to time anyway
+            shared.broker.poke([each.task.id for each in tasks])
         deadline, left = time.monotonic() + _KILL_S, tuple(tasks)
         while left and time.monotonic() < deadline:
             time.sleep(_KILL_LOOK_S)

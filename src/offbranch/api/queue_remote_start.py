@@ -13,9 +13,10 @@ from contextlib import ExitStack, suppress
 
 from offbranch.api.detached import detach
 from offbranch.api.queue_remote import need_shared_queue
+from offbranch.api.queue_remote_room import Means, forget_shares
 from offbranch.api.queue_remote_work import keep_sweeping
 from offbranch.api.queue_work import new_worker_id
-from offbranch.api.queue_workers import Started, StartRequest, Voices
+from offbranch.api.queue_workers import Started, StartRequest, Voices, asked_offer
 from offbranch.api.session import Session, opened
 from offbranch.base.errors import OffbranchError, UsageError
 from offbranch.base.events import Warned
@@ -27,6 +28,7 @@ from offbranch.base.records import replace
 from offbranch.experiments.leases import QUEUE_DIR
 from offbranch.queue.broker import EXTRA
 from offbranch.queue.child import Child, ChildManner, Say, fork_child
+from offbranch.queue.offer import Offer
 from offbranch.queue.workers import SlotUse, Worker, WorkerKind, list_workers, registered, stop_wish, worker_log
 
 _START_S = 60.0
@@ -44,17 +46,23 @@ def start_shared_worker(request: StartRequest, session: Session, voices: Voices)
     Such a worker stays until it is stopped: what it will have to do is not known to this machine.
     """
     root = _check(request, session)
+    offer = asked_offer(request, session)
     with hold_lock(join(root, f"{QUEUE_DIR}/start.lock"), wait_s=_START_S):
-        there = (worker for worker in list_workers(root) if worker.kind is WorkerKind.CELERY and not worker.stopping)
-        n_new = max(0, _jobs(request) - sum(len(worker.slots) for worker in there))
+        there = (
+            worker
+            for worker in list_workers(root)
+            if worker.kind is WorkerKind.CELERY and not worker.stopping and worker.gpus == _labels(offer)
+        )
+        n_new = max(0, offer.n_slots - sum(len(worker.slots) for worker in there))
         if n_new == 0:
             return Started(n_new=0)
         worker_id = new_worker_id(time.time())
         log = worker_log(worker_id)
 
         def be(ready: Callable[[], None]) -> None:
-            worker = _worker(worker_id, n_new, log)
-            _be_worker(replace(session, reporter=voices.worker()), root, worker, request.auto, ready)
+            worker = _worker(worker_id, replace(offer, n_slots=n_new), log)
+            means = Means(offer=replace(offer, n_slots=n_new), worker=worker_id)
+            _be_worker(replace(session, reporter=voices.worker()), root, worker, means, request.auto, ready)
 
         if not detach(be, join(root, log)):
             raise OffbranchError("the worker did not start", hint=f"its last words are in '{log}'")
@@ -64,12 +72,14 @@ def start_shared_worker(request: StartRequest, session: Session, voices: Voices)
 def be_shared_worker(request: StartRequest, session: Session) -> None:
     """Is a worker of the shared queue in the foreground, until it is stopped."""
     root = _check(request, session)
-    _be_worker(session, root, _worker(new_worker_id(time.time()), _jobs(request), None), request.auto, lambda: None)
+    offer = asked_offer(request, session)
+    worker = _worker(new_worker_id(time.time()), offer, None)
+    _be_worker(session, root, worker, Means(offer=offer, worker=worker.id), request.auto, lambda: None)
 
 
 def _check(request: StartRequest, session: Session) -> AbsPath:
     """Makes sure that a worker can be started; returns the root of the project."""
-    if _jobs(request) < 1:
+    if request.jobs is not None and request.jobs < 1:
         raise UsageError(f"there cannot be {request.jobs} tasks at a time", hint="1 runs one after the other")
     load("celery:Celery", extra=EXTRA)
     with opened(session) as project:
@@ -77,18 +87,19 @@ def _check(request: StartRequest, session: Session) -> AbsPath:
         return project.root
 
 
-def _jobs(request: StartRequest) -> int:
-    return 1 if request.jobs is None else request.jobs
+def _labels(offer: Offer) -> tuple[str, ...] | None:
+    return None if offer.gpus is None else tuple(device.label for device in offer.gpus)
 
 
-def _worker(worker_id: str, n_slots: int, log: str | None) -> Worker:
+def _worker(worker_id: str, offer: Offer, log: str | None) -> Worker:
     return Worker(
         id=worker_id,
         process=this_process(),
         started_utc=time.time(),
         kind=WorkerKind.CELERY,
-        slots=tuple(SlotUse(number=number, label=str(number)) for number in range(1, n_slots + 1)),
+        slots=tuple(SlotUse(number=number, label=str(number)) for number in range(1, offer.n_slots + 1)),
         log=log,
+        gpus=_labels(offer),
     )
 
 
@@ -128,13 +139,16 @@ class _Ward:
                 os.kill(self.child.pid, number)
 
 
-def _be_worker(session: Session, root: AbsPath, worker: Worker, auto: bool, ready: Callable[[], None]) -> None:
-    program = _Ward("Celery", lambda _: load(_PROGRAM, extra=EXTRA)(session, worker))
+def _be_worker(
+    session: Session, root: AbsPath, worker: Worker, means: Means, auto: bool, ready: Callable[[], None]
+) -> None:
+    program = _Ward("Celery", lambda _: load(_PROGRAM, extra=EXTRA)(session, worker, means))
     sweeper = _Ward("looking around", lambda _: keep_sweeping(session, with_outputs=auto))
     came: list[int] = []
     with ExitStack() as stack:
         for number in (signal.SIGINT, signal.SIGTERM):
             stack.callback(signal.signal, number, signal.signal(number, lambda which, _: came.append(which)))
+        stack.callback(forget_shares, root, worker.id)
         stack.enter_context(registered(root, worker))
         ready()
         _look_after(session, root, worker, program, sweeper, came)

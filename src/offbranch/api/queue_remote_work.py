@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from offbranch.api.queue_remote import SharedQueue, need_shared_queue, sync_shared
+from offbranch.api.queue_remote_room import Means, Room, room_for, usual_means
 from offbranch.api.queue_work import run_one
 from offbranch.api.session import Session, opened
 from offbranch.api.share import pull
@@ -20,6 +21,7 @@ from offbranch.queue.remote_lease import Owner, clone_id, fetch_lease
 from offbranch.queue.remote_place import There, read_there
 from offbranch.queue.remote_report import SyncReport
 from offbranch.queue.remote_sweep import Memory, again, plan_sweep
+from offbranch.queue.remote_tasks import fetch_stored
 from offbranch.queue.remote_work import Bench, Run, Verdict, held_leases, work_on
 from offbranch.queue.store import read_tasks
 from offbranch.queue.task import StoredTask
@@ -28,11 +30,14 @@ from offbranch.queue.workers import WorkerKind
 # Between two looks at the Git remote, as a part of the time after which a worker counts as lost.
 _SWEEPS = 3
 _LONGEST_SWEEP_S = 60.0
+# How long a task waits for what others have before another worker is asked.
+_ROOM_S = 10.0
 
 
 def work_on_message(
     session: Session,
     message: Message,
+    means: Means | None = None,
     *,
     clock: Callable[[], float] = time.time,
     sleep: Callable[[float], None] = time.sleep,
@@ -44,7 +49,29 @@ def work_on_message(
     """
     with opened(session) as project:
         shared = need_shared_queue(project, session)
-        return work_on(_bench(shared, session, clock, sleep), message.task_id, message.over)
+        bench = _bench(shared, session, clock, sleep)
+        stored = fetch_stored(shared.place, message.task_id, message.task_commit)
+        if stored is None:  # gone, or it cannot be reached
+            return work_on(bench, message.task_id, message.over)
+        means = usual_means(session) if means is None else means
+        with room_for(project.root, session, stored, means, _ROOM_S, sleep=sleep) as room:
+            if isinstance(room, Room):
+                bench = _bench(shared, session, clock, sleep, room)
+                return work_on(bench, message.task_id, message.over)
+        if room.reason and stored.task.id not in means.told:
+            means.told.add(stored.task.id)
+            session.reporter.emit(Warned(text=f"'{stored.name}' is left to other workers: it {room.reason}"))
+        return Verdict.ELSEWHERE
+
+
+def pass_on(session: Session, message: Message) -> None:
+    """Announces a task anew, behind those that wait: a message that is given back might come first again.
+
+    Raises:
+        RemoteError: The broker cannot be reached.
+    """
+    with opened(session) as project:
+        need_shared_queue(project, session).broker.send((message,))
 
 
 def go_on_for_the_dead(session: Session, *, sleep: Callable[[float], None] = time.sleep) -> tuple[str, ...]:
@@ -157,10 +184,18 @@ def keep_synced(
         sleep(pause_s)
 
 
-def _bench(shared: SharedQueue, session: Session, clock: Callable[[], float], sleep: Callable[[float], None]) -> Bench:
+def _bench(
+    shared: SharedQueue,
+    session: Session,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+    room: Room | None = None,
+) -> Bench:
+    offer = None if room is None else room.offer
+
     def run(task_id: str) -> Run:
         try:
-            end = run_one(session, task_id, kind=WorkerKind.CELERY)
+            end = run_one(session, task_id, kind=WorkerKind.CELERY, offer=offer)
         except Interrupted:
             return Run(is_stopped=True)
         return Run(experiment=None if end is None else end.experiment)

@@ -83,6 +83,7 @@ def run_one(
     *,
     slot_env: Mapping[str, str] | None = None,
     kind: WorkerKind = WorkerKind.FOREGROUND,
+    offer: Offer | None = None,
     fate: OfError = no_opinion,
 ) -> TaskEnd | None:
     """Carries out one queued task in a child, which is watched over: wishes of others and its limit of time are obeyed.
@@ -92,6 +93,7 @@ def run_one(
         task_id: The task.
         slot_env: Variables of its commands; OFFBRANCH_SLOT may be among them.
         kind: What the worker is called for others.
+        offer: What it may give to the task; of all that this machine has if None.
         fate: Called in the child: what an error means, unless somebody wished it; None for the usual.
 
     Returns:
@@ -102,7 +104,7 @@ def run_one(
     """
     end = None
     shift = Shift(only=frozenset((task_id,)), idle_s=0.0)
-    for each in work(session, shift, Crew(kind=kind, env=slot_env or {}, into_log=True, fate=fate)):
+    for each in work(session, shift, Crew(kind=kind, offer=offer, env=slot_env or {}, into_log=True, fate=fate)):
         end = each
     return end
 

@@ -96,7 +96,7 @@ def start_workers(request: StartRequest, session: Session, voices: Voices) -> St
         if not request.names and _shares(repo, project):
             started: Started = load(f"{_SHARED}:start_shared_worker")(request, session, voices)
             return started
-    shift, offer = _shift(request, repo, root), _offer(request, session)
+    shift, offer = _shift(request, repo, root), asked_offer(request, session)
     with hold_lock(join(root, f"{QUEUE_DIR}/start.lock"), wait_s=_START_S):
         n_new = _n_missing(offer, shift, root)
         if n_new == 0:
@@ -124,7 +124,7 @@ def be_worker(request: StartRequest, session: Session) -> Iterator[TaskEnd]:
             load(f"{_SHARED}:be_shared_worker")(request, session)
             return
         shift = _shift(request, need_git(project), project.root)
-    offer = _offer(request, session)
+    offer = asked_offer(request, session)
     is_many = offer.n_slots > 1
     shift = replace(shift, apart=is_many, marks=is_many)
     yield from work(session, shift, Crew(kind=WorkerKind.FOREGROUND, n_slots=offer.n_slots, offer=offer))
@@ -137,7 +137,12 @@ def _shares(repo: GitRepo, project: Project) -> bool:
     return load("offbranch.queue.remote_config:read_queue_config")(repo, project.environment).broker is not None
 
 
-def _offer(request: StartRequest, session: Session) -> Offer:
+def asked_offer(request: StartRequest, session: Session) -> Offer:
+    """Returns what a worker may give that is asked for so.
+
+    Raises:
+        UsageError: It makes no sense.
+    """
     return offer_of(request.slots if request.jobs is None else replace(request.slots, jobs=request.jobs), session)
 
 

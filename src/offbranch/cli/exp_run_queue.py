@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from offbranch.api.exp import RunRequest
-from offbranch.api.queue import MAX_TRIALS, Queued, run_all, submit
+from offbranch.api.queue import MAX_TRIALS, Queued, names_elsewhere, run_all, submit
 from offbranch.api.queue_offer import SlotWish
 from offbranch.api.session import Session
 from offbranch.base.errors import ExitCode, UsageError
@@ -63,9 +63,18 @@ def run_queued(args: Namespace, console: Console) -> int:
             console.data(json.dumps([end_to_json(end) for end in ends]))
         else:
             say_ends(ends, console)
-    if not (ends or args.json):
-        console.message("No experiments in the queue.")
+    if not ends and not args.json:
+        _say_none(names_elsewhere(session_of(console)), console)
     return exit_code_of(ends)
+
+
+def _say_none(elsewhere: Sequence[str], console: Console) -> None:
+    if not elsewhere:
+        console.message("No experiments in the queue.")
+        return
+    n_tasks = "1 experiment that was" if len(elsewhere) == 1 else f"{len(elsewhere)} experiments that were"
+    console.message(f"No experiments in the queue but {n_tasks} sent to the shared queue.")
+    console.hint("a worker of it runs them: ob queue start")
 
 
 def exit_code_of(ends: Sequence[TaskEnd]) -> int:

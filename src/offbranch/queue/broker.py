@@ -82,6 +82,14 @@ class Broker(Protocol):
         """
         ...
 
+    def poke(self, task_ids: Sequence[str]) -> None:
+        """Has workers look at once whether somebody wants something of tasks that they carry out; may be lost.
+
+        Raises:
+            RemoteError: The broker cannot be reached.
+        """
+        ...
+
     def workers(self) -> tuple[WorkerThere, ...]:
         """Returns the workers that answer, by name; those that are busy starting or ending may be missing.
 

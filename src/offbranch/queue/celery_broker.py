@@ -17,6 +17,7 @@ from offbranch.base.errors import RemoteError
 from offbranch.queue.broker import Message, WorkerThere, message_to_json
 
 TASK: Final = "offbranch.run-task"
+POKE: Final = "offbranch.look"
 # RabbitMQ: ten levels, higher first. Redis: the same numbers, lower first.
 _LEVELS = 10
 _MIDDLE = 4
@@ -25,6 +26,9 @@ _MIDDLE = 4
 VISIBILITY_TIMEOUT_S = 3600
 _CONNECT_TIMEOUT_S = 5.0
 _ANSWER_S = 1.0
+# How long Redis is asked to wait for a message before it says that there is none. A message comes at once in any case; with
+# the usual second, most of what an idle worker does is to ask again (kombu 5.7).
+_POLL_S = 3.0
 
 
 def make_app(url: str, queue: str) -> Celery:
@@ -93,6 +97,11 @@ class CeleryBroker:
             declared = self._app.amqp.queues[self._queue](channel)
             return int(declared.queue_declare().message_count)
 
+    def poke(self, task_ids: Sequence[str]) -> None:
+        """See `Broker.poke`."""
+        with self._reached() as connection:
+            self._app.control.broadcast(POKE, arguments={"tasks": list(task_ids)}, connection=connection, reply=False)
+
     def workers(self) -> tuple[WorkerThere, ...]:
         """See `Broker.workers`."""
         with self._reached() as connection:
@@ -133,6 +142,7 @@ def _transport_options(url: str) -> dict[str, Any]:
         return {"confirm_publish": True}
     return {
         "visibility_timeout": VISIBILITY_TIMEOUT_S,
+        "polling_interval": _POLL_S,
         "priority_steps": list(range(_LEVELS)),
         "queue_order_strategy": "priority",
         "socket_keepalive": True,

@@ -21,6 +21,9 @@ class LocalBroker:
         """See `Broker.n_waiting`."""
         return 0
 
+    def poke(self, task_ids: Sequence[str]) -> None:
+        """See `Broker.poke`."""
+
     def workers(self) -> tuple[WorkerThere, ...]:
         """See `Broker.workers`."""
         return tuple(

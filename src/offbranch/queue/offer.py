@@ -27,6 +27,7 @@ class Offer:
 
     Attributes:
         n_slots: How many tasks at a time.
+        first_slot: The number of the first slot.
         gpus: Those that it shares out among all its tasks; None if only tasks that ask for GPUs get some, of those that `look`
             finds.
         look: Finds GPUs; asked once, when a task needs one.
@@ -41,6 +42,7 @@ class Offer:
     """
 
     n_slots: int = 1
+    first_slot: int = 1
     gpus: tuple[Device, ...] | None = None
     look: Callable[[], Looked] = Looked
     gpus_per_task: int = 1

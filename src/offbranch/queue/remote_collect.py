@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from offbranch.base.errors import ConflictError, OffbranchError
 from offbranch.base.events import Warned
-from offbranch.base.files import atomic_write
+from offbranch.base.files import atomic_write, remove_file
 from offbranch.base.paths import AbsPath, join
 from offbranch.base.records import replace
 from offbranch.experiments.attempts import attempt_of, list_attempts, log_of, write_record
@@ -22,6 +22,7 @@ from offbranch.experiments.refs import (
     task_ref,
 )
 from offbranch.git.ids import BlobId, CommitId
+from offbranch.git.network import PushState, RemoteUpdate, push_updates
 from offbranch.git.objects import ObjectReader
 from offbranch.git.refs import RefUpdate, list_refs, update_refs
 from offbranch.queue.remote_end import LOG_NAME
@@ -33,6 +34,8 @@ from offbranch.queue.task import Task, task_from_message
 
 # Attempts that were brought once: who has removed one here does not want it again.
 _KNOWN = f"{QUEUE_DIR}/collected"
+# Attempts that were removed here and are to be removed there, too.
+_UNWANTED = f"{QUEUE_DIR}/unwanted"
 
 
 def collect_results(place: QueueRemote, root: AbsPath, here: Here, there: There, ended: Sequence[str]) -> Results:
@@ -143,10 +146,11 @@ def _task(objects: ObjectReader, commit: CommitId) -> Task | None:
 
 
 def _bring_attempts(place: QueueRemote, root: AbsPath, there: There) -> tuple[Attempt, ...]:
-    known = _known(root)
+    known = _read_ids(root, _KNOWN)
     here = {ref.removeprefix(ATTEMPTS) for ref, _ in list_refs(place.repo, ATTEMPTS)}
     new = {each: commit for each, commit in there.attempts.items() if each not in here and each not in known}
     if not new:
+        _know(root, known, here & there.attempts.keys())
         return ()
     logs = {each: there.logs[each] for each in new if each in there.logs}
     wanted = {attempt_ref(each): commit for each, commit in new.items()}
@@ -167,7 +171,7 @@ def _bring_attempts(place: QueueRemote, root: AbsPath, there: There) -> tuple[At
             write_record(root, attempt)
             _write_log(objects, root, attempt_id, logs)
             brought.append(attempt)
-    _know(root, known | new.keys())
+    _know(root, known, new.keys() | (here & there.attempts.keys()))
     return tuple(sorted(brought, key=lambda each: (-each.started_utc, each.id)))
 
 
@@ -182,15 +186,53 @@ def _write_log(objects: ObjectReader, root: AbsPath, attempt_id: str, logs: Mapp
         atomic_write(path, objects.blob(BlobId(entry.id)))
 
 
-def _known(root: AbsPath) -> frozenset[str]:
+def _know(root: AbsPath, known: frozenset[str], more: Iterable[str]) -> None:
+    """Notes attempts that are, or were, here and there: one that is removed here is not new when it is seen there again."""
+    if not known.issuperset(more := frozenset(more)):
+        _write_ids(root, _KNOWN, known | more)
+
+
+def note_unwanted(root: AbsPath, attempts: Iterable[str]) -> None:
+    """Notes attempts that are to be removed at the Git remote by the next `remove_unwanted`."""
+    if new := frozenset(attempts):
+        _write_ids(root, _UNWANTED, _read_ids(root, _UNWANTED) | new)
+
+
+def remove_unwanted(place: QueueRemote, root: AbsPath, there: There) -> None:
+    """Removes attempts and logs at the Git remote that were removed here by name, or with their tasks.
+
+    Raises:
+        RemoteError: The remote cannot be reached.
+    """
+    unwanted = _read_ids(root, _UNWANTED)
+    if not unwanted:
+        return
+    kinds = ((attempt_ref, there.attempts), (log_ref, there.logs))
+    updates = [
+        RemoteUpdate(ref=ref(each), new=None, old=at[each])
+        for each in sorted(unwanted)
+        for ref, at in kinds
+        if each in at
+    ]
+    answers = push_updates(place.repo, place.remote, updates, place.talk) if updates else {}
+    # What the remote refuses for ever is no reason to ask it for ever: here it is gone, and does not come again.
+    refused = next((answer.reason for answer in answers.values() if answer.state is PushState.REFUSED), None)
+    if refused is not None:
+        text = f"{place.remote.text} keeps attempts that were removed here: {refused}"
+        place.talk.reporter.emit(Warned(text=text))
+    _write_ids(root, _KNOWN, _read_ids(root, _KNOWN) | unwanted)
+    remove_file(join(root, _UNWANTED))
+
+
+def _read_ids(root: AbsPath, path: str) -> frozenset[str]:
     try:
-        with open(join(root, _KNOWN), encoding="utf-8") as file:
+        with open(join(root, path), encoding="utf-8") as file:
             return frozenset(file.read().split())
     except (OSError, ValueError):
         return frozenset()
 
 
-def _know(root: AbsPath, attempts: Iterable[str]) -> None:
-    path = join(root, _KNOWN)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    atomic_write(path, "".join(f"{each}\n" for each in sorted(attempts)).encode())
+def _write_ids(root: AbsPath, path: str, ids: Iterable[str]) -> None:
+    target = join(root, path)
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    atomic_write(target, "".join(f"{each}\n" for each in sorted(ids)).encode())

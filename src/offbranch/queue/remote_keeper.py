@@ -4,14 +4,17 @@ It renews the lease, hears wishes about the task and hands them to who supervise
 given to somebody else. It dies with its worker; then the lease is not renewed, and somebody else gets the task.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from offbranch.base.errors import OffbranchError, RemoteError
-from offbranch.base.paths import AbsPath
+from offbranch.base.files import atomic_write, remove_file
+from offbranch.base.paths import AbsPath, join
 from offbranch.base.processes import ProcessInfo, this_process
 from offbranch.experiments.attempts import attempt_of
+from offbranch.experiments.leases import QUEUE_DIR
 from offbranch.experiments.refs import held_ref, lease_ref
 from offbranch.git.ids import CommitId
 from offbranch.git.objects import ObjectReader
@@ -22,9 +25,11 @@ from offbranch.queue.remote_place import QueueRemote, Spot, read_spot
 from offbranch.queue.remote_requests import RemoteRequest, fetch_request
 from offbranch.queue.requests import Request, RequestKind, write_request
 
-# How often it looks for wishes: so long a kill may take at most.
+# How often it looks for wishes: so long a kill may take at most, if the broker does not bring word of it.
 _LONGEST_LOOK_S = 10.0
 _SHORTEST_LOOK_S = 0.2
+_POKE_LOOK_S = 0.5
+_POKES_DIR = f"{QUEUE_DIR}/pokes"
 
 
 @contextmanager
@@ -36,11 +41,35 @@ def lease_kept(place: QueueRemote, root: AbsPath, lease: Lease) -> Iterator[None
         root: Of the project that the task runs in, for wishes about it.
         lease: Ours.
     """
+    path = poke_path(root, lease.task_id)
+    with suppress(OSError):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        atomic_write(path, b"")
     keeper = fork_child(lambda _: keep(place, root, lease), ChildManner(apart=True), ())
     try:
         yield
     finally:
         keeper.bury()
+        with suppress(OSError):
+            remove_file(path)
+
+
+def poke(root: AbsPath, task_id: str) -> None:
+    """Has who keeps the lease of a task in this clone, if anybody, look for wishes now."""
+    with suppress(OSError):
+        os.utime(poke_path(root, task_id))
+
+
+def poke_path(root: AbsPath, task_id: str) -> AbsPath:
+    """Returns the file that whoever pokes the keeper of a task touches."""
+    return join(root, f"{_POKES_DIR}/{task_id}")
+
+
+def _poked_ns(path: AbsPath) -> int:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def keep(
@@ -55,8 +84,14 @@ def keep(
     look_s = min(_LONGEST_LOOK_S, max(_SHORTEST_LOOK_S, lease.ttl_s / 12))
     renewed = clock()
     told: CommitId | None = None
+    path = poke_path(root, lease.task_id)
+    poked = _poked_ns(path)
     while True:
-        sleep(look_s)
+        left_s = look_s
+        while left_s > 0 and _poked_ns(path) == poked:
+            sleep(min(left_s, _POKE_LOOK_S))
+            left_s -= _POKE_LOOK_S
+        poked = _poked_ns(path)
         try:
             spot = read_spot(place, lease.task_id)
             if not _is_ours(place, lease, spot):

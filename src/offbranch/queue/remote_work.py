@@ -10,7 +10,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TypeVar
 
-from offbranch.base.errors import OffbranchError, RefusedError, RemoteError
+from offbranch.base.errors import RefusedError, RemoteError
 from offbranch.base.events import Warned
 from offbranch.base.records import record, replace
 from offbranch.experiments.attempts import list_attempts
@@ -18,7 +18,6 @@ from offbranch.experiments.experiment import Attempt, AttemptState, Experiment
 from offbranch.experiments.refs import HELD, away_ref, encode, held_ref, sent_ref, task_ref
 from offbranch.git.ids import CommitId
 from offbranch.git.network import fetch_refs, list_remote
-from offbranch.git.objects import ObjectReader
 from offbranch.git.refs import ANY, RefUpdate, list_refs, update_refs
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
@@ -28,7 +27,8 @@ from offbranch.queue.remote_keeper import lease_kept
 from offbranch.queue.remote_lease import Lease, Owner, read_lease, take_lease
 from offbranch.queue.remote_place import QueueRemote, read_spot
 from offbranch.queue.remote_records import record_failure, take_back, task_of_commit
-from offbranch.queue.task import Task, task_from_message
+from offbranch.queue.remote_tasks import read_stored
+from offbranch.queue.task import Task
 
 T = TypeVar("T")
 
@@ -43,6 +43,7 @@ class Verdict(Enum):
 
     DONE = "done"  # the task has ended, or somebody else has it
     AGAIN = "again"  # it waits, and somebody should be told
+    ELSEWHERE = "elsewhere"  # this worker cannot run it now; another may
 
 
 @record
@@ -234,11 +235,8 @@ def _fetched(bench: Bench, lease: Lease) -> Task | None:
 
 
 def _read_task(bench: Bench, commit: CommitId, task_id: str) -> Task | None:
-    try:
-        with ObjectReader(bench.place.repo) as objects:
-            return replace(task_from_message(objects.commit(commit).message), id=task_id)
-    except (OffbranchError, ValueError):
-        return None
+    stored = read_stored(bench.place, task_id, commit)
+    return None if stored is None else stored.task
 
 
 def _made(bench: Bench, task: Task) -> Experiment | None:

@@ -77,7 +77,8 @@ class SlotPool:
 
     def __init__(self, offer: Offer, locks: DeviceLocks | None = None) -> None:
         self.offer = offer
-        self.all = tuple(Slot(number=number, label=str(number)) for number in range(1, offer.n_slots + 1))
+        numbers = range(offer.first_slot, offer.first_slot + offer.n_slots)
+        self.all = tuple(Slot(number=number, label=str(number)) for number in numbers)
         self.unfit: dict[str, str] = {}
         self._locks = locks
         self._uses: dict[int, _Use] = {}
