@@ -81,6 +81,7 @@ def run_one(
     *,
     slot_env: Mapping[str, str] | None = None,
     kind: WorkerKind = WorkerKind.FOREGROUND,
+    offer: Offer | None = None,
     fate: OfError = no_opinion,
 ) -> TaskEnd | None:
     """Carries out one queued task in a child, which is watched over: wishes of others and its limit of time are obeyed.
@@ -90,6 +91,7 @@ def run_one(
         task_id: The task.
         slot_env: Variables of its commands; OFFBRANCH_SLOT may be among them.
         kind: What the worker is called for others.
+        offer: What the task may have of this machine; None for what it asks for, of all there is.
         fate: Called in the child: what an error means, unless somebody wished it; None for the usual.
 
     Returns:
@@ -100,7 +102,8 @@ def run_one(
     """
     end = None
     shift = Shift(only=frozenset((task_id,)), idle_s=0.0)
-    for each in work(session, shift, Crew(kind=kind, env=slot_env or {}, into_log=True, fate=fate)):
+    crew = Crew(kind=kind, offer=offer, env=slot_env or {}, into_log=True, fate=fate)
+    for each in work(session, shift, crew):
         end = each
     return end
 
