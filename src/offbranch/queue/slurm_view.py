@@ -28,6 +28,8 @@ from offbranch.queue.slurm_records import (
 BEGIN_S = 600.0
 # Clocks of machines differ; SLURM itself tells the time to the second.
 _CLOCKS_S = 5.0
+# So long SLURM may take to notice that an element has ended, before that counts as a place held for nothing.
+_NOTICE_S = 10.0
 # An element says every `BEAT_S` seconds that it lives; so much silence is its end, if it is on another machine.
 BEAT_S = 20.0
 _SILENCE_S = 120.0
@@ -56,6 +58,7 @@ class Element:
         note: What it says of itself; None if it never began.
         carries: Id of the task that it carries out at this moment, which need not be its own.
         cause: Why it ended without carrying out its task; empty where it did, and before.
+        is_leaving: It has said a moment ago that it has ended, which SLURM need not know yet.
     """
 
     submission: Submission
@@ -66,6 +69,7 @@ class Element:
     note: ElementNote | None = None
     carries: str | None = None
     cause: str = ""
+    is_leaving: bool = False
 
     @property
     def task(self) -> SlurmTask:
@@ -96,6 +100,7 @@ class Element:
         return (
             has_ended
             and self.carries is None
+            and not self.is_leaving
             and self.row is not None
             and self.row.state in HOLDS_NODE - {"COMPLETING"}
         )
@@ -200,6 +205,7 @@ def judge_submission(
             note=note,
             carries=carries,
             cause=cause,
+            is_leaving=note is not None and note.ended_utc is not None and now_utc - note.ended_utc < _NOTICE_S,
         )
 
 
