@@ -313,11 +313,14 @@ def test_stop_takes_back_what_has_not_started(project: TestProject, slurm: Slurm
     wait_until_running(slurm, project, names[0])
     done = project.ob("queue", "stop")
     assert done.code == 0, done.err
+    taken = f"{job['job_id']}_1, {job['job_id']}_2"
+    assert f"Taken back from SLURM, which had not started them: {taken}" in done.err
     left = slurm.states()
     assert {f"{job['job_id']}_1", f"{job['job_id']}_2"} & {each for each in left if left[each] == "PENDING"} == set()
     go(project, "1")
     slurm.wait_for("the first ends", lambda: states(project)[names[0]] == "succeeded")
     assert [states(project)[name] for name in names[1:]] == ["queued", "queued"]
+    assert status(project)[names[1]]["job"]["cause"] == "it was taken back"
     assert project.ob("queue", "stop", "--kill").code == 0
 
 

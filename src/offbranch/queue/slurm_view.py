@@ -18,6 +18,7 @@ from offbranch.queue.slurm_records import (
     SeenEnd,
     SlurmTask,
     Submission,
+    is_withdrawn,
     output_path,
     read_note,
     seconds_silent,
@@ -30,6 +31,7 @@ BEGIN_S = 600.0
 _CLOCKS_S = 5.0
 # So long SLURM may take to notice that an element has ended, before that counts as a place held for nothing.
 _NOTICE_S = 10.0
+_TAKEN_BACK = "it was taken back"
 # An element says every `BEAT_S` seconds that it lives; so much silence is its end, if it is on another machine.
 BEAT_S = 20.0
 _SILENCE_S = 120.0
@@ -86,7 +88,11 @@ class Element:
         """Whether something was wrong with the job, rather than that somebody did not want it."""
         if self.standing is Standing.LOST:
             return True
-        return bool(self.cause) and self.row is not None and self.row.state not in ("CANCELLED", "PREEMPTED")
+        return (
+            self.cause not in ("", _TAKEN_BACK)
+            and self.row is not None
+            and self.row.state not in ("CANCELLED", "PREEMPTED")
+        )
 
     @property
     def holds_place(self) -> bool:
@@ -193,6 +199,8 @@ def judge_submission(
             now_utc=now_utc,
         )
         standing, cause = judge(submission, seen)
+        if standing is Standing.ENDED and cause and is_withdrawn(root, submission.id, index):
+            cause = _TAKEN_BACK
         carries = note.task_id if note is not None and standing is Standing.RUNNING else None
         if carries is not None and carries != task.id:
             standing = Standing.ENDED  # for its own, which was not there when it began
