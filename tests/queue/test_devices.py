@@ -41,7 +41,11 @@ def test_a_machine_without_gpus(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("script", "problem"),
-    [("exit 9\n", "nvidia-smi exited with 9"), ("exec sleep 60\n", "nvidia-smi did not answer within 0.3 s")],
+    [
+        ("exit 9\n", "nvidia-smi exited with 9"),
+        ("exec sleep 60\n", "nvidia-smi did not answer within 0.3 s"),
+        ("printf '\\0\\377 GPU'\n", "what nvidia-smi prints is not understood"),
+    ],
 )
 def test_a_driver_that_is_broken_is_told_of_and_proc_is_asked(tmp_path: Path, script: str, problem: str) -> None:
     proc = tmp_path / "proc"
@@ -57,6 +61,16 @@ def test_a_driver_that_is_broken_is_told_of_and_proc_is_asked(tmp_path: Path, sc
         Device(kind=Kind.NVIDIA, index=0, uuid=UUIDS[5], name="Fake V100"),
         Device(kind=Kind.NVIDIA, index=1, uuid=None, name="Fake V100"),
     )
+
+
+def test_one_that_has_fallen_off_its_bus_is_left_out(tmp_path: Path) -> None:
+    script = f"echo 'GPU 1: A100 (UUID: {UUIDS[1]})'\necho 'GPU 0000:0B:00.0: GPU is lost.'\nexit 15\n"
+    found = find(fake_program(tmp_path / "bin", script), tmp_path)
+    assert (labels(found), found.problem) == (["1"], "nvidia-smi exited with 15")
+
+
+def test_no_devices_is_no_problem(tmp_path: Path) -> None:
+    assert find(fake_program(tmp_path / "bin", "echo 'No devices found.'\n"), tmp_path) == Found()
 
 
 def amd_tree(where: Path) -> str:

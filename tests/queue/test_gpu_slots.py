@@ -156,7 +156,9 @@ def test_needs_that_mean_nothing_are_refused_before_anything_is_queued(machine: 
     project = machine(pipeline=needing("{gpu: 1}"))
     done = project.ob("exp", "run", "--queue")
     assert (done.code, done.out) == (1, "")
-    assert done.err == ("error: dvc.yaml: stages.train.meta.resources.gpu: unknown key\nhint: did you mean 'gpus'?\n")
+    assert done.err == (
+        "error: dvc.yaml:6:19: stages.train.meta.resources.gpu: unknown key\nhint: did you mean 'gpus'?\n"
+    )
     assert resources(project) == []
 
 

@@ -1,5 +1,6 @@
 """What a task needs, as text and in dvc.yaml."""
 
+import json
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from offbranch.queue.resources import (
 
 
 def stage(meta: Any, name: str = "train") -> Stage:
-    return Stage(name=name, file=RepoPath("sub/dvc.yaml"), wdir=RepoPath("sub"), meta=meta, line=7)
+    return Stage(name=name, file=RepoPath("sub/dvc.yaml"), wdir=RepoPath("sub"), meta=meta)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +32,7 @@ def stage(meta: Any, name: str = "train") -> Stage:
         (" memory = 512M , gpus=0 ", Resources(gpus=0, memory_bytes=512 << 20)),
         ("memory=1.5TiB", Resources(memory_bytes=3 << 39)),
         ("memory=1048576", Resources(memory_bytes=1 << 20)),
-        ("memory=10KB", Resources(memory_bytes=10240)),
+        ("memory=10240KB", Resources(memory_bytes=10 << 20)),
         ("cpus=2", Resources(cpus=2)),
     ],
 )
@@ -54,6 +55,7 @@ def test_text(text: str, wanted: Resources) -> None:
         ("memory=0", "memory: '0' is no amount of memory", "8G"),
         ("memory=8X", "memory: '8X' is no amount of memory", "8G"),
         ("memory=99999P", "is no amount of memory", "8G"),
+        ("memory=8", "memory: '8' is 8 bytes, which is too little for any command", "8G"),
         ("disk=3", "'disk' is not known", "the form is"),
     ],
 )
@@ -85,11 +87,11 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 
 def test_sizes() -> None:
-    assert [size_text(parse_size(text)) for text in ("8G", "1536M", "1", "1023", "2T")] == [
+    assert [size_text(parse_size(text)) for text in ("8G", "1536M", "1048576", "1MB", "2T")] == [
         "8G",
         "1.5G",
-        "1",
-        "1023",
+        "1M",
+        "1M",
         "2T",
     ]
     with pytest.raises(UsageError, match="'much' is no amount"):
@@ -108,7 +110,7 @@ def test_sizes() -> None:
         ({"resources": {"gpus": 1, "cpus": "4", "memory": "8G"}}, Resources(gpus=1, cpus=4, memory_bytes=8 << 30)),
         ({"resources": {"gpus": 2, "instance": "p4d.24xlarge"}}, Resources(gpus=2)),
         ({"resources": "gpus=1,memory=2G"}, Resources(gpus=1, memory_bytes=2 << 30)),
-        ({"resources": {"memory": 4096}}, Resources(memory_bytes=4096)),
+        ({"resources": {"memory": 4194304}}, Resources(memory_bytes=4 << 20)),
     ],
 )
 def test_of_a_stage(meta: Any, wanted: Resources) -> None:
@@ -128,10 +130,39 @@ def test_of_a_stage(meta: Any, wanted: Resources) -> None:
     ],
 )
 def test_errors_name_file_line_and_key(written: Any, place: str, hint: str) -> None:
+    def read_text(path: RepoPath) -> str:
+        assert path == "sub/dvc.yaml"
+        return f"stages:\n  train:\n    cmd: echo\n    meta:\n      resources: {json.dumps(written)}\n"
+
     with pytest.raises(BadInputError) as raised:
-        resources_of_stage(stage({"resources": written}))
-    assert raised.value.message.startswith(f"sub/dvc.yaml:7: {place}")
+        resources_of_stage(stage({"resources": written}), read_text)
+    column = 7 if "resources:" in place else 19
+    assert raised.value.message.startswith(f"sub/dvc.yaml:5:{column}: {place}")
     assert hint in (raised.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "place"),
+    [
+        (
+            "b@1",
+            "stages:\n  b:\n    foreach: [1]\n    do:\n      meta:\n        resources:\n          gpu: 1\n",
+            "dvc.yaml:7:11: stages.b@1.meta.resources.gpu",
+        ),
+        (
+            "b@1",
+            "stages:\n  b:\n    matrix: {x: [1]}\n    meta:\n      resources:\n        gpu: 1\n",
+            "dvc.yaml:6:9: stages.b@1.meta.resources.gpu",
+        ),
+        (None, "meta:\n  resources:\n    gpu: 1\n", "dvc.yaml:3:5: meta.resources.gpu"),
+        ("b", "", "dvc.yaml: stages.b.meta.resources.gpu"),
+    ],
+)
+def test_errors_name_the_line_wherever_a_stage_is_written(name: str | None, text: str, place: str) -> None:
+    made = Stage(name=name, file=RepoPath("dvc.yaml"), wdir=RepoPath(""), meta={"resources": {"gpu": 1}})
+    with pytest.raises(BadInputError) as raised:
+        resources_of_stage(made, lambda _: text)
+    assert raised.value.message == f"{place}: unknown key"
 
 
 def test_a_task_needs_the_most_of_its_stages_unless_it_says_so_itself() -> None:

@@ -113,6 +113,18 @@ def test_without_gpus_to_share_only_who_asks_gets_one(locks: DeviceLocks) -> Non
     assert asked == [1]
 
 
+def test_where_all_is_granted_nothing_is_looked_for_locked_or_hidden(locks: DeviceLocks) -> None:
+    def look() -> Looked:
+        raise AssertionError("SLURM knows")
+
+    pool = SlotPool(Offer(look=look, env={"CUDA_VISIBLE_DEVICES": "3"}, is_granted=True), locks)
+    for stored in (task("much", gpus=64, cpus=4096, memory=1 << 50), task("none", gpus=0), task("plain")):
+        (start,) = drain(pool, [stored])
+        assert start.slot == Slot(number=1, label="1", env={"OFFBRANCH_SLOT": "1"})
+        pool.release(start.slot)
+    assert not os.path.exists(locks.directory)
+
+
 def test_what_never_fits_is_told_and_holds_nobody_up(locks: DeviceLocks) -> None:
     pool = SlotPool(offer(8, 2, n_cpus=4, memory=8 << 30), locks)
     waiting = [task("g", gpus=3), task("c", cpus=5), task("m", memory=9 << 30), task("ok", gpus=2)]

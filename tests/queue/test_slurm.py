@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from fake_slurm import UNREACHABLE, FakeSlurm, make_fake
 from offbranch.api.queue_slurm_job import fate_of_stop, reason_in, wait_for_reason
 from offbranch.base.errors import UsageError
+from offbranch.base.paths import AbsPath
 from offbranch.base.processes import ProcessInfo, this_process
 from offbranch.base.records import replace
 from offbranch.experiments.experiment import AttemptState, ExperimentSpec
@@ -315,6 +317,18 @@ def test_accounts_tell_what_squeue_has_forgotten(project: TestProject, fake: Fak
     assert names_of([again]) == [[name]]
     first = min((project.root / ".dvc/tmp/ob/queue/slurm").glob("*.json"))
     assert json.loads(first.read_text())["ends"][0]["state"] == "TIMEOUT"
+
+
+def test_a_job_that_ends_is_left_to_slurm_for_a_moment(project: TestProject, fake: FakeSlurm) -> None:
+    assert project.ob("exp", "run", "--queue", "-n", "a", "-S", "lr=5").code == 0
+    start(project)
+    fake.set_job("1_0", state="RUNNING", node="n1", started="2026-11-27T17:00:00")
+    (path,) = (project.root / ".dvc/tmp/ob/queue/slurm").glob("*.json")
+    note = ElementNote(job="1_0", process=this_process(), started_utc=time.time(), end="nothing")
+    write_note(AbsPath(str(project.root)), path.stem, 0, replace(note, ended_utc=time.time()))
+    assert start(project)["cancelled"] == []  # cancelled, it would not count as completed in the site's accounts
+    write_note(AbsPath(str(project.root)), path.stem, 0, replace(note, ended_utc=time.time() - 30))
+    assert start(project)["cancelled"] == ["1_0"]
 
 
 def test_a_removed_task_gives_its_place_up(project: TestProject, fake: FakeSlurm) -> None:

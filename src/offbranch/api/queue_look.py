@@ -18,6 +18,7 @@ from offbranch.queue.history import read_records
 from offbranch.queue.slurm_place import has_submissions
 from offbranch.queue.status import QUEUED, RUNNING, SUCCEEDED, QueueStatus, TaskStatus, choose_tasks, find_tasks
 from offbranch.queue.whole import read_queue
+from offbranch.queue.workers import WorkerKind
 
 # What reads pipelines; loaded only where something runs, or its metrics are asked for.
 PARTS: Final = {
@@ -27,6 +28,9 @@ PARTS: Final = {
     "slurm": "offbranch.api.queue_slurm:with_jobs",
     "wait": "offbranch.queue.pulse:wait_for_change",
 }
+
+# How a job stands that will not carry out its task any more.
+_OVER = ("ended", "lost")
 
 
 @record
@@ -121,6 +125,7 @@ def queue_wait(
     session: Session,
     *,
     timeout_s: float | None = None,
+    warns: bool = True,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Waited:
@@ -131,6 +136,7 @@ def queue_wait(
             `queue_status` returns is waited for, what is queued meanwhile too; only what is held is left out.
         session: Where.
         timeout_s: Gives up after so many seconds.
+        warns: Tells of what will not end by itself; once.
         clock: Seconds, monotonic.
         sleep: Waits.
 
@@ -138,18 +144,19 @@ def queue_wait(
         NotFoundError: A name stands for no task.
     """
     until = None if timeout_s is None else clock() + timeout_s
-    has_told = False
+    told: set[str] = set()
     with opened(session) as project:
         repo = need_git(project)
         began_ns = time.time_ns()
         status = _read(project, repo)
         known = {task.id: task.name for task in _newest(status, names)} if names else None
-        _warn_of_idleness(status, session)
+        if warns:
+            _warn_of_idleness(status, session)
+            _warn_of_held(_waited(status, known).tasks, session)
         while True:
             waited = _waited(status, known)
-            if not has_told:
-                _warn_of_held(waited.tasks, session)
-                has_told = True
+            if warns:
+                _warn_of_lost_jobs(status, waited.tasks, told, session)
             is_over = not any(_is_awaited(task) for task in waited.tasks)
             if is_over or (until is not None and clock() >= until):
                 return Waited(tasks=waited.tasks, removed=waited.removed, has_timed_out=not is_over)
@@ -224,8 +231,24 @@ def _warn_of_idleness(status: QueueStatus, session: Session) -> None:
 
 
 def _waits_for_a_worker(task: TaskStatus) -> bool:
-    is_in_slurm = task.job is not None and task.job.state in ("pending", "starting", "unknown")
-    return task.state == QUEUED and not task.is_held and task.peer is None and not is_in_slurm
+    return task.state == QUEUED and not task.is_held and task.peer is None and task.job is None
+
+
+def _warn_of_lost_jobs(status: QueueStatus, awaited: Sequence[TaskStatus], told: set[str], session: Session) -> None:
+    """Says of tasks whose jobs came to nothing that nobody will run them, once of each job, unless a worker does."""
+    if any(worker.kind is not WorkerKind.SLURM for worker in status.workers):
+        return
+    for task in awaited:
+        job = task.job
+        if job is None or job.id in told or task.is_held or task.state != QUEUED or job.state not in _OVER:
+            continue
+        told.add(job.id)
+        why = f": {job.cause}" if job.cause else ""
+        session.reporter.emit(
+            Warned(
+                text=f"'{task.name}' waits, but its job {job.id} in SLURM is over{why}", hint="ob queue start --slurm"
+            )
+        )
 
 
 def _warn_of_held(awaited: Sequence[TaskStatus], session: Session) -> None:

@@ -104,7 +104,8 @@ def _gpus(wish: SlotWish, session: Session) -> tuple[Device, ...] | None:
         chosen = choose_devices(found, parse_gpus(wish.gpus))
     elif not found.devices:
         why = f"{found.hidden_by} leaves none" if found.hidden_by else found.problem or "none is found on this machine"
-        raise UsageError(f"there is no GPU to share out: {why}", hint="leave out --gpus, or name them: --gpus 0,1")
+        way = f"unset {found.hidden_by}" if found.hidden_by else "name them: --gpus 0,1"
+        raise UsageError(f"there is no GPU to share out: {why}", hint=f"leave out --gpus, or {way}")
     else:
         chosen = found.devices
     _need_directory(session)

@@ -19,16 +19,18 @@ from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.queue.slurm_failure import end_unstarted
 from offbranch.queue.slurm_jobs import Slurm, cancel, max_array_size
-from offbranch.queue.slurm_look import look_at_slurm
+from offbranch.queue.slurm_look import forget_answer, glance_at_slurm, look_at_slurm
 from offbranch.queue.slurm_place import has_submissions
 from offbranch.queue.slurm_plan import plan_arrays
 from offbranch.queue.slurm_records import Submission, forget_submission, mark_withdrawn, write_submission_record
 from offbranch.queue.slurm_status import with_job_of
 from offbranch.queue.slurm_submit import Duties, hand_over, plan_duties, slurm_lock
 from offbranch.queue.slurm_view import Element, Places, Standing, with_ends
-from offbranch.queue.status import RUNNING, QueueStatus
+from offbranch.queue.status import FAILED, QUEUED, RUNNING, QueueStatus
 from offbranch.queue.store import find_task, read_tasks
 from offbranch.queue.task import StoredTask, TaskState
+
+_WITH_JOBS = (RUNNING, QUEUED, FAILED)
 
 
 @record
@@ -86,7 +88,7 @@ def hand_to_slurm(request: SlurmRequest, session: Session, *, clock: Callable[[]
         with hold_lock(slurm_lock(project.root), wait_s=math.inf):
             tasks = read_tasks(repo, project.root).all
             chosen = _chosen(tasks, request)
-            places = look_at_slurm(slurm, project.root, _running(tasks), fresh=True, clock=clock)
+            places = look_at_slurm(slurm, project.root, _running(tasks), clock=clock)
             if places.problem is not None:
                 raise places.problem
             _remember_ends(project, places)
@@ -108,8 +110,8 @@ def hand_to_slurm(request: SlurmRequest, session: Session, *, clock: Callable[[]
 
 def with_jobs(project: Project, status: QueueStatus) -> QueueStatus:
     """Returns what the queue looks like, with what SLURM has of it; an answer of SLURM may be some seconds old."""
-    running = {task.id for task in status.tasks if task.state == RUNNING}
-    places = look_at_slurm(slurm_of(project), project.root, running, fresh=False)
+    running, waiting, failed = ({task.id for task in status.tasks if task.state == each} for each in _WITH_JOBS)
+    places = glance_at_slurm(slurm_of(project), project.root, running, waiting, failed)
     return replace(status, tasks=tuple(with_job_of(task, places) for task in status.tasks))
 
 
@@ -134,7 +136,7 @@ def withdraw_from_slurm(
         tasks = read_tasks(need_git(project), project.root).all
         try:
             with hold_lock(slurm_lock(project.root), wait_s=math.inf):
-                places = look_at_slurm(slurm, project.root, _running(tasks), fresh=True)
+                places = look_at_slurm(slurm, project.root, _running(tasks))
                 if places.problem is not None:
                     raise places.problem
                 found = [
@@ -174,6 +176,7 @@ def _hand_over_all(project: Project, slurm: Slurm, duties: Duties, request: Slur
         except OffbranchError as error:
             refusal = error
             break
+    forget_answer(project.root)
     if refusal is not None and not done:
         raise refusal
     ids = {task.id for submission in done for task in submission.tasks}
@@ -205,6 +208,7 @@ def _cancel(project: Project, slurm: Slurm, elements: Iterable[Element]) -> None
             by_cluster.setdefault(each.submission.cluster, []).append(each.job)
     for cluster, jobs in by_cluster.items():
         cancel(replace(slurm, cluster=cluster), jobs)
+        forget_answer(project.root)
 
 
 def _running(tasks: Iterable[StoredTask]) -> set[str]:

@@ -30,7 +30,7 @@ def follow_slurm(
     # What has ended by then is no task that waits any more.
     later = replace(request, names=tuple(ids), only_if_there=True) if request.names else request
     while True:
-        waited = queue_wait(tuple(ids), session, timeout_s=ask_s) if ids else None
+        waited = queue_wait(tuple(ids), session, timeout_s=ask_s, warns=False) if ids else None
         has_ended = waited is None or not waited.has_timed_out
         yield done, waited if has_ended else None
         done = _again(later, session)

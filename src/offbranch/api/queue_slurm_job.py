@@ -20,6 +20,7 @@ from offbranch.base.processes import this_process
 from offbranch.base.records import replace
 from offbranch.experiments.experiment import AttemptState
 from offbranch.experiments.underway import Fate
+from offbranch.queue.offer import Offer
 from offbranch.queue.slots import SLOT_VARIABLE
 from offbranch.queue.slurm_records import (
     ElementNote,
@@ -102,8 +103,10 @@ class _Element:
                 end = run_one(
                     self._session,
                     task_id,
-                    slot_env={SLOT_VARIABLE: self._note.job},
+                    slot_env=self._slot_env(),
                     kind=WorkerKind.SLURM,
+                    # SLURM has given the job what its task needs, or what the options of the user said instead.
+                    offer=Offer(is_granted=True),
                     fate=self._fate,
                 )
             except Interrupted:
@@ -114,6 +117,13 @@ class _Element:
                 return end
         self._say(task_id=None, end=NOTHING, ended_utc=time.time())
         return None
+
+    def _slot_env(self) -> dict[str, str]:
+        """Returns what commands find beside what SLURM has set, CUDA_VISIBLE_DEVICES among it."""
+        variables = self._session.environment.all
+        n_cpus = variables.get("SLURM_CPUS_PER_TASK")  # only set where processors were asked for
+        threads = {"OMP_NUM_THREADS": n_cpus} if n_cpus and "OMP_NUM_THREADS" not in variables else {}
+        return {SLOT_VARIABLE: self._note.job, **threads}
 
     def _candidates(self) -> tuple[str, ...]:
         """Returns what it may carry out: its own task, and then the others of the array, for it may come late."""

@@ -104,7 +104,8 @@ def run_one(
     """
     end = None
     shift = Shift(only=frozenset((task_id,)), idle_s=0.0)
-    for each in work(session, shift, Crew(kind=kind, offer=offer, env=slot_env or {}, into_log=True, fate=fate)):
+    crew = Crew(kind=kind, offer=offer, env=slot_env or {}, into_log=True, fate=fate)
+    for each in work(session, shift, crew):
         end = each
     return end
 

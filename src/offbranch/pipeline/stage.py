@@ -119,7 +119,6 @@ class Stage:
         file: The dvc.yaml or .dvc file that defines it.
         command: What is run, as dvc.lock records it: one string, or a list of strings; None for data.
         wdir: The directory that `written` paths are relative to, and where the command runs.
-        line: Line of the definition in `file`, from 1; 0 when not known.
     """
 
     name: str | None
@@ -133,7 +132,6 @@ class Stage:
     always_changed: bool = False
     desc: str | None = None
     meta: Any = None
-    line: int = 0
 
     @property
     def address(self) -> str:

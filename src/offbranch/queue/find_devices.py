@@ -68,9 +68,12 @@ def _ask_nvidia(env: Mapping[str, str], patience_s: float) -> tuple[str, str]:
         if process.returncode is None:
             process.returncode = -9  # stuck in the kernel: nobody can wait for it
         return "", f"nvidia-smi did not answer within {patience_s:g} s"
-    if process.returncode != 0:
-        return "", f"nvidia-smi exited with {process.returncode}"
-    return out.decode("utf-8", "replace"), ""
+    text = out.decode("utf-8", "replace")
+    if process.returncode != 0:  # what has fallen off its bus is not listed, all others are
+        return text, f"nvidia-smi exited with {process.returncode}"
+    if text.strip() and _GPU.search(text) is None and "no devices" not in text.lower():
+        return "", "what nvidia-smi prints is not understood"
+    return text, ""
 
 
 def _of_listing(text: str) -> tuple[Device, ...]:

@@ -39,6 +39,8 @@ class Offer:
         memory_bytes: All of its tasks together.
         memory_per_task: What a task may use that does not say; 0 for no limit.
         env: What commands find, without what we add.
+        is_granted: Somebody else has seen to what each task needs, as SLURM does for a job: whatever a task says, nothing is
+            looked for, locked, limited or hidden, and the environment stays as it is.
     """
 
     n_slots: int = 1
@@ -53,6 +55,7 @@ class Offer:
     memory_bytes: int = 0
     memory_per_task: int = 0
     env: Mapping[str, str] = field(default_factory=dict)
+    is_granted: bool = False
 
 
 @record
@@ -66,6 +69,8 @@ class Need:
 
 def need_of(offer: Offer, said: Resources) -> Need:
     """Returns what a task takes that says something of itself, or nothing."""
+    if offer.is_granted:
+        return Need(gpus=0, cpus=0, memory_bytes=0)
     return Need(
         gpus=said.gpus if said.gpus is not None else offer.gpus_per_task if offer.gpus else 0,
         cpus=said.cpus if said.cpus is not None else offer.cpus_per_task,

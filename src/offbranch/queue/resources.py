@@ -5,20 +5,29 @@ are none of ours, nor near one, are somebody else's and are left alone.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from offbranch.base.errors import BadInputError, UsageError, did_you_mean
+from offbranch.base.paths import RepoPath
 from offbranch.base.records import as_dict, record
+from offbranch.base.yaml import locator
 from offbranch.pipeline.stage import Stage
 
 KEYS: Final = ("gpus", "cpus", "memory")
 FORM: Final = "gpus=1,cpus=4,memory=8G"
+_SIZE_FORM: Final = "give it like 8G, 512M or 1.5T"
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGTP]?)(?:I?B)?", re.IGNORECASE)
 _UNITS: Final = " KMGTP"
 # What no machine has is a slip, and must not overflow what is computed with it.
 _MOST_THINGS = 1 << 20
 _MOST_BYTES = 1 << 60
+# No command starts with less: a number without its unit.
+_LEAST_BYTES = 1 << 20
+
+
+def _no_text(_: RepoPath) -> str:
+    return ""
 
 
 @record
@@ -63,8 +72,12 @@ def parse_resources(text: str) -> Resources:
         raise UsageError(f"'{text}' says no resources: {f'{key}: ' if key else ''}{error.args[0]}", hint=hint) from None
 
 
-def resources_of_stage(stage: Stage) -> Resources:
+def resources_of_stage(stage: Stage, read_text: Callable[[RepoPath], str] = _no_text) -> Resources:
     """Returns what a stage says of itself in dvc.yaml.
+
+    Args:
+        stage: The stage.
+        read_text: Reads the file that it is written in, to name the line of what is wrong.
 
     Raises:
         BadInputError: It says it in a way that means nothing.
@@ -80,21 +93,28 @@ def resources_of_stage(stage: Stage) -> Resources:
         raise ValueError("expected a mapping of gpus, cpus and memory")
     except ValueError as error:
         key, hint = _place_and_hint(error)
-        where = f"stages.{stage.name}.meta.resources" + (f".{key}" if key else "")
+        places = _places(stage.name, key)
+        locate = locator(read_text(stage.file))
+        line, column = max((found for each in places if (found := locate(each))), default=(None, None))
         raise BadInputError(
-            str(error.args[0]), path=stage.file, line=stage.line or None, key=where, hint=hint
+            str(error.args[0]), path=stage.file, line=line, column=column, key=".".join(places[0]), hint=hint
         ) from None
 
 
-def needs_of(given: Resources, stages: Iterable[Stage]) -> Resources:
+def needs_of(given: Resources, stages: Iterable[Stage], read_text: Callable[[RepoPath], str] = _no_text) -> Resources:
     """Returns what a task needs: what was said of itself, else the most that one of its stages says.
 
     The most, not the sum, also where stages run side by side: they share what the task has.
 
+    Args:
+        given: What was said.
+        stages: All that it may run.
+        read_text: As of `resources_of_stage`.
+
     Raises:
         BadInputError: A stage says it in a way that means nothing.
     """
-    of_stages = [resources_of_stage(stage) for stage in stages]
+    of_stages = [resources_of_stage(stage, read_text) for stage in stages]
     return Resources(
         gpus=_first(given.gpus, (each.gpus for each in of_stages)),
         cpus=_first(given.cpus, (each.cpus for each in of_stages)),
@@ -140,7 +160,9 @@ def _size(text: str) -> int:
     found = _SIZE.fullmatch(text.strip())
     n_bytes = 0 if found is None else int(float(found[1]) * 1024 ** _UNITS.index(found[2].upper() or " "))
     if not 0 < n_bytes <= _MOST_BYTES:
-        raise ValueError(f"'{text}' is no amount of memory", None, "give it like 8G, 512M or 1.5T")
+        raise ValueError(f"'{text}' is no amount of memory", None, _SIZE_FORM)
+    if n_bytes < _LEAST_BYTES:
+        raise ValueError(f"'{text}' is {n_bytes} bytes, which is too little for any command", None, _SIZE_FORM)
     return n_bytes
 
 
@@ -183,11 +205,20 @@ def _how_many(written: Mapping[Any, Any], key: str, *, least: int) -> int | None
 
 def _memory(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError("expected an amount of memory", "memory", "give it like 8G, 512M or 1.5T")
+        raise ValueError("expected an amount of memory", "memory", _SIZE_FORM)
     try:
         return _size(str(value))
     except ValueError as error:
         raise ValueError(error.args[0], "memory", error.args[2]) from None
+
+
+def _places(name: str | None, key: str | None) -> tuple[tuple[str, ...], ...]:
+    """Returns where it can be written, the likeliest first; stages made by a list are written below their group."""
+    below = ("meta", "resources", *(() if key is None else (key,)))
+    if name is None:
+        return (below,)
+    group = name.partition("@")[0]
+    return (("stages", name, *below), ("stages", group, *below), ("stages", group, "do", *below))
 
 
 def _place_and_hint(error: ValueError) -> tuple[str | None, str | None]:

@@ -238,6 +238,8 @@ class SlotPool:
 
     def _variables(self, number: int, own: Sequence[Device], need: Need, said: Resources) -> dict[str, str]:
         env = {SLOT_VARIABLE: str(number)}
+        if self.offer.is_granted:
+            return env
         if need.gpus or self.offer.gpus is not None or said.gpus is not None:
             kinds = [device.kind for device in (own or (self._looked or Looked()).devices or self.offer.gpus or ())]
             env |= variables_of(own, kinds[0] if kinds else Kind.NVIDIA, self.offer.env)

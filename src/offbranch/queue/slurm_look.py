@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from offbranch.base.errors import OffbranchError
@@ -21,22 +21,69 @@ _ANSWER = "answer"
 
 
 def look_at_slurm(
-    slurm: Slurm, root: AbsPath, running: Container[str], *, fresh: bool, clock: Callable[[], float] = time.time
+    slurm: Slurm, root: AbsPath, running: Container[str], *, clock: Callable[[], float] = time.time
 ) -> Places:
-    """Returns all elements of what was handed to SLURM and is remembered here.
+    """Returns all elements of what was handed to SLURM and is remembered here; asks it anew.
 
     Args:
         slurm: Whom to ask.
         root: Of the project.
         running: Ids of the tasks that are carried out.
-        fresh: Asks anew; otherwise an answer of the last seconds is taken too.
         clock: Seconds since the epoch.
     """
     submissions = read_submissions(root)
     if not submissions:
         return Places()
     now_utc = clock()
-    rows, problem = _rows(slurm, root, submissions, now_utc, fresh=fresh)
+    rows, problem = _ask(slurm, root, submissions, now_utc)
+    elements = _judged(root, submissions, rows, running, now_utc)
+    return Places(elements=tuple(_with_accounting(slurm, elements)), problem=problem)
+
+
+def glance_at_slurm(
+    slurm: Slurm,
+    root: AbsPath,
+    running: Collection[str],
+    waiting: Collection[str],
+    failed: Collection[str],
+    *,
+    clock: Callable[[], float] = time.time,
+) -> Places:
+    """Returns the elements of those submissions that are still of interest, for people who look at the queue.
+
+    SLURM is asked only if a task that it has had waits or runs, and an answer of the last seconds is taken too: looking at a
+    queue that is done costs its controller nothing, and us no file for each task of long ago.
+
+    Args:
+        slurm: Whom to ask.
+        root: Of the project.
+        running: Ids of the tasks that are carried out.
+        waiting: Ids of those that wait.
+        failed: Ids of those that have failed.
+        clock: Seconds since the epoch.
+    """
+    submissions = read_submissions(root)
+    current = [each for each in submissions if any(task.id in running or task.id in waiting for task in each.tasks)]
+    now_utc = clock()
+    rows: Mapping[str, Row] | None = {}
+    problem = None
+    if current:
+        newest_utc = max(each.submitted_utc for each in submissions)
+        rows = _remembered(root, newest_utc, now_utc)
+        if rows is None:
+            rows, problem = _ask(slurm, root, submissions, now_utc)
+    ids = {each.id for each in current}
+    seen = [each for each in submissions if each.id in ids or any(task.id in failed for task in each.tasks)]
+    return Places(elements=tuple(_judged(root, seen, rows, running, now_utc)), problem=problem)
+
+
+def _judged(
+    root: AbsPath,
+    submissions: Sequence[Submission],
+    rows: Mapping[str, Row] | None,
+    running: Container[str],
+    now_utc: float,
+) -> Sequence[Element]:
     elements: list[Element] = []
     for each in submissions:
         found = with_job(each, rows or {})
@@ -44,14 +91,18 @@ def look_at_slurm(
             with suppress(OSError):
                 write_submission_record(root, found)
         elements += judge_submission(root, found, rows, running.__contains__, now_utc)
-    return Places(elements=tuple(_with_accounting(slurm, elements) if fresh else elements), problem=problem)
+    return elements
 
 
-def _rows(
-    slurm: Slurm, root: AbsPath, submissions: Sequence[Submission], now_utc: float, *, fresh: bool
+def forget_answer(root: AbsPath) -> None:
+    """Makes the next one who looks ask SLURM, for it has been told something."""
+    with suppress(OSError):
+        os.unlink(join(root, f"{SLURM_DIR}/{_ANSWER}"))
+
+
+def _ask(
+    slurm: Slurm, root: AbsPath, submissions: Sequence[Submission], now_utc: float
 ) -> tuple[Mapping[str, Row] | None, OffbranchError | None]:
-    if not fresh and (remembered := _remembered(root, now_utc)) is not None:
-        return remembered, None
     rows: dict[str, Row] = {}
     try:
         for cluster in {each.cluster for each in submissions}:
@@ -64,14 +115,14 @@ def _rows(
     return rows, None
 
 
-def _remembered(root: AbsPath, now_utc: float) -> Mapping[str, Row] | None:
+def _remembered(root: AbsPath, since_utc: float, now_utc: float) -> Mapping[str, Row] | None:
     path = join(root, f"{SLURM_DIR}/{_ANSWER}")
     try:
         if not 0 <= now_utc - os.stat(path).st_mtime < 2 * _ASK_S:
             return None
         with open(path, encoding="utf-8") as file:
             data = json.load(file)
-        if not 0 <= now_utc - data["at_utc"] < _ASK_S:
+        if not 0 <= now_utc - data["at_utc"] < _ASK_S or data["at_utc"] < since_utc:
             return None
         return {row["job"]: Row(**row) for row in data["rows"]}
     except (OSError, ValueError, TypeError, KeyError):

@@ -18,6 +18,7 @@ from offbranch.queue.slurm_records import (
     SeenEnd,
     SlurmTask,
     Submission,
+    is_withdrawn,
     output_path,
     read_note,
     seconds_silent,
@@ -28,6 +29,9 @@ from offbranch.queue.slurm_records import (
 BEGIN_S = 600.0
 # Clocks of machines differ; SLURM itself tells the time to the second.
 _CLOCKS_S = 5.0
+# So long SLURM may take to notice that an element has ended, before that counts as a place held for nothing.
+_NOTICE_S = 10.0
+_TAKEN_BACK = "it was taken back"
 # An element says every `BEAT_S` seconds that it lives; so much silence is its end, if it is on another machine.
 BEAT_S = 20.0
 _SILENCE_S = 120.0
@@ -56,6 +60,7 @@ class Element:
         note: What it says of itself; None if it never began.
         carries: Id of the task that it carries out at this moment, which need not be its own.
         cause: Why it ended without carrying out its task; empty where it did, and before.
+        is_leaving: It has said a moment ago that it has ended, which SLURM need not know yet.
     """
 
     submission: Submission
@@ -66,6 +71,7 @@ class Element:
     note: ElementNote | None = None
     carries: str | None = None
     cause: str = ""
+    is_leaving: bool = False
 
     @property
     def task(self) -> SlurmTask:
@@ -82,7 +88,11 @@ class Element:
         """Whether something was wrong with the job, rather than that somebody did not want it."""
         if self.standing is Standing.LOST:
             return True
-        return bool(self.cause) and self.row is not None and self.row.state not in ("CANCELLED", "PREEMPTED")
+        return (
+            self.cause not in ("", _TAKEN_BACK)
+            and self.row is not None
+            and self.row.state not in ("CANCELLED", "PREEMPTED")
+        )
 
     @property
     def holds_place(self) -> bool:
@@ -96,6 +106,7 @@ class Element:
         return (
             has_ended
             and self.carries is None
+            and not self.is_leaving
             and self.row is not None
             and self.row.state in HOLDS_NODE - {"COMPLETING"}
         )
@@ -188,6 +199,8 @@ def judge_submission(
             now_utc=now_utc,
         )
         standing, cause = judge(submission, seen)
+        if standing is Standing.ENDED and cause and is_withdrawn(root, submission.id, index):
+            cause = _TAKEN_BACK
         carries = note.task_id if note is not None and standing is Standing.RUNNING else None
         if carries is not None and carries != task.id:
             standing = Standing.ENDED  # for its own, which was not there when it began
@@ -200,6 +213,7 @@ def judge_submission(
             note=note,
             carries=carries,
             cause=cause,
+            is_leaving=note is not None and note.ended_utc is not None and now_utc - note.ended_utc < _NOTICE_S,
         )
 
 

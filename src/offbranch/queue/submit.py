@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from offbranch.base.errors import ConflictError, OffbranchError
 from offbranch.base.events import Progressed, Reporter
-from offbranch.base.paths import PARAMS_FILE, ROOT, GitPath, RepoPath, resolve_in
+from offbranch.base.paths import PARAMS_FILE, ROOT, GitPath, RepoPath, join, resolve_in
 from offbranch.base.records import record, replace
 from offbranch.experiments.commit import files_of_stages, snapshot_of
 from offbranch.experiments.composition import open_planner, source_files
@@ -147,7 +147,8 @@ def plan_submission(
                 overridden = _files_of(wish.spec, trial)
                 pipelines.append(ahead.pipelines)
             contents.append(written)
-            tasks.append(replace(task, resources=needs_of(task.resources, ahead.selection.stages)))
+            needs = needs_of(task.resources, ahead.selection.stages, lambda path: _text(project, path))
+            tasks.append(replace(task, resources=needs))
             reporter.emit(Progressed(what="preparing trials", done=order, total=n, unit="trials"))
     return Submission(
         tasks=tuple(tasks),
@@ -156,6 +157,14 @@ def plan_submission(
         pipelines=tuple(pipelines),
         replaced=names.replaced,
     )
+
+
+def _text(project: Project, path: RepoPath) -> str:
+    try:
+        with open(join(project.root, path), encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
 
 
 def write_submission(project: Project, repo: GitRepo, submission: Submission) -> tuple[StoredTask, ...]:
