@@ -14,6 +14,7 @@ from offbranch.cli.event_lines import because, lines_of, names
 from offbranch.cli.lines import Style
 from offbranch.cli.progress import ProgressLine, progress_text, size_text
 from offbranch.experiments.events import AttemptRecovered, ExperimentStarted, WorkspaceRestored
+from offbranch.git.ids import CommitId
 from offbranch.params.sweep import Grid
 from offbranch.pipeline.events import (
     CommandStarted,
@@ -25,7 +26,9 @@ from offbranch.pipeline.events import (
 )
 from offbranch.pipeline.plan import Action
 from offbranch.pipeline.status import Reason
-from offbranch.queue.events import SweepPlanned, TaskFailed, TaskPutBack
+from offbranch.queue.events import SweepPlanned, TaskBegan, TaskCancelled, TaskFailed, TaskLost, TaskOver, TaskPutBack
+from offbranch.queue.task import TaskState
+from offbranch.queue.task_end import TaskEnd
 
 WHY = (Reason(code="parameter", text="parameter lr changed 1 -> 2"), Reason(code="output", text="output m missing"))
 
@@ -38,6 +41,15 @@ def printed(console: Console) -> tuple[str, str]:
 def decided(action: Action, *, is_data: bool = False, reasons: tuple[Reason, ...] = ()) -> StageDecided:
     return StageDecided(address="a", action=action, reasons=reasons, is_data=is_data)
 
+
+ENDED = TaskEnd(
+    name="e",
+    id="t",
+    baseline=CommitId("0" * 40),
+    state=TaskState.SUCCEEDED,
+    experiment=None,
+    attempt_id="a",
+)
 
 EVENTS: list[tuple[Event, str, str]] = [
     (Notice(text="by the way"), "", "by the way\n"),
@@ -83,7 +95,17 @@ EVENTS: list[tuple[Event, str, str]] = [
     (SweepPlanned(grid=Grid(keys=("a", "b"), lengths=(3, 5))), "15 trials: 3 x 5 values of a, b\n", ""),
     (SweepPlanned(grid=Grid(keys=("a",), lengths=(1,))), "1 trial: the values of a\n", ""),
     (TaskFailed(name="e", cause="it broke", hint=None), "", "error: 'e' failed: it broke\n"),
+    (
+        TaskFailed(name="e", cause="it broke", hint=None, is_repeated=True),
+        "",
+        "error: 'e' failed: it broke\n'e' is run again\n",
+    ),
     (TaskPutBack(name="e"), "", "'e' was stopped and waits in the queue again\n"),
+    (TaskCancelled(name="e", cause="killed"), "", "warning: 'e' was taken out of the queue: killed\n"),
+    (TaskLost(name="e"), "", "warning: the process that ran 'e' was killed; it is run again\n"),
+    # What only the log of a worker tells.
+    (TaskBegan(name="e", slot="1", log="x.log"), "", ""),
+    (TaskOver(end=ENDED), "", ""),
 ]
 
 
