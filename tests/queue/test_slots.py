@@ -113,6 +113,20 @@ def test_without_gpus_to_share_only_who_asks_gets_one(locks: DeviceLocks) -> Non
     assert asked == [1]
 
 
+def test_no_two_tasks_of_a_machine_have_the_same_label(locks: DeviceLocks, tmp_path: Path) -> None:
+    one, other = SlotPool(offer(2), locks), SlotPool(offer(2), DeviceLocks(locks.directory, "/other"))
+    first = [*drain(one, [task("a"), task("b")])]
+    (third,) = drain(other, [task("c")])
+    assert [start.slot.env["OFFBRANCH_SLOT"] for start in (*first, third)] == ["1", "2", "3"]
+    assert (third.slot.number, third.slot.label, third.slot.descriptors) == (1, "3", ())
+    one.release(first[0].slot)
+    (fourth,) = drain(other, [task("d")])
+    assert (fourth.slot.number, fourth.slot.label) == (2, "1")
+    (tmp_path / "file").write_text("")
+    nowhere = SlotPool(offer(2), DeviceLocks(AbsPath(str(tmp_path / "file")), "/p"))
+    assert [start.slot.label for start in drain(nowhere, [task("e"), task("f")])] == ["1", "2"]
+
+
 def test_where_all_is_granted_nothing_is_looked_for_locked_or_hidden(locks: DeviceLocks) -> None:
     def look() -> Looked:
         raise AssertionError("SLURM knows")

@@ -29,13 +29,14 @@ class Slot:
     """A place for one task, and what it has there.
 
     Attributes:
-        number: From 1.
-        label: What its commands find in OFFBRANCH_SLOT.
+        number: From 1, in its worker.
+        label: What its commands find in OFFBRANCH_SLOT: a number that no other task of this machine has at the same time.
         env: What else they find, OFFBRANCH_SLOT included.
         gpus: GPUs that it has for itself, as CUDA_VISIBLE_DEVICES names them.
         cpus: Processors that it has for itself; empty where it may run on all.
         memory: What its commands may use; None where that is not limited.
         descriptors: Of the locks of its devices; its commands inherit them, and so keep the devices as long as they live.
+        own: Of the lock of its label, which is let go of when the task has ended.
     """
 
     number: int
@@ -45,6 +46,7 @@ class Slot:
     cpus: tuple[int, ...] = ()
     memory: MemoryLimit | None = None
     descriptors: tuple[int, ...] = ()
+    own: tuple[int, ...] = ()
 
     @property
     def prefix(self) -> tuple[str, ...]:
@@ -131,7 +133,7 @@ class SlotPool:
     def release(self, slot: Slot) -> None:
         """Gives a slot back. A device that a command left behind still uses stays locked until that has ended."""
         self._uses.pop(slot.number, None)
-        _close(slot.descriptors)
+        _close((*slot.descriptors, *slot.own))
         forget_limit(slot.memory)
 
     def fits_ever(self, stored: StoredTask) -> str | None:
@@ -151,7 +153,7 @@ class SlotPool:
     def confine(self, slot: Slot) -> None:
         """Makes a forked child let go of what other tasks have, and keeps it to its own processors."""
         others = [use.slot for number, use in self._uses.items() if number != slot.number]
-        _close([descriptor for other in others for descriptor in other.descriptors])
+        _close([descriptor for other in others for descriptor in (*other.descriptors, *other.own)])
         if self._turn is not None:
             _close(self._turn.descriptors())
         keep_to(slot.cpus)
@@ -208,14 +210,16 @@ class SlotPool:
             self._end_turn()
         self._passed.pop(stored.task.id, None)
         own = tuple(device for key, device in devices.items() if any(each.key == key for each in gpus))
+        label, lock = self._label(number, holder)
         slot = Slot(
             number=number,
-            label=str(number),
-            env=self._variables(number, own, need, stored.task.resources),
+            label=label,
+            env=self._variables(label, own, need, stored.task.resources),
             gpus=tuple(device.label for device in own),
             cpus=tuple(sorted(processors[each.key] for each in cpus)),
             memory=limit_memory(need.memory_bytes, f"{os.getpid()}-{number}") if need.memory_bytes else None,
             descriptors=descriptors,
+            own=() if lock is None else lock.descriptors,
         )
         self._uses[number] = _Use(slot=slot, need=need, held=(*gpus, *cpus))
         return slot
@@ -235,8 +239,14 @@ class SlotPool:
             if key not in mine and key not in avoided and (taken := self._locks.take(key, holder, parts=parts)):
                 held.append(taken)
 
-    def _variables(self, number: int, own: Sequence[Device], need: Need, said: Resources) -> dict[str, str]:
-        env = {SLOT_VARIABLE: str(number)}
+    def _label(self, number: int, holder: Mapping[str, str]) -> tuple[str, HeldDevice | None]:
+        if self._locks is None or self.offer.is_granted:
+            return str(number), None
+        found, lock = self._locks.take_number(holder)
+        return str(number if lock is None else found), lock
+
+    def _variables(self, label: str, own: Sequence[Device], need: Need, said: Resources) -> dict[str, str]:
+        env = {SLOT_VARIABLE: label}
         if self.offer.is_granted:
             return env
         if need.gpus or self.offer.gpus is not None or said.gpus is not None:
