@@ -86,6 +86,8 @@ class SlotPool:
         self._passed: dict[str, int] = {}
         self._turn: Turn | None = None
         self._looked: Looked | None = None
+        # What waited when nothing could start, and the first of each need: unless something changes, only these are tried.
+        self._stuck: tuple[Sequence[StoredTask], Sequence[StoredTask]] = ((), ())
 
     @property
     def is_full(self) -> bool:
@@ -104,9 +106,10 @@ class SlotPool:
         self._forget_others({stored.task.id for stored in waiting})
         if self.is_full:
             return None
-        refused: set[Need] = set()
+        refused: dict[Need, StoredTask] = {}
         passed: list[StoredTask] = []
-        for stored in waiting:
+        is_stuck = self._turn is None and self._stuck[0] == waiting
+        for stored in self._stuck[1] if is_stuck else waiting:
             if self.fits_ever(stored) is not None:
                 continue
             need = need_of(self.offer, stored.task.resources)
@@ -114,10 +117,12 @@ class SlotPool:
             if is_its_turn or (need not in refused and self._may_start(need, passed)):
                 slot = self._take(stored, need)
                 if slot is not None:
-                    self._count(passed)
+                    before = waiting[: waiting.index(stored)] if is_stuck else passed
+                    self._count([each for each in before if each.task.id not in self.unfit])
                     return Start(stored=stored, slot=slot)
-                refused.add(need)
+                refused.setdefault(need, stored)
             passed.append(stored)
+        self._stuck = ([*waiting], [*refused.values()]) if self._turn is None else ((), ())
         return None
 
     def acquire(self, stored: StoredTask) -> Slot | None:
@@ -133,6 +138,7 @@ class SlotPool:
     def release(self, slot: Slot) -> None:
         """Gives a slot back. A device that a command left behind still uses stays locked until that has ended."""
         self._uses.pop(slot.number, None)
+        self._stuck = ((), ())
         _close((*slot.descriptors, *slot.own))
         forget_limit(slot.memory)
 
@@ -164,8 +170,6 @@ class SlotPool:
         for use in tuple(self._uses.values()):
             self.release(use.slot)
 
-    # What there is
-
     def _look(self) -> Looked:
         if self._looked is None:
             self._looked = Looked(devices=self.offer.gpus) if self.offer.gpus is not None else self.offer.look()
@@ -183,8 +187,6 @@ class SlotPool:
             cpus=self.offer.n_cpus - sum(need.cpus for need in needs),
             memory_bytes=self.offer.memory_bytes - sum(need.memory_bytes for need in needs),
         )
-
-    # Taking
 
     def _take(self, stored: StoredTask, need: Need) -> Slot | None:
         turn = self._turn if self._turn is not None and self._turn.task_id == stored.task.id else None
@@ -221,6 +223,7 @@ class SlotPool:
             descriptors=descriptors,
             own=() if lock is None else lock.descriptors,
         )
+        self._stuck = ((), ())
         self._uses[number] = _Use(slot=slot, need=need, held=(*gpus, *cpus))
         return slot
 
