@@ -80,7 +80,7 @@ class SlurmSite:
         lines = self.ask("squeue", "--noheader", "--array", "--states=all", "-o", "%i %T").splitlines()
         return dict(line.split() for line in lines)
 
-    def wait_for(self, what: str, is_so: Callable[[], object], timeout_s: float = 40) -> None:
+    def wait_for(self, what: str, is_so: Callable[[], object], timeout_s: float = 90) -> None:
         """Waits until something is so."""
         deadline = time.monotonic() + timeout_s
         while not is_so():

@@ -113,6 +113,43 @@ def test_without_gpus_to_share_only_who_asks_gets_one(locks: DeviceLocks) -> Non
     assert asked == [1]
 
 
+def test_no_two_tasks_of_a_machine_have_the_same_label(locks: DeviceLocks, tmp_path: Path) -> None:
+    one, other = SlotPool(offer(2), locks), SlotPool(offer(2), DeviceLocks(locks.directory, "/other"))
+    first = [*drain(one, [task("a"), task("b")])]
+    (third,) = drain(other, [task("c")])
+    assert [start.slot.env["OFFBRANCH_SLOT"] for start in (*first, third)] == ["1", "2", "3"]
+    assert (third.slot.number, third.slot.label, third.slot.descriptors) == (1, "3", ())
+    one.release(first[0].slot)
+    (fourth,) = drain(other, [task("d")])
+    assert (fourth.slot.number, fourth.slot.label) == (2, "1")
+    (tmp_path / "file").write_text("")
+    nowhere = SlotPool(offer(2), DeviceLocks(AbsPath(str(tmp_path / "file")), "/p"))
+    assert [start.slot.label for start in drain(nowhere, [task("e"), task("f")])] == ["1", "2"]
+
+
+def test_what_is_stuck_is_tried_again_by_its_first_ones_alone(locks: DeviceLocks) -> None:
+    pool, other = SlotPool(offer(3, 3), locks), SlotPool(offer(3, 3), DeviceLocks(locks.directory, "/other"))
+    held = [other.acquire(task(f"o{number}", gpus=1)) for number in range(3)]
+    waiting = [task(f"{'big' if number % 2 else 'small'}{number}", gpus=1 + number % 2) for number in range(1000)]
+    assert pool.choose(waiting) is None
+    asked: list[str] = []
+    judge = pool.fits_ever
+
+    def fits_ever(stored: StoredTask) -> str | None:
+        asked.append(stored.name)
+        return judge(stored)
+
+    pool.fits_ever = fits_ever  # type: ignore[method-assign]
+    assert pool.choose(waiting) is None
+    assert asked == ["small0", "big1"]
+    assert pool.choose([task("none", gpus=0), *waiting]) is not None
+    assert pool.choose(waiting) is None
+    assert held[0] is not None
+    other.release(held[0])
+    start = pool.choose(waiting)
+    assert start is not None and start.stored.name == "small0"
+
+
 def test_where_all_is_granted_nothing_is_looked_for_locked_or_hidden(locks: DeviceLocks) -> None:
     def look() -> Looked:
         raise AssertionError("SLURM knows")

@@ -331,6 +331,21 @@ def test_a_job_that_ends_is_left_to_slurm_for_a_moment(project: TestProject, fak
     assert start(project)["cancelled"] == ["1_0"]
 
 
+def test_looking_asks_slurm_only_about_what_goes_on(project: TestProject, fake: FakeSlurm) -> None:
+    assert project.ob("exp", "run", "--queue", "-n", "a", "-S", "lr=5").code == 0
+    start(project)
+    fake.forget("1_0")
+    assert job_of(project, "a")["state"] == "ended"
+    assert project.ob("exp", "run", "--run-all").code == 0  # here instead
+    (project.root / ".dvc/tmp/ob/queue/slurm/answer").unlink()
+    before = fake.calls
+    assert project.ob("queue", "status").code == 0
+    assert fake.calls == before
+    assert project.ob("exp", "run", "--queue", "-n", "b", "-S", "lr=6").code == 0
+    start(project)
+    assert "sacct" not in [call[0] for call in fake.calls[len(before) :]]  # nobody waits for what became of 'a' there
+
+
 def test_a_removed_task_gives_its_place_up(project: TestProject, fake: FakeSlurm) -> None:
     project.ob("exp", "run", "--queue", "-S", "lr=1,2", "-q")
     (job,) = start(project)["jobs"]

@@ -17,7 +17,7 @@ from programs import need
 from projects import DVC_YAML, SOURCE, TestProject, make_project
 from slurm_site import SlurmSite
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 # Goes on until `go` has its learning rate, or for ever; says what it is told.
 TRAIN = """\

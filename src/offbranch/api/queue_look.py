@@ -144,7 +144,7 @@ def queue_wait(
         NotFoundError: A name stands for no task.
     """
     until = None if timeout_s is None else clock() + timeout_s
-    told: set[str] = set()
+    told, doubtful = set[str](), set[str]()
     with opened(session) as project:
         repo = need_git(project)
         began_ns = time.time_ns()
@@ -156,7 +156,7 @@ def queue_wait(
         while True:
             waited = _waited(status, known)
             if warns:
-                _warn_of_lost_jobs(status, waited.tasks, told, session)
+                _warn_of_lost_jobs(status, waited.tasks, told, doubtful, session)
             is_over = not any(_is_awaited(task) for task in waited.tasks)
             if is_over or (until is not None and clock() >= until):
                 return Waited(tasks=waited.tasks, removed=waited.removed, has_timed_out=not is_over)
@@ -234,7 +234,9 @@ def _waits_for_a_worker(task: TaskStatus) -> bool:
     return task.state == QUEUED and not task.is_held and task.peer is None and task.job is None
 
 
-def _warn_of_lost_jobs(status: QueueStatus, awaited: Sequence[TaskStatus], told: set[str], session: Session) -> None:
+def _warn_of_lost_jobs(
+    status: QueueStatus, awaited: Sequence[TaskStatus], told: set[str], doubtful: set[str], session: Session
+) -> None:
     """Says of tasks whose jobs came to nothing that nobody will run them, once of each job, unless a worker does."""
     if any(worker.kind is not WorkerKind.SLURM for worker in status.workers):
         return
@@ -242,13 +244,13 @@ def _warn_of_lost_jobs(status: QueueStatus, awaited: Sequence[TaskStatus], told:
         job = task.job
         if job is None or job.id in told or task.is_held or task.state != QUEUED or job.state not in _OVER:
             continue
+        if not job.cause and job.id not in doubtful:  # the task may have ended while we looked
+            doubtful.add(job.id)
+            continue
         told.add(job.id)
         why = f": {job.cause}" if job.cause else ""
-        session.reporter.emit(
-            Warned(
-                text=f"'{task.name}' waits, but its job {job.id} in SLURM is over{why}", hint="ob queue start --slurm"
-            )
-        )
+        text = f"'{task.name}' waits, but its job {job.id} in SLURM is over{why}"
+        session.reporter.emit(Warned(text=text, hint="ob queue start --slurm"))
 
 
 def _warn_of_held(awaited: Sequence[TaskStatus], session: Session) -> None:

@@ -88,7 +88,8 @@ def hand_to_slurm(request: SlurmRequest, session: Session, *, clock: Callable[[]
         with hold_lock(slurm_lock(project.root), wait_s=math.inf):
             tasks = read_tasks(repo, project.root).all
             chosen = _chosen(tasks, request)
-            places = look_at_slurm(slurm, project.root, _running(tasks), clock=clock)
+            waiting = {stored.task.id for stored in tasks}
+            places = look_at_slurm(slurm, project.root, _running(tasks), waiting, clock=clock)
             if places.problem is not None:
                 raise places.problem
             _remember_ends(project, places)

@@ -22,6 +22,8 @@ from offbranch.base.records import as_dict, record
 from offbranch.queue.devices import Device
 
 _RESERVED = "reserved"
+_NUMBER = "slot-"
+_MOST_NUMBERS = 10_000
 
 
 @record
@@ -41,7 +43,7 @@ class DeviceHolder:
         is_alive: Whether that one lives; if not, a command that it left behind has the device.
         project: Root of its project.
         task_id: The task it took it for, by id and name.
-        slot: The label of the slot.
+        slot: The number of the slot in its worker.
         since_utc: Seconds since the epoch.
     """
 
@@ -97,6 +99,16 @@ class DeviceLocks:
         os.close(whole)
         return None
 
+    def take_number(self, holder: Mapping[str, str]) -> tuple[int, HeldDevice | None]:
+        """Takes the smallest number that no other task of this machine has; where nothing can be locked, 1 without a lock."""
+        for number in range(1, _MOST_NUMBERS):
+            try:
+                if (taken := self.take(_plain(f"{_NUMBER}{host_name()}-{number}"), holder)) is not None:
+                    return number, taken
+            except OffbranchError:
+                break
+        return 1, None
+
     def reserve(self, keys: Sequence[str]) -> int | None:
         """Takes the right, which only one worker at a time has, to hold devices idle until it has as many as a task needs.
 
@@ -136,7 +148,8 @@ class DeviceLocks:
         except OSError:
             return ()
         keys = {name.removesuffix(".lock").partition(".part-")[0] for name in names if name.endswith(".lock")}
-        return tuple(key for key in sorted(keys - {_RESERVED}) if self.holder(key))
+        devices = [key for key in sorted(keys - {_RESERVED}) if not key.startswith(_NUMBER)]
+        return tuple(key for key in devices if self.holder(key))
 
     def _take(self, key: str, content: str | None, *, shared: bool = False) -> int | None:
         try:

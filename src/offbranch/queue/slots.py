@@ -29,13 +29,14 @@ class Slot:
     """A place for one task, and what it has there.
 
     Attributes:
-        number: From 1.
-        label: What its commands find in OFFBRANCH_SLOT.
+        number: From 1, in its worker.
+        label: What its commands find in OFFBRANCH_SLOT: a number that no other task of this machine has at the same time.
         env: What else they find, OFFBRANCH_SLOT included.
         gpus: GPUs that it has for itself, as CUDA_VISIBLE_DEVICES names them.
         cpus: Processors that it has for itself; empty where it may run on all.
         memory: What its commands may use; None where that is not limited.
         descriptors: Of the locks of its devices; its commands inherit them, and so keep the devices as long as they live.
+        own: Of the lock of its label, which is let go of when the task has ended.
     """
 
     number: int
@@ -45,6 +46,7 @@ class Slot:
     cpus: tuple[int, ...] = ()
     memory: MemoryLimit | None = None
     descriptors: tuple[int, ...] = ()
+    own: tuple[int, ...] = ()
 
     @property
     def prefix(self) -> tuple[str, ...]:
@@ -85,6 +87,8 @@ class SlotPool:
         self._passed: dict[str, int] = {}
         self._turn: Turn | None = None
         self._looked: Looked | None = None
+        # What waited when nothing could start, and the first of each need: unless something changes, only these are tried.
+        self._stuck: tuple[Sequence[StoredTask], Sequence[StoredTask]] = ((), ())
 
     @property
     def is_full(self) -> bool:
@@ -103,9 +107,10 @@ class SlotPool:
         self._forget_others({stored.task.id for stored in waiting})
         if self.is_full:
             return None
-        refused: set[Need] = set()
+        refused: dict[Need, StoredTask] = {}
         passed: list[StoredTask] = []
-        for stored in waiting:
+        is_stuck = self._turn is None and self._stuck[0] == waiting
+        for stored in self._stuck[1] if is_stuck else waiting:
             if self.fits_ever(stored) is not None:
                 continue
             need = need_of(self.offer, stored.task.resources)
@@ -113,10 +118,12 @@ class SlotPool:
             if is_its_turn or (need not in refused and self._may_start(need, passed)):
                 slot = self._take(stored, need)
                 if slot is not None:
-                    self._count(passed)
+                    before = waiting[: waiting.index(stored)] if is_stuck else passed
+                    self._count([each for each in before if each.task.id not in self.unfit])
                     return Start(stored=stored, slot=slot)
-                refused.add(need)
+                refused.setdefault(need, stored)
             passed.append(stored)
+        self._stuck = ([*waiting], [*refused.values()]) if self._turn is None else ((), ())
         return None
 
     def acquire(self, stored: StoredTask) -> Slot | None:
@@ -132,7 +139,8 @@ class SlotPool:
     def release(self, slot: Slot) -> None:
         """Gives a slot back. A device that a command left behind still uses stays locked until that has ended."""
         self._uses.pop(slot.number, None)
-        _close(slot.descriptors)
+        self._stuck = ((), ())
+        _close((*slot.descriptors, *slot.own))
         forget_limit(slot.memory)
 
     def fits_ever(self, stored: StoredTask) -> str | None:
@@ -152,7 +160,7 @@ class SlotPool:
     def confine(self, slot: Slot) -> None:
         """Makes a forked child let go of what other tasks have, and keeps it to its own processors."""
         others = [use.slot for number, use in self._uses.items() if number != slot.number]
-        _close([descriptor for other in others for descriptor in other.descriptors])
+        _close([descriptor for other in others for descriptor in (*other.descriptors, *other.own)])
         if self._turn is not None:
             _close(self._turn.descriptors())
         keep_to(slot.cpus)
@@ -162,8 +170,6 @@ class SlotPool:
         self._end_turn()
         for use in tuple(self._uses.values()):
             self.release(use.slot)
-
-    # What there is
 
     def _look(self) -> Looked:
         if self._looked is None:
@@ -182,8 +188,6 @@ class SlotPool:
             cpus=self.offer.n_cpus - sum(need.cpus for need in needs),
             memory_bytes=self.offer.memory_bytes - sum(need.memory_bytes for need in needs),
         )
-
-    # Taking
 
     def _take(self, stored: StoredTask, need: Need) -> Slot | None:
         turn = self._turn if self._turn is not None and self._turn.task_id == stored.task.id else None
@@ -209,15 +213,18 @@ class SlotPool:
             self._end_turn()
         self._passed.pop(stored.task.id, None)
         own = tuple(device for key, device in devices.items() if any(each.key == key for each in gpus))
+        label, lock = self._label(number, holder)
         slot = Slot(
             number=number,
-            label=str(number),
-            env=self._variables(number, own, need, stored.task.resources),
+            label=label,
+            env=self._variables(label, own, need, stored.task.resources),
             gpus=tuple(device.label for device in own),
             cpus=tuple(sorted(processors[each.key] for each in cpus)),
             memory=limit_memory(need.memory_bytes, f"{os.getpid()}-{number}") if need.memory_bytes else None,
             descriptors=descriptors,
+            own=() if lock is None else lock.descriptors,
         )
+        self._stuck = ((), ())
         self._uses[number] = _Use(slot=slot, need=need, held=(*gpus, *cpus))
         return slot
 
@@ -236,8 +243,14 @@ class SlotPool:
             if key not in mine and key not in avoided and (taken := self._locks.take(key, holder, parts=parts)):
                 held.append(taken)
 
-    def _variables(self, number: int, own: Sequence[Device], need: Need, said: Resources) -> dict[str, str]:
-        env = {SLOT_VARIABLE: str(number)}
+    def _label(self, number: int, holder: Mapping[str, str]) -> tuple[str, HeldDevice | None]:
+        if self._locks is None or self.offer.is_granted:
+            return str(number), None
+        found, lock = self._locks.take_number(holder)
+        return str(number if lock is None else found), lock
+
+    def _variables(self, label: str, own: Sequence[Device], need: Need, said: Resources) -> dict[str, str]:
+        env = {SLOT_VARIABLE: label}
         if self.offer.is_granted:
             return env
         if need.gpus or self.offer.gpus is not None or said.gpus is not None:

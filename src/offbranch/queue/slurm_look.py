@@ -21,7 +21,12 @@ _ANSWER = "answer"
 
 
 def look_at_slurm(
-    slurm: Slurm, root: AbsPath, running: Container[str], *, clock: Callable[[], float] = time.time
+    slurm: Slurm,
+    root: AbsPath,
+    running: Container[str],
+    waiting: Container[str] = (),
+    *,
+    clock: Callable[[], float] = time.time,
 ) -> Places:
     """Returns all elements of what was handed to SLURM and is remembered here; asks it anew.
 
@@ -29,6 +34,7 @@ def look_at_slurm(
         slurm: Whom to ask.
         root: Of the project.
         running: Ids of the tasks that are carried out.
+        waiting: Of those of which the accounts are asked, too, if squeue has forgotten how their jobs ended.
         clock: Seconds since the epoch.
     """
     submissions = read_submissions(root)
@@ -37,7 +43,7 @@ def look_at_slurm(
     now_utc = clock()
     rows, problem = _ask(slurm, root, submissions, now_utc)
     elements = _judged(root, submissions, rows, running, now_utc)
-    return Places(elements=tuple(_with_accounting(slurm, elements)), problem=problem)
+    return Places(elements=tuple(_with_accounting(slurm, elements, waiting)), problem=problem)
 
 
 def glance_at_slurm(
@@ -129,9 +135,13 @@ def _remembered(root: AbsPath, since_utc: float, now_utc: float) -> Mapping[str,
         return None
 
 
-def _with_accounting(slurm: Slurm, elements: Sequence[Element]) -> Iterable[Element]:
+def _with_accounting(slurm: Slurm, elements: Sequence[Element], waiting: Container[str]) -> Iterable[Element]:
     """Says of elements that squeue has forgotten how they ended, where the site keeps accounts."""
-    unknown = [each for each in elements if each.cause and each.row is None and each.job is not None]
+    unknown = [
+        each
+        for each in elements
+        if each.cause and each.row is None and each.job is not None and each.task.id in waiting
+    ]
     if not unknown:
         return elements
     rows: dict[str, Row] = {}

@@ -288,7 +288,7 @@ class Supervisor:
         """Says what a slot does now."""
         use = SlotUse(
             number=slot.number,
-            label=slot.label,
+            label=str(slot.number) if stored is None else slot.label,
             gpus=slot.gpus,
             task_id=None if stored is None else stored.task.id,
             attempt_id=attempt_id,
