@@ -25,7 +25,8 @@ from offbranch.git.repository import head_commit
 from offbranch.params.sweep import Grid, expand_globs, grid_of, trials
 from offbranch.project import Project
 from offbranch.queue.events import SweepPlanned
-from offbranch.queue.remote_report import SyncReport, may_share
+from offbranch.queue.remote_report import SyncReport
+from offbranch.queue.shared_signs import may_share
 from offbranch.queue.shift import Shift
 from offbranch.queue.submit import Wish, choose_names, plan_submission, write_submission
 from offbranch.queue.task import StoredTask, Task

@@ -17,7 +17,7 @@ from offbranch.experiments.leases import QUEUE_DIR
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.queue.offer import Offer
-from offbranch.queue.remote_report import may_share
+from offbranch.queue.shared_signs import may_share
 from offbranch.queue.shift import Shift
 from offbranch.queue.store import find_task, read_tasks
 from offbranch.queue.task import StoredTask

@@ -41,7 +41,7 @@ def queue(request: RunRequest, session: Session, args: Namespace, console: Conso
         elif done.shared is not None:
             load("offbranch.cli.commands.queue_sync:say_sent")(done.shared, console)
         else:
-            console.hint("run what is queued: ob exp run --run-all")
+            console.hint(_run_hint(len(done.tasks)))
     if args.json:
         console.data(json.dumps(_queued_data(done)))
     return ExitCode.DONE
@@ -75,6 +75,11 @@ def exit_code_of(ends: Sequence[TaskEnd]) -> int:
 def _last_ends(ends: Sequence[TaskEnd]) -> Sequence[TaskEnd]:
     """Returns the last run of each task."""
     return tuple({end.id: end for end in ends}.values())
+
+
+def _run_hint(n_tasks: int) -> str:
+    several = "; -j N runs N at a time" if n_tasks > 1 else ""
+    return f"run what is queued: ob queue start{several}"
 
 
 def _sentences(done: Queued, *, dry: bool) -> Iterator[str]:

@@ -60,7 +60,7 @@ OPTIONS: Mapping[str, str] = {
     "queue stop": "--kill --json --quiet --verbose --help",
     "queue kill": "--force --json --quiet --verbose --help",
     "queue slots": "--json --quiet --verbose --help",
-    "queue status": "--watch --json --quiet --verbose --help",
+    "queue status": "--watch --offline --json --quiet --verbose --help",
     "queue logs": "--follow -e= --encoding= --attempt= --tail= --quiet --verbose --help",
     "queue wait": "--timeout= --json --quiet --verbose --help",
     "queue config": "--broker= --remote= --name= --ttl= --unset --offline --json --quiet --verbose --help",
