@@ -159,7 +159,7 @@ def queue_wait(
         began_ns = time.time_ns()
         status = _read(project, repo)
         known = {task.id: task.name for task in _newest(status, names)} if names else None
-        _warn_of_idleness(status, session)
+        _warn_of_idleness(_waited(status, known).tasks, status, session)
         while True:
             waited = _waited(status, known)
             if not has_told:
@@ -237,10 +237,16 @@ def _waited(status: QueueStatus, known: Mapping[str, str] | None) -> Waited:
     )
 
 
-def _warn_of_idleness(status: QueueStatus, session: Session) -> None:
-    waits = any(_waits_for_a_worker(task) for task in status.tasks)
-    if waits and not status.workers and not any(task.state == RUNNING for task in status.tasks):
+def _warn_of_idleness(awaited: Sequence[TaskStatus], status: QueueStatus, session: Session) -> None:
+    waits = any(_waits_for_a_worker(task) for task in awaited)
+    if any(task.state == RUNNING for task in status.tasks):
+        return
+    if waits and not status.workers:
         session.reporter.emit(Warned(text="no worker runs what is queued", hint="ob queue start"))
+    peer = next((task for task in awaited if task.peer is not None and task.state == QUEUED), None)
+    if peer is not None:
+        text = f"'{peer.name}' waits in DVC's queue, and none of its tasks runs"
+        session.reporter.emit(Warned(text=text, hint=f"dvc queue start; or make it ours: ob queue import {peer.name}"))
 
 
 def _waits_for_a_worker(task: TaskStatus) -> bool:
