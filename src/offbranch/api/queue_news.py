@@ -56,7 +56,7 @@ def bring_news(session: Session, *, is_offline: bool = False) -> None:
 
 
 def tell_changes(session: Session) -> Any:
-    """Tells others what was changed in the queue here a moment ago; returns the `SyncReport`, or None where nobody is to know."""
+    """Tells others what was changed in the queue here; returns the `SyncReport`, or None where nobody is to know."""
     if not _may_share(session):
         return None
     return load(f"{CHANGES}:tell_changes")(session)

@@ -8,7 +8,7 @@ from offbranch.api.queue_offer import NO_WISH, SlotWish, offer_of
 from offbranch.api.queue_work import Crew, new_worker_id, work
 from offbranch.api.session import Session, need_git, opened
 from offbranch.base.errors import ConflictError, NotFoundError, OffbranchError, UsageError, did_you_mean
-from offbranch.base.events import Reporter
+from offbranch.base.events import NullReporter, Reporter
 from offbranch.base.locks import hold_lock
 from offbranch.base.paths import AbsPath, join
 from offbranch.base.plugins import load
@@ -47,6 +47,9 @@ class Voices:
     task: Callable[[], Reporter]
 
 
+SILENT = Voices(worker=NullReporter, task=NullReporter)
+
+
 @record
 class StartRequest:
     """Which workers are wanted.
@@ -82,7 +85,7 @@ class Started:
     log: str | None = None
 
 
-def start_workers(request: StartRequest, session: Session, voices: Voices) -> Started:
+def start_workers(request: StartRequest, session: Session, voices: Voices = SILENT) -> Started:
     """Sees to it that so many tasks are run at a time, by a process in the background that outlives this one.
 
     It keeps directory and environment of this process, which must have no other threads.

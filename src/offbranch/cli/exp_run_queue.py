@@ -78,7 +78,7 @@ def _last_ends(ends: Sequence[TaskEnd]) -> Sequence[TaskEnd]:
 
 
 def _run_hint(n_tasks: int) -> str:
-    several = "; -j N runs N at a time" if n_tasks > 1 else ""
+    several = " (-j N: N at a time)" if n_tasks > 1 else ""
     return f"run what is queued: ob queue start{several}"
 
 

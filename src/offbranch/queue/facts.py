@@ -28,7 +28,8 @@ def read_facts(repo: GitRepo, keys: Sequence[str]) -> dict[str, Fact]:
 
     Returns:
         By key: the record of a task, or of an attempt without its `originals`, or `task_id` and `made_utc` of an
-        experiment, or who has a lease at a Git remote and since when; only `problem` where the commit is none of that kind that we can read.
+        experiment, or who has a lease at a Git remote and since when; only `problem` where the commit is none of that
+        kind that we can read.
     """
     names = {key: key.partition(" ")[2] for key in keys}
     with ObjectReader(repo) as objects:

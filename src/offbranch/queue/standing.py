@@ -14,8 +14,8 @@ from offbranch.experiments.leases import is_carried_out
 from offbranch.git.ids import CommitId
 from offbranch.git.repository import GitRepo
 from offbranch.queue.cleared import cleared_tasks
-from offbranch.queue.index import Fact
 from offbranch.queue.history import History, Made, WaitingTask, read_history
+from offbranch.queue.index import Fact
 from offbranch.queue.status import (
     CANCELLED,
     FAILED,
