@@ -8,7 +8,8 @@ import pytest
 from git_repos import opened
 from offbranch.api.data import add
 from offbranch.api.exp import RunRequest, apply, remove, run
-from offbranch.api.queue import run_all, submit
+from offbranch.api.queue import submit
+from offbranch.api.queue_run_all import run_all
 from offbranch.api.show import exp_diff
 from offbranch.base.environ import read_environment
 from offbranch.base.errors import NotFoundError, UsageError

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from offbranch.api.exp import RunRequest
-from offbranch.api.queue import MAX_TRIALS, Queued, run_all, submit
-from offbranch.api.queue_offer import SlotWish
+from offbranch.api.queue import MAX_TRIALS, Queued, submit
 from offbranch.api.session import Session
 from offbranch.base.errors import ExitCode, UsageError
 from offbranch.base.plugins import load
@@ -19,6 +18,8 @@ from offbranch.cli.slot_options import NAMES, given_slots
 from offbranch.cli.task_terms import terms_of
 from offbranch.queue.task_end import TaskEnd, end_to_json
 
+# What carries tasks out; who only queues does not need it.
+RUN_ALL = "offbranch.api.queue_run_all:run_all"
 _SHOWN_TASKS = 20
 _SHOWN_AT_EACH_END = 3
 # What --run-all says itself; everything else is about an experiment that is new.
@@ -55,7 +56,8 @@ def run_queued(args: Namespace, console: Console) -> int:
     ends: list[TaskEnd] = []
     try:
         with console.stdout_for_data(args.json):
-            for end in run_all(session_of(console), jobs=args.jobs, slots=SlotWish(**given_slots(args))):
+            slots = load("offbranch.api.queue_offer:SlotWish")(**given_slots(args))
+            for end in load(RUN_ALL)(session_of(console), jobs=args.jobs, slots=slots):
                 ends.append(end)
     finally:  # what has ended has ended, also if the rest was stopped
         if args.json:
