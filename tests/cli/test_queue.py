@@ -7,7 +7,7 @@ import pytest
 
 from projects import TestProject, make_project
 
-NEXT = "run what is queued: ob exp run --run-all\n"
+NEXT = "run what is queued: ob queue start\n"
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def project(tmp_path: Path) -> TestProject:
 
 def test_a_sweep_is_queued_and_run(project: TestProject) -> None:
     ended = project.ob("exp", "run", "--queue", "-n", "P", "-S", "lr=0.2,0.3", "-S", "fail=0")
-    assert (ended.code, ended.err) == (0, NEXT)
+    assert (ended.code, ended.err) == (0, NEXT.replace("\n", " (-j N: N at a time)\n"))
     assert ended.out.splitlines() == [
         "2 trials: the values of lr",
         "Queued experiment 'P-1' for future execution.  lr=0.2, fail=0",
@@ -101,7 +101,7 @@ def test_the_hint_of_a_refused_sweep_can_be_run_as_it_is(
     ended = project.ob("exp", "run", *where, *words)
     assert ended.code == 2 and "these overrides are a sweep of 2 trials, and a sweep can only be queued" in ended.err
     hint = ended.err.partition("hint: ")[2].strip()
-    assert hint.startswith("ob exp run --queue -n ") and hint.endswith(" && ob exp run --run-all")
+    assert hint.startswith("ob exp run --queue -n ") and hint.endswith(" && ob queue start")
     assert project.git("for-each-ref", "refs/ob") == ""
     saved = tmp_path / "words"
     tool = tmp_path / "bin/ob"
@@ -112,7 +112,7 @@ def test_the_hint_of_a_refused_sweep_can_be_run_as_it_is(
     queueing, running = (each.splitlines() for each in saved.read_text().split("\n--\n")[:2])
     dry = ["--dry"] if where == ("--dry",) else []
     assert sorted(queueing) == sorted(["exp", "run", "--queue", *words, *dry])
-    assert running == ["exp", "run", "--run-all"]
+    assert running == ["queue", "start"]
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_what_waits_is_no_experiment_yet(project: TestProject) -> None:
         ended = project.ob("exp", *words)
         assert (ended.code, ended.out) == (1, "")
         assert ended.err == (
-            "error: 'later' waits in the queue and is no experiment yet\nhint: run it: ob exp run --run-all\n"
+            "error: 'later' waits in the queue and is no experiment yet\nhint: run it: ob queue start\n"
         )
     assert project.git("for-each-ref") == before
 

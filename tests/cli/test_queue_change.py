@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cli_runs import Ob, Ran
-from peer_queue import put
+from peer_queue import put, take
 from projects import TestProject, make_project
 
 
@@ -113,6 +113,11 @@ def test_import_and_clean(ob: Ob, project: TestProject) -> None:
     assert done.code == 1 and done.out == "Took over from DVC's queue: a, c\n" and "'bad' stays with DVC" in done.err
     done = ob("queue", "remove", "bad", cwd=project.root)
     assert done.code == 1 and "a task of DVC's queue" in done.err
+    done = ob("queue", "wait", "bad", "--timeout", "0", cwd=project.root)
+    assert "'bad' waits in DVC's queue, and none of its tasks runs" in done.err and "dvc queue start" in done.err
+    take(project, "bad", run={"status": 2})
+    done = ob("queue", "kill", "bad", cwd=project.root)
+    assert done.code == 1 and "hint: only DVC stops it: dvc queue kill bad" in done.err
     cleaned = ob("exp", "clean", cwd=project.root)
     assert cleaned.code == 0 and cleaned.out == "Removed 0 control messages and 0 stale files.\n"
     assert ob("exp", "clean", "--dry-run", "--json", cwd=project.root).json == {"messages": [], "files": []}
@@ -128,6 +133,8 @@ def test_names_are_completed(ob: Ob, project: TestProject) -> None:
         return project.ob("__complete", str(len(words) - 1), *words).out.split()
 
     assert completed("queue", "hold", "") == ["waits"]
+    assert completed("queue", "start", "") == ["waits"]
+    assert completed("queue", "kill", "") == []
     assert completed("queue", "retry", "") == ["bad"]
     assert set(completed("queue", "remove", "")) == {"bad", "waits"}
     assert completed("queue", "priority", "3", "") == ["waits"]

@@ -144,15 +144,16 @@ def test_each_task_becomes_one_experiment_whoever_is_killed(tmp_path: Path, seed
 
 
 def client(project: TestProject, number: int) -> "subprocess.Popen[str]":
-    """One of many who use the queue at the same time: adds, looks, removes, starts."""
+    """One of many who use the queue at the same time: adds, looks, holds, releases, removes, starts."""
     ob = f"{sys.executable} -m offbranch"
     name = f"C{number}"
     script = {
         0: f"{ob} exp run -q --queue -n {name} -S lr={number} && {ob} exp show --json > /dev/null",
         1: f"{ob} exp run -q --queue -n {name} -S lr={number}; {ob} exp remove {name} || test $? = 1",
-        2: f"{ob} exp show --csv > /dev/null && {ob} exp list > /dev/null && {ob} exp show --queued --json > /dev/null",
+        2: f"{ob} exp show --csv > /dev/null && {ob} queue hold 'C*' || test $? = 1; "
+        f"{ob} queue status --json > /dev/null && {ob} exp show --queued --json > /dev/null && {ob} queue release --all",
         3: f"{ob} queue start -j 2 && {ob} exp run -q --queue -n {name} -S lr={number}",
-        4: f"{ob} exp run -q --queue -n {name} -S lr={number},1{number} && {ob} exp remove {name}-1 || test $? = 1",
+        4: f"{ob} exp run -q --queue -n {name} -S lr={number},1{number} && {ob} queue remove {name}-1 || test $? = 1",
     }[number % 5]
     env = {**os.environ, "PYTHONPATH": str(SOURCE), "OFFBRANCH_LOCK_WAIT": "120"}
     return subprocess.Popen(
@@ -168,6 +169,7 @@ def test_many_who_add_look_and_remove_at_once(tmp_path: Path) -> None:
     codes = {each.returncode for each in clients}
     assert codes == {0}, [(each.returncode, text) for each, text in zip(clients, said, strict=True) if each.returncode]
     assert not any("Traceback" in text or "mistake of ob" in text for text in said)
+    assert project.ob("queue", "release", "--all").code == 0
     project.ob("queue", "start", "-j", "2")
     await_end(project, timeout=300)
     exps = project.exps()

@@ -11,7 +11,7 @@ import pytest
 from git_repos import opened
 from offbranch.api.exp import RunRequest, make_launch, rename
 from offbranch.api.exp import remove as exp_remove
-from offbranch.api.queue import run_all, submit
+from offbranch.api.queue import submit
 from offbranch.api.queue_change import (
     ALL_TO_REMOVE,
     ALL_TO_RETRY,
@@ -22,6 +22,7 @@ from offbranch.api.queue_change import (
     retry,
     set_priority,
 )
+from offbranch.api.queue_run_all import run_all
 from offbranch.api.session import opened as opened_project
 from offbranch.base.errors import ConflictError, NotFoundError, UsageError
 from offbranch.base.paths import AbsPath

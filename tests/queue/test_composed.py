@@ -8,7 +8,8 @@ import pytest
 
 from git_repos import opened
 from offbranch.api.exp import RunRequest
-from offbranch.api.queue import run_all, submit
+from offbranch.api.queue import submit
+from offbranch.api.queue_run_all import run_all
 from offbranch.base.errors import OffbranchError, UsageError
 from offbranch.base.paths import AbsPath
 from offbranch.queue.store import read_tasks

@@ -8,7 +8,8 @@ import pytest
 from git_repos import opened
 from offbranch.api.data import add
 from offbranch.api.exp import RunRequest, apply, remove, run
-from offbranch.api.queue import run_all, submit
+from offbranch.api.queue import submit
+from offbranch.api.queue_run_all import run_all
 from offbranch.api.show import exp_diff
 from offbranch.base.environ import read_environment
 from offbranch.base.errors import NotFoundError, UsageError
@@ -54,8 +55,8 @@ def test_they_are_shown_between_successful_and_failed_ones(project: TestProject)
         executor.pop("queue_id")
         == project.git("for-each-ref", "--format=%(refname:lstrip=3)", "refs/ob/tasks").split()[-1]
     )
-    about = {key: executor.pop(key) for key in ("is_held", "priority", "n_attempts", "n_lost", "note")}
-    assert about == {"is_held": False, "priority": 0, "n_attempts": 0, "n_lost": 0, "note": None}
+    about = {key: executor.pop(key) for key in ("is_held", "priority", "n_attempts", "n_lost", "host", "note")}
+    assert about == {"is_held": False, "priority": 0, "n_attempts": 0, "n_lost": 0, "host": None, "note": None}
     assert executor == {"state": "queued", "name": "dvc-task", "local": {**nothing, "task_id": state["rev"]}}
     assert project.git("cat-file", "-t", state["rev"]) == "commit"
 

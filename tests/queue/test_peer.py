@@ -12,9 +12,10 @@ import pytest
 
 from git_repos import opened, state_of_user
 from offbranch.api.exp import RunRequest
-from offbranch.api.queue import run_all, submit
+from offbranch.api.queue import submit
 from offbranch.api.queue_change import hold, remove
 from offbranch.api.queue_peer import Imported, clean, import_tasks
+from offbranch.api.queue_run_all import run_all
 from offbranch.api.session import opened as opened_project
 from offbranch.base.errors import ConflictError, GitError, NotFoundError, OffbranchError, UsageError
 from offbranch.base.paths import AbsPath

@@ -13,7 +13,8 @@ import pytest
 
 from git_repos import opened, state_of_user
 from offbranch.api.exp import RunRequest, run
-from offbranch.api.queue import TaskEnd, run_all, submit
+from offbranch.api.queue import submit
+from offbranch.api.queue_run_all import TaskEnd, run_all
 from offbranch.base.events import Warned
 from offbranch.base.paths import AbsPath
 from offbranch.experiments.attempts import list_attempts

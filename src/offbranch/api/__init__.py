@@ -58,7 +58,7 @@ PUBLIC: Mapping[str, str] = {
     "exp_queue": "offbranch.api.queue:submit",
     "look_at_slots": "offbranch.api.queue_slots:look_at_slots",
     "SlotWish": "offbranch.api.queue_offer:SlotWish",
-    "run_queue": "offbranch.api.queue:run_all",
+    "run_queue": "offbranch.api.queue_run_all:run_all",
     "Terms": "offbranch.queue.terms:Terms",
     "TaskChoice": "offbranch.queue.chosen:TaskChoice",
     "TaskState": "offbranch.queue.task:TaskState",

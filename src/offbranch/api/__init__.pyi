@@ -54,7 +54,6 @@ from offbranch.api.python_files import get_url, read
 from offbranch.api.python_files import open_file as open  # noqa: A004
 from offbranch.api.python_refs import all_branches, all_commits, all_tags
 from offbranch.api.python_values import metrics_show, params_show
-from offbranch.api.queue import run_all as run_queue
 from offbranch.api.queue import submit as exp_queue
 from offbranch.api.queue_change import change_terms as queue_terms
 from offbranch.api.queue_change import hold as queue_hold
@@ -78,6 +77,7 @@ from offbranch.api.queue_peer import import_tasks as queue_import
 from offbranch.api.queue_remote import configure as set_queue_config
 from offbranch.api.queue_remote import look_at_config as queue_config
 from offbranch.api.queue_remote import sync as queue_sync
+from offbranch.api.queue_run_all import run_all as run_queue
 from offbranch.api.queue_slots import look_at_slots
 from offbranch.api.queue_work import run_one as run_task
 from offbranch.api.queue_workers import StartRequest as StartRequest

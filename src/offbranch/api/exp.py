@@ -243,7 +243,7 @@ def remove(removal: Removal, session: Session) -> Removed:
         if not (removal.queue or (removal.names and may_have_refs(repo, TASKS))):
             return remove_experiments(project, repo, removal)
         removed: Removed = load("offbranch.queue.remove:remove_with_tasks")(project, repo, removal)
-    if removed.tasks and not removal.dry and load("offbranch.queue.remote_report:may_share")(repo, project.environment):
+    if removed.tasks and not removal.dry and load("offbranch.queue.shared_signs:may_share")(repo, project.environment):
         load("offbranch.api.queue_remote_changes:withdraw_removed")(session)
     return removed
 
@@ -264,7 +264,7 @@ def _revision(project: Project, repo: GitRepo, name: str) -> str:
 def _refuse_queued(project: Project, repo: GitRepo, name: str) -> None:
     if _revision(project, repo, name) != name:
         text = f"'{name}' waits in the queue and is no experiment yet"
-        raise ConflictError(text, hint="run it: ob exp run --run-all")
+        raise ConflictError(text, hint="run it: ob queue start")
 
 
 def _inside(project: Project, path: AbsPath) -> RepoPath:

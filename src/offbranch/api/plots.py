@@ -219,7 +219,7 @@ def _waits(name: str) -> PlotError:
         rev=name,
         kind="NotRunError",
         message="it is queued, and there is nothing to draw before it has run",
-        hint="ob exp run --run-all runs what is queued",
+        hint="ob queue start runs what is queued",
     )
 
 

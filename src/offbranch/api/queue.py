@@ -1,14 +1,12 @@
-"""The queue: adding experiments to it, and running what waits there."""
+"""The queue: adding experiments to it."""
 
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from offbranch.api.exp import RunRequest
-from offbranch.api.queue_offer import NO_WISH, SlotWish, offer_of
-from offbranch.api.queue_work import Crew, work
-from offbranch.api.session import Session, held, need_git, opened, refuse_during_operation, working_directory
+from offbranch.api.session import Session, held, need_git, refuse_during_operation, working_directory
 from offbranch.base.errors import UsageError
 from offbranch.base.paths import RepoPath, absolute, join, relative_to
 from offbranch.base.plugins import load
@@ -25,14 +23,11 @@ from offbranch.git.repository import head_commit
 from offbranch.params.sweep import Grid, expand_globs, grid_of, trials
 from offbranch.project import Project
 from offbranch.queue.events import SweepPlanned
-from offbranch.queue.remote_report import SyncReport, may_share
-from offbranch.queue.shift import Shift
-from offbranch.queue.store import read_tasks
+from offbranch.queue.remote_report import SyncReport
+from offbranch.queue.shared_signs import may_share
 from offbranch.queue.submit import Wish, choose_names, plan_submission, write_submission
 from offbranch.queue.task import StoredTask, Task
-from offbranch.queue.task_end import TaskEnd
 from offbranch.queue.terms import NO_TERMS, Terms
-from offbranch.queue.workers import WorkerKind
 
 # More at once are most often a slip of the keyboard; this many are queued in a few seconds.
 MAX_TRIALS = 5_000
@@ -126,34 +121,6 @@ def _submit(
         replaced = tuple(each.name for each in planned.replaced)
         done = Queued(tasks=planned.tasks, stored=stored, grid=grid, replaced=replaced)
         return done, may_share(repo, project.environment)
-
-
-def run_all(session: Session, *, jobs: int | None = None, slots: SlotWish = NO_WISH) -> Iterator[TaskEnd]:
-    """Runs what is queued, each in a temporary copy; also what is queued meanwhile.
-
-    Args:
-        session: Where.
-        jobs: How many at a time, each in a process of its own; with more than one, each line of output gets the name of its
-            experiment. If it is not given, as many as there are GPUs to share out, otherwise 1.
-        slots: What they get of the machine.
-
-    Yields:
-        How each run of a task ended, as it ends. A failed one does not keep the next from being run.
-
-    Raises:
-        Interrupted: The user stopped it; what ran waits in the queue again.
-    """
-    offer = offer_of(slots if jobs is None else replace(slots, jobs=jobs), session)
-    is_many = offer.n_slots > 1
-    shift = Shift(idle_s=0.0, apart=is_many, marks=is_many)
-    yield from work(session, shift, Crew(kind=WorkerKind.FOREGROUND, n_slots=offer.n_slots, offer=offer))
-
-
-def names_elsewhere(session: Session) -> tuple[str, ...]:
-    """Returns the names of tasks that are left to the workers of a shared queue, in the order in which they come."""
-    with opened(session) as project:
-        tasks = read_tasks(need_git(project), project.root)
-    return tuple(each.name for each in tasks.all if each.is_shared)
 
 
 def _wish(request: RunRequest, session: Session, project: Project, now_utc: float) -> Wish:

@@ -7,18 +7,20 @@ somebody has taken or changed one of the tasks since they were read; then they a
 from collections.abc import Callable, Container
 from typing import TypeVar
 
+from offbranch.api.queue_news import tell_changes
 from offbranch.api.session import Session, beginning, need_git, opened
 from offbranch.base.errors import ConflictError, NotFoundError, UsageError
 from offbranch.base.plugins import load
-from offbranch.base.records import record
+from offbranch.base.records import record, replace
 from offbranch.experiments.peer_signals import has_peer_queue
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.queue.again import AGAIN, Retry, apply_retry, plan_retry
 from offbranch.queue.amend import Amendment, apply_amendment, plan_amendment
 from offbranch.queue.chosen import Chosen, KnownTask, KnownTasks, TaskChoice, choose_tasks, read_known
-from offbranch.queue.remote_report import may_share
+from offbranch.queue.remote_report import SyncReport
 from offbranch.queue.remove import Withdrawal, plan_withdrawal, withdraw
+from offbranch.queue.shared_signs import may_share
 from offbranch.queue.slurm_place import has_submissions
 from offbranch.queue.store import Unreadable
 from offbranch.queue.task import StoredTask, Task, TaskState
@@ -29,7 +31,8 @@ T = TypeVar("T")
 # Workers and other clients that change the queue at the same time; each of them gets through once a time.
 _MAX_TRIES = 20
 ALL_TO_RETRY = frozenset(AGAIN)
-ALL_TO_REMOVE = frozenset((TaskState.QUEUED, TaskState.FAILED, TaskState.CANCELLED, TaskState.SUCCEEDED))
+# Those that run are left alone, and named.
+ALL_TO_REMOVE = frozenset(TaskState)
 
 
 @record
@@ -40,11 +43,13 @@ class Changed:
         tasks: As they are now.
         same: Tasks that needed no change.
         running: Tasks that were left alone because they run.
+        shared: What telling the other machines came to, where the queue is shared.
     """
 
     tasks: tuple[StoredTask, ...] = ()
     same: tuple[StoredTask, ...] = ()
     running: tuple[KnownTask, ...] = ()
+    shared: SyncReport | None = None
 
 
 @record
@@ -55,11 +60,13 @@ class TasksRemoved:
         tasks: As they were.
         unreadable: Refs that were no task of a version we know.
         running: Tasks that stay because they run.
+        shared: As of `Changed`.
     """
 
     tasks: tuple[KnownTask, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
     running: tuple[KnownTask, ...] = ()
+    shared: SyncReport | None = None
 
 
 @record
@@ -70,11 +77,16 @@ class Retried:
         tasks: Their records for the next round.
         stored: The same as Git has them; nothing for a dry run.
         left_out: Failed tasks that stay as they are, because another task or an experiment has their name.
+        shared: As of `Changed`.
     """
 
     tasks: tuple[Task, ...] = ()
     stored: tuple[StoredTask, ...] = ()
     left_out: tuple[KnownTask, ...] = ()
+    shared: SyncReport | None = None
+
+
+C = TypeVar("C", Changed, TasksRemoved, Retried)
 
 
 def change_terms(choice: TaskChoice, terms: Terms, session: Session) -> Changed:
@@ -98,7 +110,7 @@ def change_terms(choice: TaskChoice, terms: Terms, session: Session) -> Changed:
     def apply(_: Project, repo: GitRepo, planned: Amendment) -> Changed:
         return Changed(tasks=apply_amendment(repo, planned), same=planned.same, running=planned.running)
 
-    return _at_last(session, plan, apply)
+    return _told(_at_last(session, plan, apply), session)
 
 
 def hold(choice: TaskChoice, session: Session) -> Changed:
@@ -146,7 +158,8 @@ def remove(choice: TaskChoice, session: Session, *, dry: bool = False) -> TasksR
                 load("offbranch.api.queue_slurm:withdraw_from_slurm")(session, [each.id for each in planned.tasks])
         return TasksRemoved(tasks=planned.tasks, unreadable=planned.unreadable, running=planned.running)
 
-    return _at_last(session, plan, apply)
+    done = _at_last(session, plan, apply)
+    return done if dry else _told(done, session)
 
 
 def retry(choice: TaskChoice, session: Session, *, terms: Terms = NO_TERMS, dry: bool = False) -> Retried:
@@ -172,7 +185,8 @@ def retry(choice: TaskChoice, session: Session, *, terms: Terms = NO_TERMS, dry:
         tasks = tuple(task for task, _ in planned.tasks)
         return Retried(tasks=tasks, stored=() if dry else apply_retry(repo, planned), left_out=planned.left_out)
 
-    return _at_last(session, plan, apply)
+    done = _at_last(session, plan, apply)
+    return done if dry else _told(done, session)
 
 
 def _chosen(project: Project, known: KnownTasks, choice: TaskChoice, prefer: Container[TaskState] = ()) -> Chosen:
@@ -187,6 +201,11 @@ def _chosen(project: Project, known: KnownTasks, choice: TaskChoice, prefer: Con
 def _refuse_none(choice: TaskChoice) -> None:
     if bool(choice.names) == bool(choice.states):
         raise UsageError("give either names of tasks, or states of which all are meant", hint="--all means all states")
+
+
+def _told(done: C, session: Session) -> C:
+    """Tells the other machines of a shared queue what was done; what they could not be told is told to the user."""
+    return replace(done, shared=tell_changes(session)) if done.tasks else done
 
 
 def _at_last(session: Session, plan: Callable[[Project, GitRepo], P], apply: Callable[[Project, GitRepo, P], T]) -> T:

@@ -10,6 +10,7 @@ from offbranch.base.paths import AbsPath
 from offbranch.base.plugins import load
 from offbranch.base.processes import host_name, is_alive, this_process
 from offbranch.experiments.leases import end_orphans
+from offbranch.experiments.peer_signals import has_peer_queue
 from offbranch.experiments.refs import LEASES, lease_ref
 from offbranch.git.refs import list_refs
 from offbranch.git.repository import GitRepo
@@ -69,7 +70,12 @@ def kill_tasks(names: Sequence[str], session: Session, *, force: bool = False) -
     """
     with opened(session) as project:
         root, repo = project.root, need_git(project)
-    everywhere = _running_tasks(repo, root, names)
+        try:
+            everywhere = _running_tasks(repo, root, names)
+        except NotFoundError:
+            if has_peer_queue(root):
+                load("offbranch.queue.peer:refuse_peers")(project, names)
+            raise
     elsewhere = tuple(stored for stored in everywhere if stored.away is not None)
     chosen = tuple(stored for stored in everywhere if stored.away is None)
     now = time.time()

@@ -119,7 +119,7 @@ def _find(request: LogRequest, project: Project, repo: GitRepo) -> FoundLog:
     numbered = task.attempts[::-1]
     by_id = next((n for n, each in enumerate(numbered, 1) if each.id == request.name), None)
     number = request.number if request.number is not None else by_id or len(numbered)
-    if not numbered:
+    if not numbered or (task.elsewhere is not None and number == len(numbered) and by_id is None is request.number):
         raise _not_there(task)
     _check_number(task.name, number, len(numbered))
     return _found(root, task, number)
@@ -194,6 +194,11 @@ def _not_there(task: TaskStatus) -> OffbranchError:
         return NotFoundError(
             f"the log of '{task.name}' is not here: it was removed, or the experiment was made somewhere else",
             hint="the logs of the newest 100 successful experiments are kept",
+        )
+    if task.elsewhere is not None:
+        return OffbranchError(
+            f"experiment '{task.name}' runs {task.place}; its log comes here if it fails",
+            hint=f"ob queue wait {task.name}",
         )
     return OffbranchError(
         f"experiment '{task.name}' is in queue but has not been started",

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from offbranch.api.queue_news import News, bring_news
 from offbranch.api.session import Session, need_git, opened
 from offbranch.base.events import Warned
 from offbranch.base.paths import AbsPath
@@ -68,18 +69,22 @@ class Waited:
         return not self.removed and all(task.state == SUCCEEDED for task in self.tasks)
 
 
-def queue_status(names: Sequence[str], session: Session, *, in_full: bool = False) -> QueueView:
+def queue_status(
+    names: Sequence[str], session: Session, *, in_full: bool = False, is_offline: bool = False
+) -> QueueView:
     """Returns the tasks of the queue, also those that have ended.
 
     Args:
         names: Names, ids, commits or patterns of tasks; all where there are none.
         session: Where.
         in_full: Also what is not in the table: the metrics of failed tasks, and the whole records of those that have ended.
+        is_offline: Of a queue that other machines share, only what is known here is shown.
 
     Raises:
         NotFoundError: A name stands for no task.
         NoProjectError: There is no project, or no Git repository around it.
     """
+    bring_news(session, is_offline=is_offline)
     with opened(session) as project:
         repo = need_git(project)
         status = _read(project, repo)
@@ -93,23 +98,30 @@ def queue_status(names: Sequence[str], session: Session, *, in_full: bool = Fals
 
 
 def watch_queue(
-    names: Sequence[str], session: Session, *, sleep: Callable[[float], None] = time.sleep
+    names: Sequence[str],
+    session: Session,
+    *,
+    is_offline: bool = False,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[QueueView]:
     """Yields the queue, and again whenever it looks different; does not end by itself.
 
     Args:
         names: As of `queue_status`; what stands for nothing later is left out, not refused.
         session: Where.
+        is_offline: As of `queue_status`.
         sleep: Waits.
 
     Raises:
         NotFoundError: A name stands for no task at the beginning.
     """
+    news = News(session, is_offline=is_offline)
     with opened(session) as project:
         repo = need_git(project)
         live, remember, wait = load(PARTS["live"])(project), load(PARTS["remember"]), load(PARTS["wait"])
         last: QueueView | None = None
         while True:
+            news.bring()
             began_ns = time.time_ns()
             status = _read(project, repo)
             tasks = choose_tasks(status, names) if last is None else _still(status, names)
@@ -117,7 +129,8 @@ def watch_queue(
             if view != last:
                 yield view
                 last = view
-            wait(repo, project.root, remember(repo, project.root, status, live.files(), began_ns=began_ns), sleep=sleep)
+            seen = remember(repo, project.root, status, live.files(), began_ns=began_ns)
+            wait(repo, project.root, seen, until=news.next_s, sleep=sleep)
 
 
 def queue_wait(
@@ -145,14 +158,17 @@ def queue_wait(
     """
     until = None if timeout_s is None else clock() + timeout_s
     told, doubtful = set[str](), set[str]()
+    news = News(session, clock=clock)
     with opened(session) as project:
         repo = need_git(project)
+        news.bring()
         began_ns = time.time_ns()
         status = _read(project, repo)
         known = {task.id: task.name for task in _newest(status, names)} if names else None
         if warns:
-            _warn_of_idleness(status, session)
-            _warn_of_held(_waited(status, known).tasks, session)
+            waited = _waited(status, known)
+            _warn_of_idleness(waited.tasks, status, session)
+            _warn_of_held(waited.tasks, session)
         while True:
             waited = _waited(status, known)
             if warns:
@@ -160,7 +176,8 @@ def queue_wait(
             is_over = not any(_is_awaited(task) for task in waited.tasks)
             if is_over or (until is not None and clock() >= until):
                 return Waited(tasks=waited.tasks, removed=waited.removed, has_timed_out=not is_over)
-            _wait(project, repo, status, began_ns, until, clock, sleep)
+            _wait(project, repo, status, began_ns, _earlier(until, news.next_s), clock, sleep)
+            news.bring()
             began_ns = time.time_ns()
             status = _read(project, repo)
 
@@ -171,6 +188,10 @@ def _read(project: Project, repo: GitRepo) -> QueueStatus:
         return status
     found: QueueStatus = load(PARTS["slurm"])(project, status)
     return found
+
+
+def _earlier(one: float | None, other: float | None) -> float | None:
+    return min((each for each in (one, other) if each is not None), default=None)
 
 
 def _wait(
@@ -224,14 +245,21 @@ def _waited(status: QueueStatus, known: Mapping[str, str] | None) -> Waited:
     )
 
 
-def _warn_of_idleness(status: QueueStatus, session: Session) -> None:
-    waits = any(_waits_for_a_worker(task) for task in status.tasks)
-    if waits and not status.workers and not any(task.state == RUNNING for task in status.tasks):
+def _warn_of_idleness(awaited: Sequence[TaskStatus], status: QueueStatus, session: Session) -> None:
+    waits = any(_waits_for_a_worker(task) for task in awaited)
+    if any(task.state == RUNNING for task in status.tasks):
+        return
+    if waits and not status.workers:
         session.reporter.emit(Warned(text="no worker runs what is queued", hint="ob queue start"))
+    peer = next((task for task in awaited if task.peer is not None and task.state == QUEUED), None)
+    if peer is not None:
+        text = f"'{peer.name}' waits in DVC's queue, and none of its tasks runs"
+        session.reporter.emit(Warned(text=text, hint=f"dvc queue start; or make it ours: ob queue import {peer.name}"))
 
 
 def _waits_for_a_worker(task: TaskStatus) -> bool:
-    return task.state == QUEUED and not task.is_held and task.peer is None and task.job is None
+    is_elsewhere = task.is_shared or task.peer is not None or task.job is not None
+    return task.state == QUEUED and not (task.is_held or is_elsewhere)
 
 
 def _warn_of_lost_jobs(

@@ -42,23 +42,28 @@ def kill_shared(session: Session, tasks: Sequence[StoredTask], *, force: bool = 
         return tuple(each.name for each in left)
 
 
-def bring_news(session: Session, remote: str | None = None) -> None:
+def bring_news(session: Session, remote: str | None = None) -> bool:
     """Brings what has happened to a shared queue, before somebody looks at it; that it cannot be reached is only told.
 
     Args:
         session: Where; nothing is done for a clone that shares no queue.
         remote: Only if the queue is at this Git remote.
+
+    Returns:
+        Whether nothing went wrong.
     """
     with opened(session) as project:
         shared = shared_queue(project, session)
         if shared is None or remote not in (None, shared.config.remote):
-            return
+            return True
         try:
             sync_shared(shared, sends=False, announces=False)
+            return True
         except OffbranchError as error:  # what was known before still is
             session.reporter.emit(
                 Warned(text=f"the queue could not be brought up to date: {error.message}", hint=error.hint)
             )
+            return False
 
 
 def tell_changes(session: Session) -> SyncReport | None:

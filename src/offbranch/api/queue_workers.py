@@ -8,7 +8,7 @@ from offbranch.api.queue_offer import NO_WISH, SlotWish, offer_of
 from offbranch.api.queue_work import Crew, new_worker_id, work
 from offbranch.api.session import Session, need_git, opened
 from offbranch.base.errors import ConflictError, NotFoundError, OffbranchError, UsageError, did_you_mean
-from offbranch.base.events import Reporter
+from offbranch.base.events import NullReporter, Reporter
 from offbranch.base.locks import hold_lock
 from offbranch.base.paths import AbsPath, join
 from offbranch.base.plugins import load
@@ -17,7 +17,7 @@ from offbranch.experiments.leases import QUEUE_DIR
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.queue.offer import Offer
-from offbranch.queue.remote_report import may_share
+from offbranch.queue.shared_signs import may_share
 from offbranch.queue.shift import Shift
 from offbranch.queue.store import find_task, read_tasks
 from offbranch.queue.task import StoredTask
@@ -45,6 +45,9 @@ class Voices:
 
     worker: Callable[[], Reporter]
     task: Callable[[], Reporter]
+
+
+SILENT = Voices(worker=NullReporter, task=NullReporter)
 
 
 @record
@@ -82,7 +85,7 @@ class Started:
     log: str | None = None
 
 
-def start_workers(request: StartRequest, session: Session, voices: Voices) -> Started:
+def start_workers(request: StartRequest, session: Session, voices: Voices = SILENT) -> Started:
     """Sees to it that so many tasks are run at a time, by a process in the background that outlives this one.
 
     It keeps directory and environment of this process, which must have no other threads.

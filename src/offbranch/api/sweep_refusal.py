@@ -17,7 +17,7 @@ def refusal(request: RunRequest, overrides: Sequence[Override]) -> UsageError:
     many = "several trials" if has_glob else "1 trial" if n == 1 else f"{n} trials"
     return UsageError(
         f"these overrides are a sweep of {many}, and a sweep can only be queued",
-        hint=f"{queue_command(request)} && ob exp run --run-all",
+        hint=f"{queue_command(request)} && ob queue start",
     )
 
 

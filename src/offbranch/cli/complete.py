@@ -192,6 +192,8 @@ _ARGUMENTS: Mapping[str, Source] = {
     "queue release": _tasks_that_are("queued"),
     "queue priority": lambda place: _tasks_that_are("queued")(place) if place.n_before else (),
     "queue import": lambda place: peer_task_names(place.start, place.environment),
+    "queue start": _tasks_that_are("queued"),
+    "queue kill": _tasks_that_are("running"),
     "queue status": _tasks,
     "queue logs": _tasks,
     "queue wait": _tasks,

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from offbranch.api.exp import RunRequest
-from offbranch.api.queue import MAX_TRIALS, Queued, names_elsewhere, run_all, submit
-from offbranch.api.queue_offer import SlotWish
+from offbranch.api.queue import MAX_TRIALS, Queued, submit
 from offbranch.api.session import Session
 from offbranch.base.errors import ExitCode, UsageError
 from offbranch.base.plugins import load
@@ -20,6 +19,9 @@ from offbranch.cli.task_terms import terms_of
 from offbranch.queue.task import TaskState
 from offbranch.queue.task_end import TaskEnd, end_to_json
 
+# What carries tasks out; who only queues does not need it.
+RUN_ALL = "offbranch.api.queue_run_all:run_all"
+NAMES_ELSEWHERE = "offbranch.api.queue_run_all:names_elsewhere"
 _SHOWN_TASKS = 20
 _SHOWN_AT_EACH_END = 3
 # What --run-all says itself; everything else is about an experiment that is new.
@@ -42,7 +44,7 @@ def queue(request: RunRequest, session: Session, args: Namespace, console: Conso
         elif done.shared is not None:
             load("offbranch.cli.commands.queue_sync:say_sent")(done.shared, console)
         else:
-            console.hint("run what is queued: ob exp run --run-all")
+            console.hint(_run_hint(len(done.tasks)))
     if args.json:
         console.data(json.dumps(_queued_data(done)))
     return ExitCode.DONE
@@ -56,7 +58,8 @@ def run_queued(args: Namespace, console: Console) -> int:
     ends: list[TaskEnd] = []
     try:
         with console.stdout_for_data(args.json):
-            for end in run_all(session_of(console), jobs=args.jobs, slots=SlotWish(**given_slots(args))):
+            slots = load("offbranch.api.queue_offer:SlotWish")(**given_slots(args))
+            for end in load(RUN_ALL)(session_of(console), jobs=args.jobs, slots=slots):
                 ends.append(end)
     finally:  # what has ended has ended, also if the rest was stopped
         if args.json:
@@ -64,7 +67,7 @@ def run_queued(args: Namespace, console: Console) -> int:
         else:
             say_ends(ends, console)
     if not ends and not args.json:
-        _say_none(names_elsewhere(session_of(console)), console)
+        _say_none(load(NAMES_ELSEWHERE)(session_of(console)), console)
     return exit_code_of(ends)
 
 
@@ -85,6 +88,11 @@ def exit_code_of(ends: Sequence[TaskEnd]) -> int:
 def _last_ends(ends: Sequence[TaskEnd]) -> Sequence[TaskEnd]:
     """Returns the last run of each task."""
     return tuple({end.id: end for end in ends}.values())
+
+
+def _run_hint(n_tasks: int) -> str:
+    several = " (-j N: N at a time)" if n_tasks > 1 else ""
+    return f"run what is queued: ob queue start{several}"
 
 
 def _sentences(done: Queued, *, dry: bool) -> Iterator[str]:

@@ -7,10 +7,12 @@ from typing import Any
 
 from offbranch.api.queue_change import Changed
 from offbranch.base.errors import UsageError
+from offbranch.base.plugins import load
 from offbranch.base.records import as_dict
 from offbranch.cli.console import Console
 from offbranch.cli.parser import Parser
 from offbranch.queue.chosen import KnownTask, TaskChoice
+from offbranch.queue.remote_report import SyncReport
 from offbranch.queue.task import StoredTask, Task, TaskState
 
 _SHOWN = 20
@@ -50,6 +52,13 @@ def say_changed(done: Changed, args: Namespace, console: Console, verb: str) -> 
     if done.same and args.tasks:
         console.message(f"As they were: {short([each.name for each in done.same])}")
     say_running(done.running, console)
+    say_shared(done.shared, console)
+
+
+def say_shared(report: SyncReport | None, console: Console) -> None:
+    """Tells what the other machines of a shared queue know of a change; nothing where there are none."""
+    if report is not None:
+        load("offbranch.cli.commands.queue_sync:say_sent")(report, console)
 
 
 def say_running(running: Sequence[KnownTask], console: Console) -> None:

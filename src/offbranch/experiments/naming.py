@@ -38,6 +38,6 @@ def choose_name(
     if wanted in reserved and not force:
         raise ConflictError(
             f"a task '{wanted}' waits in the queue, and would fail if there were an experiment of its name",
-            hint="ob exp run --run-all runs it; -n gives another name; without -n a free name is chosen",
+            hint="ob queue start runs it; -n gives another name; without -n a free name is chosen",
         )
     return wanted

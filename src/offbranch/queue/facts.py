@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from offbranch.base.plugins import load
 from offbranch.experiments.attempts import attempt_of
 from offbranch.experiments.experiment import attempt_to_json
 from offbranch.experiments.underway import TASK_HEADER
@@ -13,6 +14,8 @@ from offbranch.git.repository import GitRepo
 from offbranch.queue.index import Fact
 from offbranch.queue.task import task_from_message, task_to_json
 
+# What few have; it brings with it what talks to other machines.
+_READ_LEASE = "offbranch.queue.remote_lease:lease_from_message"
 _HEADER = f"\n{TASK_HEADER} ".encode()
 
 
@@ -21,11 +24,12 @@ def read_facts(repo: GitRepo, keys: Sequence[str]) -> dict[str, Fact]:
 
     Args:
         repo: Where.
-        keys: `task`, `attempt` or `experiment`, a blank, and the id of a commit.
+        keys: `task`, `attempt`, `experiment` or `lease`, a blank, and the id of a commit.
 
     Returns:
         By key: the record of a task, or of an attempt without its `originals`, or `task_id` and `made_utc` of an
-        experiment; only `problem` where the commit is none of that kind that we can read.
+        experiment, or who has a lease at a Git remote and since when; only `problem` where the commit is none of that
+        kind that we can read.
     """
     names = {key: key.partition(" ")[2] for key in keys}
     with ObjectReader(repo) as objects:
@@ -41,6 +45,8 @@ def _fact(key: str, object_kind: str, content: bytes) -> Fact:
             raise ValueError(f"{object_kind} is there instead of a commit")
         if kind == "task":
             return _task(CommitId(name), content)
+        if kind == "lease":
+            return _lease(CommitId(name), content)
         return _attempt(CommitId(name), content) if kind == "attempt" else _experiment(CommitId(name), content)
     except ValueError as error:
         return {"problem": str(error)}
@@ -60,6 +66,11 @@ def _attempt(name: CommitId, content: bytes) -> dict[str, Any]:
         raise ValueError("its commit is not that of an attempt")
     # What parameter files held before is of no use to who looks, and may be long.
     return {key: value for key, value in attempt_to_json(attempt).items() if key != "originals"}
+
+
+def _lease(name: CommitId, content: bytes) -> dict[str, Any]:
+    lease = load(_READ_LEASE)(parse_commit(name, content).message)
+    return {"host": lease.process.host, "pid": lease.process.pid, "taken_utc": lease.taken_utc, "n_lost": lease.n_lost}
 
 
 def _experiment(name: CommitId, content: bytes) -> dict[str, Any]:

@@ -10,17 +10,18 @@ from typing import Any
 
 from offbranch.base.paths import AbsPath, join
 from offbranch.base.plugins import load
-from offbranch.base.records import record, replace
+from offbranch.base.records import field, record, replace
 from offbranch.experiments.attempts import RUNS_DIR, read_one
 from offbranch.experiments.experiment import Attempt, AttemptState, attempt_from_json
-from offbranch.experiments.refs import ATTEMPTS, EXPERIMENTS, LEASES, TASKS, decode
+from offbranch.experiments.refs import ATTEMPTS, AWAY, EXPERIMENTS, LEASES, SENDING, SENT, TASKS, decode
 from offbranch.git.ids import CommitId
 from offbranch.git.refs import list_refs
 from offbranch.git.repository import GitRepo
 from offbranch.queue.index import Fact, Index
 
 # What kind of thing a fact is about: the same commit may be asked for as two of them.
-_TASK, _ATTEMPT, _EXPERIMENT = "task", "attempt", "experiment"
+_TASK, _ATTEMPT, _EXPERIMENT, _LEASE = "task", "attempt", "experiment", "lease"
+_KINDS = {TASKS: _TASK, ATTEMPTS: _ATTEMPT, AWAY: _LEASE}
 # What understands commits; loaded where the index does not know one.
 READER = "offbranch.queue.facts:read_facts"
 
@@ -65,6 +66,8 @@ class History:
         attempts: Those that did not become experiments, newest first; also those of no task.
         made: Experiments that came of tasks, in the order of their refs.
         succeeded: The records that are left of attempts which became experiments, newest first.
+        away: Task id -> who has it elsewhere, as far as we know (`facts.py`).
+        shared: Ids of the tasks that are, or may be, at a Git remote too.
     """
 
     waiting: tuple[WaitingTask, ...] = ()
@@ -72,6 +75,8 @@ class History:
     attempts: tuple[Attempt, ...] = ()
     made: tuple[Made, ...] = ()
     succeeded: tuple[Attempt, ...] = ()
+    away: Mapping[str, Fact] = field(default_factory=dict)
+    shared: frozenset[str] = frozenset()
 
 
 def read_history(repo: GitRepo, root: AbsPath, *, use_index: bool = True) -> History:
@@ -82,19 +87,22 @@ def read_history(repo: GitRepo, root: AbsPath, *, use_index: bool = True) -> His
         root: Of the project, where records of attempts and the index are.
         use_index: Off: everything is read from Git, with the same result.
     """
-    refs = list_refs(repo, ATTEMPTS, EXPERIMENTS, LEASES, TASKS)
+    refs = list_refs(repo, ATTEMPTS, AWAY, EXPERIMENTS, LEASES, SENDING, SENT, TASKS)
     keys = {ref: f"{kind} {commit}" for ref, commit in refs if (kind := _kind_of(ref)) is not None}
     facts = _facts(repo, root, frozenset(keys.values()), use_index=use_index)
     waiting: list[WaitingTask] = []
     leases: dict[str, CommitId] = {}
     attempts: list[Attempt] = []
     made: list[Made] = []
+    away: dict[str, Fact] = {}
     for ref, name in refs:
         commit, fact = CommitId(name), facts.get(keys.get(ref, ""))
         if ref.startswith(TASKS):
             waiting.append(_waiting(ref.removeprefix(TASKS), commit, fact))
         elif ref.startswith(LEASES):
             leases[ref.removeprefix(LEASES)] = commit
+        elif ref.startswith(AWAY):
+            away[ref.removeprefix(AWAY)] = fact or {}
         elif ref.startswith(ATTEMPTS):
             attempts += _attempt(root, ref.removeprefix(ATTEMPTS), commit, fact)
         elif fact is not None and fact.get("task_id") is not None and (place := decode(ref)) is not None:
@@ -110,6 +118,8 @@ def read_history(repo: GitRepo, root: AbsPath, *, use_index: bool = True) -> His
         attempts=tuple(attempts),
         made=tuple(made),
         succeeded=_succeeded(root, {each.id for each in attempts}) if made else (),
+        away=away,
+        shared=frozenset(ref.rpartition("/")[2] for ref, _ in refs if ref.startswith((SENDING, SENT))),
     )
 
 
@@ -134,7 +144,7 @@ def read_records(repo: GitRepo, root: AbsPath, commits: Iterable[CommitId]) -> d
 def _kind_of(ref: str) -> str | None:
     if ref.startswith(EXPERIMENTS):
         return _EXPERIMENT if decode(ref) is not None else None
-    return _TASK if ref.startswith(TASKS) else _ATTEMPT if ref.startswith(ATTEMPTS) else None
+    return next((kind for prefix, kind in _KINDS.items() if ref.startswith(prefix)), None)
 
 
 def _facts(repo: GitRepo, root: AbsPath, keys: frozenset[str], *, use_index: bool) -> Mapping[str, Fact]:

@@ -91,6 +91,12 @@ def peer_tasks(project: Project) -> tuple[PeerTask, ...]:
     return tuple(sorted(by_id.values(), key=_order))
 
 
+_PEER_HINTS = {
+    TaskState.QUEUED: "make it ours: ob queue import {name}",
+    TaskState.RUNNING: "only DVC stops it: dvc queue kill {name}",
+}
+
+
 def refuse_peers(project: Project, names: Sequence[str]) -> None:
     """Makes sure that none of some names, which are unknown to us, stands for a task of DVC.
 
@@ -99,10 +105,9 @@ def refuse_peers(project: Project, names: Sequence[str]) -> None:
     """
     for task in peer_tasks(project):
         if any(text == task.name or is_abbreviation(text.lower(), task.commit) for text in names):
-            is_waiting = task.state is TaskState.QUEUED
             raise ConflictError(
                 f"'{task.name}' is a task of DVC's queue; nothing was changed",
-                hint=f"make it ours: ob queue import {task.name}" if is_waiting else "see 'dvc queue --help'",
+                hint=_PEER_HINTS.get(task.state, "dvc queue remove {name}").format(name=task.name),
             )
 
 

@@ -15,7 +15,7 @@ from offbranch.base.records import record
 from offbranch.experiments.attempts import attempt_dir
 from offbranch.experiments.experiment import Attempt
 from offbranch.experiments.leases import is_carried_out
-from offbranch.experiments.refs import ATTEMPTS, LEASES, TASKS
+from offbranch.experiments.refs import ATTEMPTS, AWAY, LEASES, TASKS
 from offbranch.git.repository import GitRepo
 from offbranch.queue.status import QueueStatus, TaskStatus
 from offbranch.queue.workers import WORKERS_DIR
@@ -96,7 +96,7 @@ def wait_for_change(
 def _stamps(repo: GitRepo, root: AbsPath, files: Iterable[str]) -> tuple[object, ...]:
     common = repo.common_dir
     # With its last ref Git removes a directory: that shows in the one above.
-    refs = ("refs", os.path.dirname(TASKS.rstrip("/")), TASKS, LEASES, ATTEMPTS) if repo.plain_refs else ()
+    refs = ("refs", os.path.dirname(TASKS.rstrip("/")), TASKS, LEASES, ATTEMPTS, AWAY) if repo.plain_refs else ()
     table = ("packed-refs",) if repo.plain_refs else ("reftable", "tables.list")
     places = (*(os.path.join(common, *ref.split("/")) for ref in refs), os.path.join(common, *table))
     own = (WORKERS_DIR, *_PEER_DIRS)

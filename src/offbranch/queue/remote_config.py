@@ -14,7 +14,7 @@ from offbranch.base.records import record
 from offbranch.git.command import finish_git, git_error
 from offbranch.git.repository import GitRepo, is_shallow, repo_git
 from offbranch.queue.broker import check_url
-from offbranch.queue.remote_report import SECTION, may_share
+from offbranch.queue.shared_signs import SECTION, may_share
 
 BROKER, REMOTE, NAME, TTL = "broker", "queueRemote", "queueName", "queueTtl"
 _KEYS = (BROKER, REMOTE, NAME, TTL)

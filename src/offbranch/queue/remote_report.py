@@ -1,16 +1,9 @@
-"""What exchanging tasks and results with a shared queue came to, as records; and whether a clone may share one at all."""
+"""What exchanging tasks and results with a shared queue came to, as records."""
 
-import os
-
-from offbranch.base.environ import Environment
 from offbranch.base.errors import OffbranchError, RemoteError
 from offbranch.base.records import field, record
 from offbranch.experiments.experiment import Attempt, Experiment
-from offbranch.git.repository import GitRepo
 from offbranch.queue.task import StoredTask
-
-# Of `.git/config`, where a clone is told where its queue is.
-SECTION = "offbranch"
 
 
 @record
@@ -59,15 +52,3 @@ class SyncReport:
     n_running: int = 0
     n_announced: int = 0
     error: RemoteError | None = None
-
-
-def may_share(repo: GitRepo, environment: Environment) -> bool:
-    """Tells, without a process, whether a clone may share its queue; that it does is said by its configuration."""
-    if environment.broker is not None:
-        return True
-    try:
-        with open(os.path.join(repo.common_dir, "config"), "rb") as file:
-            text = file.read().lower()
-    except OSError:
-        return True
-    return SECTION.encode() in text or b"[include" in text

@@ -8,19 +8,21 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 from offbranch.base.paths import AbsPath
 from offbranch.base.processes import ProcessInfo, is_alive
-from offbranch.base.records import record
+from offbranch.base.records import record, replace
 from offbranch.experiments.experiment import Attempt, AttemptState
 from offbranch.experiments.leases import is_carried_out
 from offbranch.git.ids import CommitId
 from offbranch.git.repository import GitRepo
 from offbranch.queue.cleared import cleared_tasks
 from offbranch.queue.history import History, Made, WaitingTask, read_history
+from offbranch.queue.index import Fact
 from offbranch.queue.status import (
     CANCELLED,
     FAILED,
     QUEUED,
     RUNNING,
     SUCCEEDED,
+    Elsewhere,
     QueueStatus,
     Standing,
     TaskStatus,
@@ -86,7 +88,10 @@ def task_statuses(history: History, around: Around, *, cleared: Container[str] =
     found: dict[str, TaskStatus] = {}
     for waiting in history.waiting:
         own = attempts.pop(waiting.id, ())
-        found[waiting.id] = _of_waiting(waiting, own, history.leases.get(waiting.id), around)
+        task = _of_waiting(waiting, own, history.leases.get(waiting.id), around)
+        if waiting.id in history.away and task.standing is None:
+            task = _elsewhere(task, history.away[waiting.id])
+        found[waiting.id] = replace(task, is_shared=True) if waiting.id in history.shared else task
     succeeded = _by_task(history.succeeded)
     for made in history.made:
         if made.task_id not in found:
@@ -134,6 +139,13 @@ def _of_waiting(
         standing=standing,
         unfit=around.unfit(task.id) if standing is None else None,
     )
+
+
+def _elsewhere(task: TaskStatus, lease: Fact) -> TaskStatus:
+    """Returns a task that somebody has in another clone."""
+    holder = Elsewhere(host=lease.get("host", ""), pid=lease.get("pid"), since_utc=lease.get("taken_utc"))
+    n_lost = lease.get("n_lost", task.n_lost)
+    return replace(task, state=RUNNING, is_held=False, elsewhere=holder, unfit=None, n_lost=n_lost)
 
 
 def _of_made(made: Made, attempts: tuple[Attempt, ...]) -> TaskStatus:

@@ -38,6 +38,21 @@ class Standing:
 
 
 @record
+class Elsewhere:
+    """Who has a task of a shared queue, in another clone; as of the last time that we asked.
+
+    Attributes:
+        host: Its machine; empty where nobody can tell.
+        pid: The worker.
+        since_utc: In seconds since the epoch, by the clock of that machine; None where nobody can tell.
+    """
+
+    host: str = ""
+    pid: int | None = None
+    since_utc: float | None = None
+
+
+@record
 class Job:
     """What a batch system has of a task.
 
@@ -85,7 +100,9 @@ class TaskStatus:
         attempts: At it, of all rounds, newest first.
         n_lost: How often its worker was lost, in this round.
         n_failed: How often it failed, in this round.
-        standing: Where it runs; None unless it does.
+        standing: Where it runs; None unless it does here.
+        elsewhere: Who runs it; None unless somebody does, not here.
+        is_shared: It is, or may be, at the Git remote of a shared queue too.
         experiment: What it has become.
         problem: Why its record cannot be read.
         unfit: Why it waits although there are workers: what it needs of a machine, and they cannot give.
@@ -104,6 +121,8 @@ class TaskStatus:
     n_lost: int = 0
     n_failed: int = 0
     standing: Standing | None = None
+    elsewhere: Elsewhere | None = None
+    is_shared: bool = False
     experiment: CommitId | None = None
     made_utc: int | None = None
     problem: str = ""
@@ -143,8 +162,10 @@ class TaskStatus:
 
     @property
     def place(self) -> str:
-        """Where a batch system has it, in words; empty where none does."""
+        """Where another machine or a batch system has it, in words; empty where none does."""
         job = self.job
+        if self.elsewhere is not None:
+            return f"on {self.elsewhere.host or 'another machine'}"
         if job is None or self.has_ended:
             return ""
         if job.state == "running":

@@ -5,7 +5,7 @@ from typing import Any
 
 from offbranch.base.records import as_dict
 from offbranch.experiments.experiment import Attempt
-from offbranch.queue.status import PeerRun, QueueStatus, TaskStatus, was_lost
+from offbranch.queue.status import Elsewhere, PeerRun, QueueStatus, TaskStatus, was_lost
 from offbranch.queue.workers import Worker
 
 Metrics = Mapping[str, Mapping[str, Any]]
@@ -33,7 +33,8 @@ def status_to_json(
 
 def task_to_json(task: TaskStatus, metrics: Metrics | None = None) -> dict[str, Any]:
     """Returns one task; times are seconds since the epoch, UTC. What is not known any more is null."""
-    last, about, peer = task.last, task.about, task.peer or PeerRun()
+    about, peer, there = task.about, task.peer or PeerRun(), task.elsewhere or Elsewhere()
+    last = None if task.elsewhere is not None else task.last
     process = last.process if last is not None and task.standing is not None else None
     return {
         "id": task.id,
@@ -43,6 +44,7 @@ def task_to_json(task: TaskStatus, metrics: Metrics | None = None) -> dict[str, 
         "owner": "ob" if task.peer is None else "dvc",
         "state": task.state,
         "is_held": task.is_held,
+        "is_shared": task.is_shared,
         "priority": about.get("priority"),
         "overrides": about.get("overrides"),
         "timeout_s": about.get("timeout_s"),
@@ -50,7 +52,7 @@ def task_to_json(task: TaskStatus, metrics: Metrics | None = None) -> dict[str, 
         "round": about.get("round"),
         "resources": about.get("resources"),
         "created_utc": task.created_utc,
-        "started_utc": None if last is None else last.started_utc,
+        "started_utc": there.since_utc if last is None else last.started_utc,
         "ended_utc": _ended(task),
         "exit_code": peer.exit_code if last is None else last.exit_code,
         "cause": task.cause or None,
@@ -58,9 +60,10 @@ def task_to_json(task: TaskStatus, metrics: Metrics | None = None) -> dict[str, 
         "n_lost": task.n_lost,
         "worker": None if task.standing is None else task.standing.worker,
         "slot": None if task.standing is None else task.standing.slot,
+        "is_elsewhere": task.elsewhere is not None,
         "is_orphan": task.standing is not None and task.standing.is_orphan,
-        "pid": peer.pid if process is None else process.pid,
-        "host": None if process is None else process.host,
+        "pid": peer.pid or there.pid if process is None else process.pid,
+        "host": there.host or None if process is None else process.host,
         "log": peer.log if last is None else last.log,
         "attempt_id": None if last is None else last.id,
         "attempts": [_attempt(task, n, each) for n, each in enumerate(reversed(task.attempts), 1)],

@@ -49,7 +49,7 @@ def _columns(tasks: Sequence[TaskStatus], metrics: Mapping[str, Metrics], now_s:
         "Queue": ["" if task.peer is None else "DVC" for task in tasks],
         "Priority": [str(priority) if priority else "" for priority in priorities],
         "Metrics": [_metrics(metrics.get(task.id, {})) for task in tasks],
-        "Place": [_printable(task.place) for task in tasks],
+        "Place": [_place(task, now_s) for task in tasks],
         "Cause": [cause_text(task) for task in tasks],
     }
     return {**columns, **{title: cells for title, cells in more.items() if any(cells)}}
@@ -66,7 +66,8 @@ def cause_text(task: TaskStatus) -> str:
 
 def task_line(task: TaskStatus, metrics: Metrics) -> str:
     """Returns one line about a task: its name, its state, and what there is to be known of it."""
-    parts = [state_word(task), _metrics(metrics), cause_text(task)]
+    where = _printable(task.place) if task.elsewhere is not None else ""
+    parts = [state_word(task), where, _metrics(metrics), cause_text(task)]
     return f"{task.name}: {'  '.join(part for part in parts if part)}"
 
 
@@ -80,6 +81,12 @@ def end_lines(tasks: Sequence[TaskStatus]) -> Iterator[str]:
 def _created(task: TaskStatus, now_s: float) -> str:
     created = task.created_utc
     return "-" if created is None else created_text(local_time(created), now_s)
+
+
+def _place(task: TaskStatus, now_s: float) -> str:
+    since = None if task.elsewhere is None else task.elsewhere.since_utc
+    more = "" if since is None else f" since {created_text(local_time(since), now_s)}"
+    return _printable(task.place + more)
 
 
 def _metrics(metrics: Metrics) -> str:

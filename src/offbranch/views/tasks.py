@@ -1,7 +1,7 @@
 """What was queued or tried, as rows of `exp show`: one row for one task, whatever was tried and lost for it.
 
-A task that waits is shown with its parameters and no metrics, for what its files hold was measured before; one that runs or
-has failed as the last attempt at it; one that has become an experiment as that.
+A task that waits, or runs on another machine, is shown with its parameters and no metrics, for what its files hold was measured
+before; one that runs here or has failed as the last attempt at it; one that has become an experiment as that.
 """
 
 from typing import Any
@@ -70,7 +70,7 @@ def read_unfinished(project: Project, repo: GitRepo) -> Unfinished:
     tried: dict[CommitId, list[Tried]] = {}
     waiting: dict[CommitId, list[TaskStatus]] = {}
     for task in task_statuses(history, around):
-        if task.state == QUEUED:
+        if task.state == QUEUED or task.elsewhere is not None:
             if not task.problem:
                 waiting.setdefault(CommitId(task.baseline), []).append(task)
         elif task.experiment is None and task.last is not None:
@@ -92,11 +92,11 @@ def _peers(project: Project) -> dict[CommitId, list[Any]]:
 
 
 def task_range(rows: Rows, task: TaskStatus) -> State:
-    """Returns the state of a task that waits, whose commit was loaded."""
+    """Returns the state of a task that waits, or runs elsewhere, whose commit was loaded."""
     assert task.rev is not None
     shown = rows.state(task.rev, task.name, unmeasured=True)
     executor = {
-        "state": "queued",
+        "state": task.state,
         "name": Where.QUEUE.value,
         "local": {"root": None, "log": None, "pid": None, "returncode": None, "task_id": task.rev},
         "queue_id": task.id,
@@ -112,5 +112,6 @@ def about_task(task: TaskStatus) -> dict[str, Any]:
         "priority": task.about.get("priority"),
         "n_attempts": len(task.attempts),
         "n_lost": task.n_lost,
-        "note": task.cause or None,
+        "host": None if task.elsewhere is None else task.elsewhere.host or None,
+        "note": task.place if task.elsewhere is not None else task.cause or None,
     }

@@ -11,7 +11,7 @@ from offbranch.base.errors import ExitCode
 from offbranch.cli.console import Console
 from offbranch.cli.options import add_dry_run, add_json
 from offbranch.cli.parser import Parser
-from offbranch.cli.queue_text import add_tasks, choice_of, known_to_json, say_running, short
+from offbranch.cli.queue_text import add_tasks, choice_of, known_to_json, say_running, say_shared, short
 from offbranch.cli.sessions import session_of
 from offbranch.queue.task import TaskState
 
@@ -51,4 +51,5 @@ def run(args: Namespace, console: Console) -> int:
     else:
         console.message("No tasks found named []")
     say_running(done.running, console)
+    say_shared(done.shared, console)
     return ExitCode.DONE

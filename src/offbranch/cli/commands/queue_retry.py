@@ -11,7 +11,7 @@ from offbranch.base.errors import ExitCode
 from offbranch.cli.console import Console
 from offbranch.cli.options import add_dry_run, add_json
 from offbranch.cli.parser import Parser
-from offbranch.cli.queue_text import add_tasks, choice_of, short, task_to_json
+from offbranch.cli.queue_text import add_tasks, choice_of, say_shared, short, task_to_json
 from offbranch.cli.sessions import session_of
 from offbranch.cli.task_options import add_task_options
 from offbranch.cli.task_terms import terms_of
@@ -49,4 +49,5 @@ def run(args: Namespace, console: Console) -> int:
     if done.left_out:
         names = short([each.name for each in done.left_out])
         console.hint(f"left out, because another task or an experiment is called so now: {names}")
+    say_shared(done.shared, console)
     return ExitCode.DONE

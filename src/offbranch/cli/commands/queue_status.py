@@ -3,7 +3,7 @@
 What is shown is true at that moment, also after a worker was killed or the machine was restarted: a task runs only as
 long as somebody carries it out. With --watch the table is kept up to date, with the metrics of running tasks, until Ctrl-C;
 where it does not go to a terminal, each change is one line (with --json one JSON object, `"state": "removed"` for a task
-that is gone).
+that is gone). Of a shared queue the Git remote is asked first what has happened on other machines.
 """
 
 import json
@@ -31,16 +31,18 @@ def add_arguments(parser: Parser) -> None:
         "tasks", nargs="*", metavar="task", help="name, id, commit or pattern; all tasks if none is given"
     )
     parser.add_flag("-w", "--watch", help="show it again whenever it changes, until Ctrl-C")
+    parser.add_flag("--offline", help="of a shared queue: do not ask, show what is known here")
     add_json(parser, "everything")
 
 
 def run(args: Namespace, console: Console) -> int:
     if args.watch:
         load("offbranch.cli.queue_watch:show_changes")(
-            watch_queue(args.tasks, session_of(console)), console, as_json=args.json
+            watch_queue(args.tasks, session_of(console), is_offline=args.offline), console, as_json=args.json
         )
         return ExitCode.DONE
-    view = queue_status(args.tasks, session_of(console), in_full=args.json)
+    with console.stdout_for_data(args.json):
+        view = queue_status(args.tasks, session_of(console), in_full=args.json, is_offline=args.offline)
     if args.json:
         console.data(
             json.dumps(load("offbranch.views.queue_json:status_to_json")(view.status, view.tasks, view.metrics))
