@@ -403,6 +403,17 @@ def test_no_room_for_another_process_is_waited_for(project: TestProject, monkeyp
     assert [end.state for end in drain(project)] == [TaskState.SUCCEEDED] * 2
 
 
+def test_a_child_that_is_killed_after_it_has_published_has_succeeded(
+    project: TestProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue(project, name="P")
+    monkeypatch.setattr("offbranch.api.queue_carry.push_new", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    recorder = Recorder()
+    (end,) = drain(project, recorder)
+    assert end.state is TaskState.SUCCEEDED and end.experiment is not None
+    assert end.experiment.commit == project.exps()["P"] and recorder.of(TaskLost) == []
+
+
 def test_the_user_goes_on_meanwhile(project: TestProject, tmp_path: Path) -> None:
     place = waits(project, tmp_path)
     queue(project, "lr=7,8", name="P")

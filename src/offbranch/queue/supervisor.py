@@ -230,7 +230,7 @@ class Supervisor:
                 end = self._refused(running)
             elif end is None:
                 end = running.end_for_it(self._repo, self._root, self._left)
-                if end is not None:
+                if end is not None and end.experiment is None:
                     self._reporter.emit(event := running.event_of(end))
                     end = None if isinstance(event, TaskLost) else end
             elif end.experiment is None:
