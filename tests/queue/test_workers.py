@@ -14,8 +14,9 @@ import pytest
 from git_repos import opened, state_of_user
 from offbranch.api.exp import RunRequest
 from offbranch.api.queue import submit
+from offbranch.api.queue_ending import stop_workers
 from offbranch.api.queue_work import Crew, carry_out, run_one, work
-from offbranch.base.errors import ConflictError, GitError, Interrupted
+from offbranch.base.errors import ConflictError, GitError, Interrupted, OffbranchError
 from offbranch.base.events import Warned
 from offbranch.experiments.experiment import AttemptState
 from offbranch.git.refs import list_refs, update_refs
@@ -129,6 +130,19 @@ def test_stop_and_kill_cancels_what_runs(project: TestProject, tmp_path: Path) -
     assert workers_of(project) == () and working_in(project.root) == []
     assert states(project, "P-1") == [AttemptState.CANCELLED]
     assert [task.name for task in tasks_of(project).queued] == ["P-2"]
+
+
+def test_stop_and_kill_does_not_say_that_one_has_ended_which_stands_still(
+    project: TestProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.ob("queue", "start")
+    (worker,) = workers_of(project)
+    os.kill(worker.process.pid, signal.SIGSTOP)
+    monkeypatch.setattr("offbranch.api.queue_ending.GRACE_S", -4.5)
+    with pytest.raises(OffbranchError, match=f"did not end: process {worker.process.pid}"):
+        stop_workers(project.session(), kill=True)
+    os.kill(worker.process.pid, signal.SIGCONT)
+    await_no_workers(project)
 
 
 @pytest.mark.parametrize("force", [False, True])

@@ -34,7 +34,10 @@ def stop_workers(session: Session, *, kill: bool = False) -> tuple[Worker, ...]:
     """Lets workers end: when what they run has ended, or with `kill` at once, which takes that out of the queue.
 
     Returns:
-        Those that were there. With `kill` they have gone by now, unless they did not listen.
+        Those that were there. With `kill` they have gone by now.
+
+    Raises:
+        OffbranchError: One is still there although it was to end at once.
     """
     with opened(session) as project:
         root = project.root
@@ -45,7 +48,12 @@ def stop_workers(session: Session, *, kill: bool = False) -> tuple[Worker, ...]:
         load(_WITHDRAW)(session)
     if kill:
         ids = {worker.id for worker in workers}
-        _await(lambda: not any(worker.id in ids for worker in list_workers(root)))
+        if not _await(lambda: not any(worker.id in ids for worker in list_workers(root))):
+            deaf = " ".join(str(worker.process.pid) for worker in list_workers(root) if worker.id in ids)
+            raise OffbranchError(
+                f"a worker did not end: process {deaf}",
+                hint=f"it may stand still: 'kill -KILL {deaf}' ends it, and what it runs waits in the queue again",
+            )
     return workers
 
 
