@@ -142,6 +142,7 @@ def test_each_task_becomes_one_experiment_whoever_is_killed(tmp_path: Path, seed
         os.utime(lock, (time.time() - 60,) * 2)
     assert project.ob("exp", "run", "--run-all").code == 0
     assert [str(path) for path in (project.root / ".git").rglob("*.lock")] == []
+    assert project.ob("exp", "clean").code == 0, "who was killed at the very end may leave a trace"
     for kind in ("leases", "requests"):
         directory = project.root / ".dvc/tmp/ob/queue" / kind
         assert sorted(path.name for path in directory.glob("*")) == [], kind

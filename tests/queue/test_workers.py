@@ -426,6 +426,7 @@ def test_a_child_that_is_killed_after_it_has_published_has_succeeded(
     (end,) = drain(project, recorder)
     assert end.state is TaskState.SUCCEEDED and end.experiment is not None
     assert end.experiment.commit == project.exps()["P"] and recorder.of(TaskLost) == []
+    assert list((project.root / ".dvc/tmp/ob/queue/leases").iterdir()) == []
 
 
 def test_the_user_goes_on_meanwhile(project: TestProject, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from offbranch.base.errors import NotFoundError, OffbranchError, did_you_mean
 from offbranch.base.paths import AbsPath
 from offbranch.base.plugins import load
 from offbranch.base.processes import host_name, is_alive, this_process
-from offbranch.experiments.leases import end_orphans
+from offbranch.experiments.leases import end_orphans, sweep_lease
 from offbranch.experiments.refs import LEASES, lease_ref
 from offbranch.git.refs import list_refs
 from offbranch.git.repository import GitRepo
@@ -121,6 +121,7 @@ def _end_without_worker(repo: GitRepo, root: AbsPath, stored: StoredTask) -> Non
     end_orphans(root, stored.task.id, attempt.process.pid)
     settle(repo, root, stored, fate_by_request(stored, wish))
     forget_request(root, stored.task.id)
+    sweep_lease(root, stored.task.id)
 
 
 def _running_tasks(repo: GitRepo, root: AbsPath, names: Sequence[str]) -> tuple[StoredTask, ...]:

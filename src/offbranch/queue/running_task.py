@@ -9,7 +9,7 @@ from offbranch.base.paths import AbsPath
 from offbranch.base.processes import this_process
 from offbranch.base.records import replace
 from offbranch.experiments.experiment import Attempt, AttemptState
-from offbranch.experiments.leases import end_orphans
+from offbranch.experiments.leases import end_orphans, sweep_lease
 from offbranch.experiments.underway import Fate
 from offbranch.git.ids import TreeId
 from offbranch.git.repository import GitRepo
@@ -93,9 +93,10 @@ class RunningTask:
         end_orphans(root, self.stored.task.id, self.child.pid)
         end = settle(repo, root, self.stored, fate, left)
         if end is None and (made := published(repo, self.stored)) is not None:  # killed when everything was done
-            return replace(
-                end_of(self.stored, self.attempt_id or "", Fate(state=AttemptState.SUCCEEDED)), experiment=made
-            )
+            done = Fate(state=AttemptState.SUCCEEDED)
+            end = replace(end_of(self.stored, self.attempt_id or "", done), experiment=made)
+        if end is not None and end.state is not TaskState.QUEUED:
+            sweep_lease(root, self.stored.task.id)
         return end
 
     def _fate(self) -> Fate:
