@@ -70,6 +70,14 @@ def soak_project(tmp_path: Path, n_tasks: int) -> TestProject:
     return project
 
 
+def changes_refs(pid: int) -> bool:
+    """Tells of a Git whether, killed, it may leave `packed-refs.lock`, which is the user's and blocks all until he removes it."""
+    try:
+        return b"update-ref" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return True
+
+
 def victims(project: TestProject) -> dict[str, list[int]]:
     """Kind -> processes that may be killed."""
     found: dict[str, list[int]] = {"worker": [], "child": [], "command": [], "git": []}
@@ -79,7 +87,7 @@ def victims(project: TestProject) -> dict[str, list[int]]:
             program = program_of(pid)
             if program in ("sh", "sleep"):
                 found["command"].append(pid)
-            elif program.startswith("git"):
+            elif program.startswith("git") and not changes_refs(pid):
                 found["git"].append(pid)
             elif program.startswith("python"):
                 found["child"].append(pid)
