@@ -71,7 +71,7 @@ def soak_project(tmp_path: Path, n_tasks: int) -> TestProject:
 
 
 def changes_refs(pid: int) -> bool:
-    """Tells of a Git whether, killed, it may leave `packed-refs.lock`, which is the user's and blocks all until he removes it."""
+    """Tells of a Git whether, killed, it may leave `packed-refs.lock`: the user's, so it blocks all until he removes it."""
     try:
         return b"update-ref" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
