@@ -1,5 +1,6 @@
 """Workers in the background: started, stopped, and what they do about tasks that fail, hang, or shall end."""
 
+import errno
 import json
 import os
 import signal
@@ -13,10 +14,12 @@ import pytest
 from git_repos import opened, state_of_user
 from offbranch.api.exp import RunRequest
 from offbranch.api.queue import submit
+from offbranch.api.queue_ending import stop_workers
 from offbranch.api.queue_work import Crew, carry_out, run_one, work
-from offbranch.base.errors import ConflictError, Interrupted
+from offbranch.base.errors import ConflictError, GitError, Interrupted, OffbranchError
+from offbranch.base.events import Warned
 from offbranch.experiments.experiment import AttemptState
-from offbranch.git.refs import update_refs
+from offbranch.git.refs import list_refs, update_refs
 from offbranch.queue.events import TaskLost
 from offbranch.queue.shift import Shift
 from offbranch.queue.store import drop_task
@@ -127,6 +130,19 @@ def test_stop_and_kill_cancels_what_runs(project: TestProject, tmp_path: Path) -
     assert workers_of(project) == () and working_in(project.root) == []
     assert states(project, "P-1") == [AttemptState.CANCELLED]
     assert [task.name for task in tasks_of(project).queued] == ["P-2"]
+
+
+def test_stop_and_kill_does_not_say_that_one_has_ended_which_stands_still(
+    project: TestProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.ob("queue", "start")
+    (worker,) = workers_of(project)
+    os.kill(worker.process.pid, signal.SIGSTOP)
+    monkeypatch.setattr("offbranch.api.queue_ending.GRACE_S", -4.5)
+    with pytest.raises(OffbranchError, match=f"did not end: process {worker.process.pid}"):
+        stop_workers(project.session(), kill=True)
+    os.kill(worker.process.pid, signal.SIGCONT)
+    await_no_workers(project)
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -363,6 +379,54 @@ def test_a_mistake_in_a_child_is_the_end_of_its_task_only(
     ends = drain(project)
     assert [(end.state, end.cause) for end in ends] == [(TaskState.FAILED, "a mistake of ours")] * 2
     assert calls == [], "it happened in children"
+
+
+def test_trouble_in_looking_passes_or_ends_the_worker(project: TestProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue(project, "lr=1,2", name="P")
+    calls: list[int] = []
+
+    def list_refs_or_die(*args: Any) -> Any:
+        calls.append(1)
+        if len(calls) in (1, 2, 4):
+            raise GitError("'git for-each-ref' failed: ended by signal 9")
+        return list_refs(*args)
+
+    monkeypatch.setattr("offbranch.queue.trouble._PAUSE_S", 0.01)
+    monkeypatch.setattr("offbranch.queue.board.list_refs", list_refs_or_die)
+    recorder = Recorder()
+    assert [end.state for end in drain(project, recorder)] == [TaskState.SUCCEEDED] * 2
+    assert len([each for each in recorder.of(Warned) if "signal 9" in each.text]) == 3
+    queue(project, name="Q")
+    monkeypatch.setattr("offbranch.queue.board.list_refs", lambda *_: list_refs_or_die(calls.clear()))
+    with pytest.raises(GitError):
+        drain(project)
+
+
+def test_no_room_for_another_process_is_waited_for(project: TestProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue(project, "lr=1,2", name="P")
+    fork, calls = os.fork, []
+
+    def fork_later() -> int:
+        calls.append(1)
+        if len(calls) == 1:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        return fork()
+
+    monkeypatch.setattr("offbranch.queue.trouble._PAUSE_S", 0.01)
+    monkeypatch.setattr(os, "fork", fork_later)
+    assert [end.state for end in drain(project)] == [TaskState.SUCCEEDED] * 2
+
+
+def test_a_child_that_is_killed_after_it_has_published_has_succeeded(
+    project: TestProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue(project, name="P")
+    monkeypatch.setattr("offbranch.api.queue_carry.push_new", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    recorder = Recorder()
+    (end,) = drain(project, recorder)
+    assert end.state is TaskState.SUCCEEDED and end.experiment is not None
+    assert end.experiment.commit == project.exps()["P"] and recorder.of(TaskLost) == []
+    assert list((project.root / ".dvc/tmp/ob/queue/leases").iterdir()) == []
 
 
 def test_the_user_goes_on_meanwhile(project: TestProject, tmp_path: Path) -> None:

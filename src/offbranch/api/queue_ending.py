@@ -9,7 +9,7 @@ from offbranch.base.events import Notice
 from offbranch.base.paths import AbsPath
 from offbranch.base.plugins import load
 from offbranch.base.processes import host_name, is_alive, this_process
-from offbranch.experiments.leases import end_orphans
+from offbranch.experiments.leases import end_orphans, sweep_lease
 from offbranch.experiments.peer_signals import has_peer_queue
 from offbranch.experiments.refs import LEASES, lease_ref
 from offbranch.git.refs import list_refs
@@ -36,7 +36,10 @@ def stop_workers(session: Session, *, kill: bool = False) -> tuple[Worker, ...]:
     """Lets workers end: when what they run has ended, or with `kill` at once, which takes that out of the queue.
 
     Returns:
-        Those that were there. With `kill` they have gone by now, unless they did not listen.
+        Those that were there. With `kill` they have gone by now.
+
+    Raises:
+        OffbranchError: One is still there although it was to end at once.
     """
     with opened(session) as project:
         root = project.root
@@ -49,7 +52,12 @@ def stop_workers(session: Session, *, kill: bool = False) -> tuple[Worker, ...]:
         )
     if kill:
         ids = {worker.id for worker in workers}
-        _await(lambda: not any(worker.id in ids for worker in list_workers(root)))
+        if not _await(lambda: not any(worker.id in ids for worker in list_workers(root))):
+            deaf = " ".join(str(worker.process.pid) for worker in list_workers(root) if worker.id in ids)
+            raise OffbranchError(
+                f"a worker did not end: process {deaf}",
+                hint=f"it may stand still: 'kill -KILL {deaf}' ends it, and what it runs waits in the queue again",
+            )
     return workers
 
 
@@ -122,6 +130,7 @@ def _end_without_worker(repo: GitRepo, root: AbsPath, stored: StoredTask) -> Non
     end_orphans(root, stored.task.id, attempt.process.pid)
     settle(repo, root, stored, fate_by_request(stored, wish))
     forget_request(root, stored.task.id)
+    sweep_lease(root, stored.task.id)
 
 
 def _running_tasks(repo: GitRepo, root: AbsPath, names: Sequence[str]) -> tuple[StoredTask, ...]:

@@ -20,6 +20,7 @@ from offbranch.experiments.experiment import Attempt
 from offbranch.experiments.leases import forget_lease, hold_lease
 from offbranch.experiments.left_behind import files_left_by
 from offbranch.git.ids import TreeId
+from offbranch.git.refs import remove_stale_locks
 from offbranch.queue.child import Say
 from offbranch.queue.device_locks import DeviceLocks
 from offbranch.queue.offer import Offer
@@ -181,6 +182,7 @@ def work(session: Session, shift: Shift, crew: Crew) -> Iterator[TaskEnd]:
             return files_left_by(project, repo, attempt)
 
     with registered(root, worker):
+        remove_stale_locks(repo)
         crew.is_ready()
         around = Around(repo=repo, root=root, carry_out=in_child, left=left, reporter=session.reporter)
         yield from Supervisor(around, worker, shift, pool).work()

@@ -8,6 +8,7 @@ alone, and who may take it over is said by `beat`.
 import os
 from contextlib import AbstractContextManager, suppress
 
+from offbranch.base.errors import LockedError
 from offbranch.base.lock_holders import end_holders
 from offbranch.base.locks import LockFile, hold_lock, is_locked, read_holder
 from offbranch.base.paths import OB_DIR, AbsPath, join
@@ -75,6 +76,12 @@ def forget_lease(root: AbsPath, task_id: str) -> None:
     """Removes the lock file of a task that has left the queue; to be called by who holds the lock."""
     with suppress(OSError):
         os.unlink(lease_path(root, task_id))
+
+
+def sweep_lease(root: AbsPath, task_id: str) -> None:
+    """Removes the lock file of a task that has left the queue, for who ran it and cannot do that any more."""
+    with suppress(LockedError, OSError), hold_lock(lease_path(root, task_id)):
+        forget_lease(root, task_id)
 
 
 def _is_heard_of(root: AbsPath, task_id: str) -> bool:

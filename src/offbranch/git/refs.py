@@ -210,6 +210,10 @@ def _remove_stale_lock(repo: GitRepo, reason: str) -> bool:
     inside = os.path.relpath(os.path.realpath(path), os.path.realpath(repo.common_dir)).replace(os.sep, "/")
     if not inside.startswith(_OUR_LOCKS):
         return False
+    return _remove_if_stale(path)
+
+
+def _remove_if_stale(path: str) -> bool:
     try:
         if time.time() - os.stat(path).st_mtime < _STALE_S:
             return False
@@ -245,3 +249,14 @@ def _peeled(repo: GitRepo, *prefixes: str) -> tuple[tuple[str, CommitId], ...]:
 
 def _decode(out: bytes) -> str:
     return out.decode("utf-8", "surrogateescape")
+
+
+def remove_stale_locks(repo: GitRepo) -> None:
+    """Removes what killed Gits left beside our own refs; on those that nobody changes again it would stay for ever."""
+    if not repo.plain_refs:
+        return
+    for prefix in _OUR_LOCKS:
+        for directory, _, names in os.walk(os.path.join(repo.common_dir, prefix)):
+            for name in names:
+                if name.endswith(".lock"):
+                    _remove_if_stale(os.path.join(directory, name))

@@ -7,15 +7,16 @@ from collections.abc import Callable
 from offbranch.base.events import Event
 from offbranch.base.paths import AbsPath
 from offbranch.base.processes import this_process
+from offbranch.base.records import replace
 from offbranch.experiments.experiment import Attempt, AttemptState
-from offbranch.experiments.leases import end_orphans
+from offbranch.experiments.leases import end_orphans, sweep_lease
 from offbranch.experiments.underway import Fate
 from offbranch.git.ids import TreeId
 from offbranch.git.repository import GitRepo
 from offbranch.queue.child import Child
 from offbranch.queue.events import TaskCancelled, TaskFailed, TaskLost, TaskPutBack
 from offbranch.queue.requests import Request, RequestKind, read_request, write_request
-from offbranch.queue.settle import fate_by_request, settle
+from offbranch.queue.settle import end_of, fate_by_request, published, settle
 from offbranch.queue.slots import Slot
 from offbranch.queue.task import StoredTask, TaskState
 from offbranch.queue.task_end import TaskEnd
@@ -90,7 +91,13 @@ class RunningTask:
         """
         fate = self._fate()
         end_orphans(root, self.stored.task.id, self.child.pid)
-        return settle(repo, root, self.stored, fate, left)
+        end = settle(repo, root, self.stored, fate, left)
+        if end is None and (made := published(repo, self.stored)) is not None:  # killed when everything was done
+            done = Fate(state=AttemptState.SUCCEEDED)
+            end = replace(end_of(self.stored, self.attempt_id or "", done), experiment=made)
+        if end is not None and end.state is not TaskState.QUEUED:
+            sweep_lease(root, self.stored.task.id)
+        return end
 
     def _fate(self) -> Fate:
         if self.asked is not None:

@@ -51,6 +51,11 @@ def end_of(stored: StoredTask, attempt_id: str, fate: Fate) -> TaskEnd:
     )
 
 
+def not_run(stored: StoredTask, reason: str) -> TaskEnd:
+    """Returns what is told of a task that cannot be run here and stays in the queue."""
+    return end_of(stored, "", Fate(state=AttemptState.FAILED, cause=reason, keeps_task=True))
+
+
 def settle(
     repo: GitRepo,
     root: AbsPath,

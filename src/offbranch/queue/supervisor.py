@@ -17,20 +17,19 @@ from offbranch.base.events import Warned
 from offbranch.base.plugins import load
 from offbranch.base.records import replace
 from offbranch.base.undisturbed import stopping_signals
-from offbranch.experiments.experiment import AttemptState
 from offbranch.experiments.leases import BEAT_S, beat, end_orphans, is_orphaned
-from offbranch.experiments.underway import Fate
 from offbranch.queue.board import Board
 from offbranch.queue.child import ChildManner, Say, fork_child
 from offbranch.queue.events import TaskBegan, TaskLost, TaskOver
 from offbranch.queue.requests import RequestKind, forget_request
 from offbranch.queue.running_task import RunningTask
-from offbranch.queue.settle import drop_lease, end_of
+from offbranch.queue.settle import drop_lease, not_run
 from offbranch.queue.shift import Around
 from offbranch.queue.shift import Shift as Shift
 from offbranch.queue.slots import Slot, SlotPool
 from offbranch.queue.task import StoredTask
 from offbranch.queue.task_end import TaskEnd, end_from_json
+from offbranch.queue.trouble import Trouble
 from offbranch.queue.workers import SlotUse, Worker, stop_wish, with_slot, write_worker
 
 LOOK_S = 0.2
@@ -61,6 +60,7 @@ class Supervisor:
         self._reporter = around.reporter
         self._clock = clock
         self._board = Board(self._repo, self._root, shift.only)
+        self._trouble = Trouble(around.reporter, clock)
         self._running: dict[str, RunningTask] = {}
         self._not_before: dict[str, float] = {}
         self._refusals: dict[str, int] = {}
@@ -84,8 +84,10 @@ class Supervisor:
             stack.callback(self._abandon)
             while True:
                 self._obey()
-                if not self._stops and len(self._running) < len(self._pool.all):
-                    self._begin_what_fits()
+                has_room = len(self._running) < len(self._pool.all)
+                if has_room and not self._stops and not self._trouble.is_to_be_waited_for:
+                    with self._trouble.borne():
+                        self._begin_what_fits()
                 if self._is_over():
                     break
                 yield from self._wait()
@@ -130,9 +132,14 @@ class Supervisor:
             self._carry_out(stored, slot, say)
 
         manner = ChildManner(apart=self._shift.apart, mark=stored.name if self._shift.marks else None)
-        child = fork_child(work, manner, [each.child for each in self._running.values()])
-        self._running[stored.task.id] = RunningTask(stored, slot, child)
-        self._show(slot, stored, child.pid)
+        try:
+            child = fork_child(work, manner, [each.child for each in self._running.values()])
+        except OSError:
+            self._pool.release(slot)
+            self._board.forget()
+            raise
+        self._running[stored.task.id] = running = RunningTask(stored, slot, child)
+        self._show(slot, running)
 
     def _tell_unreadable(self) -> None:
         for each in self._board.unreadable:
@@ -200,7 +207,7 @@ class Supervisor:
         if "attempt_id" in said and "state" not in said:
             running.attempt_id = said["attempt_id"]
             running.began_s = self._clock()
-            self._show(running.slot, running.stored, running.child.pid, running.attempt_id)
+            self._show(running.slot, running)
             log = said["log"]
             self._reporter.emit(TaskBegan(name=running.stored.name, slot=running.slot.label, log=log))
         elif "loaded" in said:
@@ -223,7 +230,7 @@ class Supervisor:
                 end = self._refused(running)
             elif end is None:
                 end = running.end_for_it(self._repo, self._root, self._left)
-                if end is not None:
+                if end is not None and end.experiment is None:
                     self._reporter.emit(event := running.event_of(end))
                     end = None if isinstance(event, TaskLost) else end
             elif end.experiment is None:
@@ -249,15 +256,14 @@ class Supervisor:
         self._reporter.emit(Warned(text=f"'{running.stored.name}' could not be started: {running.refusal}"))
         if self._shift.idle_s == 0 and n >= _MOST_REFUSALS:
             self._told.add(task_id)
-            fate = Fate(state=AttemptState.FAILED, cause=running.refusal, keeps_task=True)
-            return end_of(running.stored, "", fate)
+            return not_run(running.stored, running.refusal)
         return None
 
     def _is_over(self) -> bool:
-        if self._running:
+        if self._running or self._stops:
+            return not self._running
+        if self._trouble.is_there:
             return False
-        if self._stops:
-            return True
         now = self._clock()
         if any(self._could_run(stored) for stored in self._board.waiting):
             self._busy_s = now
@@ -272,8 +278,7 @@ class Supervisor:
         """Yields tasks that were to be run now and cannot be run here, as ends that leave them queued."""
         for stored in self._board.waiting:
             if (reason := self._pool.fits_ever(stored)) is not None:
-                fate = Fate(state=AttemptState.FAILED, cause=reason, keeps_task=True)
-                yield end_of(stored, "", fate)
+                yield not_run(stored, reason)
 
     def _abandon(self) -> None:
         """Ends what still runs when we are left in the middle, by an error or because nobody asks for more."""
@@ -282,18 +287,18 @@ class Supervisor:
             os.close(running.child.life)
         self._running.clear()
 
-    def _show(
-        self, slot: Slot, stored: StoredTask | None = None, pid: int | None = None, attempt_id: str | None = None
-    ) -> None:
+    def _show(self, slot: Slot, running: RunningTask | None = None) -> None:
         """Says what a slot does now."""
-        use = SlotUse(
-            number=slot.number,
-            label=str(slot.number) if stored is None else slot.label,
-            gpus=slot.gpus,
-            task_id=None if stored is None else stored.task.id,
-            attempt_id=attempt_id,
-            name=None if stored is None else stored.name,
-            pid=pid,
-        )
+        use = SlotUse(number=slot.number, label=str(slot.number), gpus=slot.gpus)
+        if running is not None:
+            task = running.stored
+            use = replace(
+                use,
+                label=slot.label,
+                task_id=task.task.id,
+                attempt_id=running.attempt_id,
+                name=task.name,
+                pid=running.child.pid,
+            )
         self._worker = with_slot(self._worker, use)
         write_worker(self._root, self._worker)
