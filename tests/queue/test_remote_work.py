@@ -8,6 +8,7 @@ import pytest
 
 from offbranch.api.queue_remote import need_shared_queue
 from offbranch.api.session import opened
+from offbranch.base.errors import RefusedError
 from offbranch.queue import remote_end, remote_keeper, remote_lease, remote_work
 from offbranch.queue.remote_lease import Owner, clone_id, renew_lease, take_lease
 from offbranch.queue.remote_work import Verdict
@@ -290,3 +291,34 @@ def test_a_poke_makes_the_keeper_look_at_once(farm: Farm) -> None:
 
         remote_keeper.keep(shared.place, root, lease, sleep=nap)
     assert naps == [0.5]
+
+
+def test_a_git_remote_without_atomic_pushes_is_found_out_before_anything_runs(farm: Farm) -> None:
+    (task,) = farm.queue("lr=0.5", name="half")
+    set_atomic = ("--git-dir", str(farm.place.remote), "config", "receive.advertiseAtomic")
+    farm.home.git(*set_atomic, "false")
+    done = farm.home.ob("exp", "run", "--queue", "-n", "late", "-S", "lr=0.7")
+    assert "'late' stays in the queue of this machine" in done.err and "receive.advertiseAtomic true" in done.err
+    worker = farm.clone("w")
+    with pytest.raises(RefusedError, match="several refs at once"):
+        Hand(worker, before_run=lambda: pytest.fail("it ran")).work(task.task.id)
+    assert farm.there("leases") == [] and farm.home.git("for-each-ref", "refs/ob/sending") == ""
+    farm.home.git(*set_atomic, "true")
+    assert farm.home.ob("queue", "sync").code == 1  # there is no broker
+    for task_id in farm.there("tasks"):
+        Hand(worker).work(task_id)
+    assert sorted(farm.made()) == ["half", "late"]
+
+
+def test_inputs_come_from_the_data_remote_that_they_name(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    farm = make_farm(tmp_path / "farm", config=f"['remote \"own\"']\n    url = {tmp_path}/own\n")
+    home = farm.home
+    home.git("rm", "-q", "--cached", "data.txt")
+    assert home.ob("add", "data.txt").code == 0
+    home.write("data.txt.dvc", home.read("data.txt.dvc").rstrip() + "\n  remote: own\n")
+    home.commit("data with a remote of its own")
+    home.git("push", "-q", "origin", "main")
+    (task,) = farm.queue("lr=0.5", name="half")
+    assert Hand(farm.clone("w")).work(task.task.id) is Verdict.DONE
+    assert farm.made() == {"half": task.task.id}

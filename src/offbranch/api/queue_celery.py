@@ -18,7 +18,7 @@ from offbranch.api.queue_remote import need_shared_queue
 from offbranch.api.queue_remote_room import Means, usual_means
 from offbranch.api.queue_remote_work import pass_on, work_on_message
 from offbranch.api.session import Session, make_session, opened
-from offbranch.base.errors import OffbranchError, RemoteError
+from offbranch.base.errors import OffbranchError, RefusedError, RemoteError
 from offbranch.base.events import Warned
 from offbranch.base.paths import AbsPath
 from offbranch.base.processes import host_name
@@ -91,7 +91,11 @@ def make_worker_app(url: str, queue: str, session: Session, means: Means) -> Cel
         except ValueError as error:
             session.reporter.emit(Warned(text=f"a message is left out: {error}"))
             return
-        verdict = work_on_message(session, message, means)
+        try:
+            verdict = work_on_message(session, message, means)
+        except RefusedError as error:  # who looks around announces the task again
+            session.reporter.emit(Warned(text=error.message, hint=error.hint))
+            return
         if verdict is Verdict.DONE:
             return
         time.sleep(_AGAIN_S)
