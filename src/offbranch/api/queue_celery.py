@@ -9,7 +9,7 @@ import warnings
 from typing import Any
 
 from celery import Celery
-from celery.exceptions import Reject, SecurityWarning
+from celery.exceptions import CPendingDeprecationWarning, Reject, SecurityWarning
 from celery.signals import worker_ready
 from celery.worker import state
 from celery.worker.control import control_command
@@ -52,6 +52,8 @@ def be_program(session: Session, worker: Worker, means: Means) -> None:
     assert url is not None
     # It is about pickles, of which there are none here: as root a worker does what `ob exp run` does as root.
     warnings.simplefilter("ignore", SecurityWarning)
+    # That a setting will change, each time the broker was away: it is set.
+    warnings.simplefilter("ignore", CPendingDeprecationWarning)
     app = make_worker_app(url, name, session, means)
     _watch(root, worker)
     program = app.Worker(

@@ -81,6 +81,7 @@ def look_at_config(session: Session, *, asks: bool = True) -> QueueThere:
         config = read_queue_config(repo, project.environment)
         if config.broker is None:
             return QueueThere(config=config, workers=open_broker(None, "", project.root).workers())
+        name = None
         try:
             name = queue_name(repo, project.prefix, config)
             if not asks:
@@ -88,7 +89,7 @@ def look_at_config(session: Session, *, asks: bool = True) -> QueueThere:
             broker = open_broker(config.broker, name, project.root)
             return QueueThere(config=config, name=name, n_messages=broker.n_waiting(), workers=broker.workers())
         except OffbranchError as error:
-            return QueueThere(config=config, error=error)
+            return QueueThere(config=config, name=name, error=error)
 
 
 def configure(change: QueueChange, session: Session) -> QueueThere:
