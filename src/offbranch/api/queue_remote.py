@@ -150,7 +150,10 @@ def send_new(session: Session, tasks: Sequence[StoredTask]) -> SyncReport | None
     What goes wrong is in the report: the tasks are queued here in any case.
     """
     with opened(session) as project:
-        shared = shared_queue(project, session)
+        try:
+            shared = shared_queue(project, session)
+        except OffbranchError as unclear:
+            return SyncReport(unsent=tuple(Unsent(stored=each, error=unclear) for each in tasks))
         if shared is None:
             return None
         try:  # asked first, so that a remote which cannot be reached is known not to have got anything

@@ -50,10 +50,10 @@ def bring_news(session: Session, remote: str | None = None) -> None:
         remote: Only if the queue is at this Git remote.
     """
     with opened(session) as project:
-        shared = shared_queue(project, session)
-        if shared is None or remote not in (None, shared.config.remote):
-            return
         try:
+            shared = shared_queue(project, session)
+            if shared is None or remote not in (None, shared.config.remote):
+                return
             sync_shared(shared, sends=False, announces=False)
         except OffbranchError as error:  # what was known before still is
             session.reporter.emit(
@@ -73,7 +73,7 @@ def tell_changes(session: Session) -> SyncReport | None:
             return None
         try:
             return sync_shared(shared, sends=True, announces=True)
-        except RemoteError as error:
+        except OffbranchError as error:
             text = f"it was changed here, but not yet at {shared.place.remote.text}: {error.message}"
             session.reporter.emit(Warned(text=text, hint="ob queue sync does the rest"))
             return None
@@ -87,7 +87,7 @@ def withdraw_removed(session: Session) -> None:
             return
         try:
             sync_shared(shared, sends=False, announces=False)
-        except RemoteError as error:
+        except OffbranchError as error:
             text = f"it was removed here, but not yet at {shared.place.remote.text}: {error.message}"
             session.reporter.emit(Warned(text=text, hint="ob queue sync does the rest"))
 

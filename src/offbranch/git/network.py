@@ -31,6 +31,8 @@ _SAID_BY_US = (
     "warning: no common commits",
 )
 _OUTDATED = ("fetch first", "non-fast-forward", "stale info", "needs force", "already exists")
+# A server that is there begins to list its refs long before; one behind a dead connection would be waited for for minutes.
+_SILENCE_S = 30.0
 
 
 @record
@@ -95,7 +97,7 @@ def list_remote(
         RemoteError: It cannot be reached.
     """
     place = remote.pushed_to if for_push else remote.name
-    done = _git(repo, ("ls-remote", "--quiet", "--refs", "--", place, *patterns), talk)
+    done = _git(repo, ("ls-remote", "--quiet", "--refs", "--", place, *patterns), talk, silence_s=_SILENCE_S)
     if done.code != 0:
         raise _remote_error("read", remote, done, talk)
     found = {}
@@ -182,10 +184,13 @@ def _fetch(
         raise _remote_error("fetch from", remote, done, talk)
 
 
-def _git(repo: GitRepo, args: Sequence[str], talk: Talk, input: bytes | None = None) -> Finished:
+def _git(
+    repo: GitRepo, args: Sequence[str], talk: Talk, input: bytes | None = None, *, silence_s: float | None = None
+) -> Finished:
     hearing = _Hearing(talk.reporter) if talk.may_ask else None
     env = repo.env if talk.may_ask else {**repo.env, "GIT_TERMINAL_PROMPT": "0"}
-    manner = Manner(may_ask=talk.may_ask, hear=hearing.take if hearing is not None else None)
+    silence_s = None if talk.may_ask else silence_s  # who types a password may take his time
+    manner = Manner(may_ask=talk.may_ask, hear=None if hearing is None else hearing.take, silence_s=silence_s)
     return finish_git(repo.root, *args, env=env, input=input, manner=manner)
 
 
