@@ -22,17 +22,9 @@ from offbranch.git.spawn import CAN_SPAWN, Finished, Manner
 # Far below what systems allow for a command line (Linux 2 MB, macOS 1 MB, Windows 32 kB), with room for the environment.
 _MAX_ARGS_BYTES = 400_000 if CAN_SPAWN else 24_000
 _PROGRESS = re.compile(r"^(?:remote: )?([A-Z][A-Za-z ]+):\s+(?:\d+% \()?(\d+)(?:/(\d+)\))?")
-_SAID_BY_US = (
-    "To ",
-    "From ",
-    "Everything up-to-date",
-    "error: failed to push some refs",
-    "Done",
-    "warning: no common commits",
-)
+_SAID_BY_US = ("To ", "From ", "Everything up-to-date", "error: failed to push some refs", "Done", "warning: no common commits")
 _OUTDATED = ("fetch first", "non-fast-forward", "stale info", "needs force", "already exists")
-# A server that is there begins to list its refs long before; one behind a dead connection would be waited for for minutes.
-_SILENCE_S = 30.0
+_SILENCE_S = 30.0  # a server that is there begins to list its refs long before
 
 
 @record
@@ -189,8 +181,8 @@ def _git(
 ) -> Finished:
     hearing = _Hearing(talk.reporter) if talk.may_ask else None
     env = repo.env if talk.may_ask else {**repo.env, "GIT_TERMINAL_PROMPT": "0"}
-    silence_s = None if talk.may_ask else silence_s  # who types a password may take his time
-    manner = Manner(may_ask=talk.may_ask, hear=None if hearing is None else hearing.take, silence_s=silence_s)
+    patience_s = None if talk.may_ask else silence_s  # who types a password may take his time
+    manner = Manner(may_ask=talk.may_ask, hear=None if hearing is None else hearing.take, silence_s=patience_s)
     return finish_git(repo.root, *args, env=env, input=input, manner=manner)
 
 
