@@ -22,7 +22,14 @@ from offbranch.git.spawn import CAN_SPAWN, Finished, Manner
 # Far below what systems allow for a command line (Linux 2 MB, macOS 1 MB, Windows 32 kB), with room for the environment.
 _MAX_ARGS_BYTES = 400_000 if CAN_SPAWN else 24_000
 _PROGRESS = re.compile(r"^(?:remote: )?([A-Z][A-Za-z ]+):\s+(?:\d+% \()?(\d+)(?:/(\d+)\))?")
-_SAID_BY_US = ("To ", "From ", "Everything up-to-date", "error: failed to push some refs", "Done", "warning: no common commits")
+_SAID_BY_US = (
+    "To ",
+    "From ",
+    "Everything up-to-date",
+    "error: failed to push some refs",
+    "Done",
+    "warning: no common commits",
+)
 _OUTDATED = ("fetch first", "non-fast-forward", "stale info", "needs force", "already exists")
 _SILENCE_S = 30.0  # a server that is there begins to list its refs long before
 
@@ -89,7 +96,7 @@ def list_remote(
         RemoteError: It cannot be reached.
     """
     place = remote.pushed_to if for_push else remote.name
-    done = _git(repo, ("ls-remote", "--quiet", "--refs", "--", place, *patterns), talk, silence_s=_SILENCE_S)
+    done = _git(repo, ("ls-remote", "--quiet", "--refs", "--", place, *patterns), talk, wait_s=_SILENCE_S)
     if done.code != 0:
         raise _remote_error("read", remote, done, talk)
     found = {}
@@ -177,12 +184,12 @@ def _fetch(
 
 
 def _git(
-    repo: GitRepo, args: Sequence[str], talk: Talk, input: bytes | None = None, *, silence_s: float | None = None
+    repo: GitRepo, args: Sequence[str], talk: Talk, input: bytes | None = None, wait_s: float | None = None
 ) -> Finished:
-    hearing = _Hearing(talk.reporter) if talk.may_ask else None
+    hear = _Hearing(talk.reporter).take if talk.may_ask else None
     env = repo.env if talk.may_ask else {**repo.env, "GIT_TERMINAL_PROMPT": "0"}
-    patience_s = None if talk.may_ask else silence_s  # who types a password may take his time
-    manner = Manner(may_ask=talk.may_ask, hear=None if hearing is None else hearing.take, silence_s=patience_s)
+    # Who types a password may take his time.
+    manner = Manner(may_ask=talk.may_ask, hear=hear, silence_s=None if talk.may_ask else wait_s)
     return finish_git(repo.root, *args, env=env, input=input, manner=manner)
 
 
