@@ -31,7 +31,7 @@ _SAID_BY_US = (
     "warning: no common commits",
 )
 _OUTDATED = ("fetch first", "non-fast-forward", "stale info", "needs force", "already exists")
-_SILENCE_S = 30.0  # a server that is there begins to list its refs long before
+_SILENCE_S = 30.0  # a server that is there lists its refs long before; who types a password may take his time
 
 
 @record
@@ -183,13 +183,10 @@ def _fetch(
         raise _remote_error("fetch from", remote, done, talk)
 
 
-def _git(
-    repo: GitRepo, args: Sequence[str], talk: Talk, input: bytes | None = None, wait_s: float | None = None
-) -> Finished:
+def _git(repo: GitRepo, args: Sequence[str], talk: Talk, input: bytes | None = None, wait_s: float = 0) -> Finished:
     hear = _Hearing(talk.reporter).take if talk.may_ask else None
     env = repo.env if talk.may_ask else {**repo.env, "GIT_TERMINAL_PROMPT": "0"}
-    # Who types a password may take his time.
-    manner = Manner(may_ask=talk.may_ask, hear=hear, silence_s=None if talk.may_ask else wait_s)
+    manner = Manner(may_ask=talk.may_ask, hear=hear, silence_s=None if talk.may_ask else wait_s or None)
     return finish_git(repo.root, *args, env=env, input=input, manner=manner)
 
 
