@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from offbranch.api.queue_remote_changes import bring_news
 from projects import TestProject, make_project
 from remote_queue import Farm, Hand, make_farm
 
@@ -100,6 +101,16 @@ def test_the_name_of_the_queue_is_that_of_the_first_commit(project: TestProject,
     shallow.git("config", "offbranch.broker", "redis://a/0")
     done = shallow.ob("queue", "config", "--offline")
     assert done.code == 1 and "--unshallow" in done.err
+
+
+def test_a_shallow_clone_keeps_what_it_cannot_send(farm: Farm, tmp_path: Path) -> None:
+    farm.home.git("clone", "-q", "--depth=1", f"file://{farm.place.remote}", str(tmp_path / "shallow"))
+    shallow = TestProject(tmp_path / "shallow")
+    shallow.git("config", "offbranch.broker", "redis://a/0")
+    done = shallow.ob("exp", "run", "--queue", "-n", "half")
+    assert done.code == 0 and "Queued experiment 'half'" in done.out
+    assert "'half' stays in the queue of this machine" in done.err and "--unshallow" in done.err
+    bring_news(shallow.session())  # no error: what is here is shown
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def test_a_corrupt_object_is_told_and_not_taken(project: TestProject, tmp_path: 
 
 @pytest.mark.parametrize(
     ("config", "message"),
-    [("", "no default data remote"), ("[core]\nremote = s\n['remote \"s\"']\nurl = ftp://b/k\n", "unknown scheme")],
+    [("", "no data remote"), ("[core]\nremote = s\n['remote \"s\"']\nurl = ftp://b/k\n", "unknown scheme")],
 )
 def test_without_a_reachable_remote_it_says_so(project: TestProject, config: str, message: str) -> None:
     project.write(".dvc/config", config)

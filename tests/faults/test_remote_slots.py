@@ -1,15 +1,20 @@
 """What workers of a shared queue give to tasks: no two have a slot or GPU at a time, whichever process of Celery runs them."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from gpus import UUIDS, fake_gpus
+from offbranch.queue.limits import usable_processors
 from projects import TestProject
 from remote_queue import Farm, make_farm
 from remote_workers import TTL_S, done, left_clean, queue, until
 from servers import redis_server
+from sharing import md5
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(200)]
 # Marks slot and GPU as used; fails if somebody else has.
@@ -88,3 +93,42 @@ def test_processors_are_shared_out(farm: Farm, tally: Path) -> None:
     until(farm, done(farm, names))
     assert farm.there("attempts") == []  # all of them had the GPU named ''
     assert {line.split()[-1] for line in seen(tally)} == {"1"}
+
+
+def test_outputs_of_others_come_by_themselves(farm: Farm, tally: Path) -> None:
+    watcher, rich = machine(farm, tally, "watcher", 0), machine(farm, tally, "rich", 1)
+    (name,) = queue(farm, 1, "--resources", "gpus=1")
+    begin(watcher, "--auto")
+    begin(rich)
+    until(farm, done(farm, [name]))
+    model = md5("model 0.1\n")
+    path = watcher.root / f".dvc/cache/files/md5/{model[:2]}/{model[2:]}"
+    until(farm, path.exists)
+    assert list(watcher.exps()) == [name]
+
+
+def test_a_task_that_fails_is_tried_again(farm: Farm, tally: Path) -> None:
+    farm.home.write(
+        "train.sh", '[ -e "$TALLY/once" ] || { touch "$TALLY/once"; exit 3; }\n' + farm.home.read("train.sh")
+    )
+    farm.home.commit("fails at first")
+    farm.home.git("push", "-q", "origin", "main")
+    (name,) = queue(farm, 1, "--retries", "1")
+    begin(machine(farm, tally, "one", 0))
+    until(farm, done(farm, [name]))
+    (attempt,) = farm.there("attempts")
+    assert farm.attempt(attempt)["exit_code"] == 3
+
+
+def test_the_program_of_celery_is_a_worker(farm: Farm, tally: Path) -> None:
+    worker = machine(farm, tally, "one", 0)
+    names = queue(farm, 2, "--resources", f"cpus={len(usable_processors())}")
+    command = (sys.executable, "-m", "celery", "-A", "offbranch.api.queue_celery", "worker", "-c", "2")
+    with (tally / "log").open("wb") as log:
+        program = subprocess.Popen(command, cwd=worker.root, env={**os.environ, **worker.env}, stdout=log, stderr=log)
+    try:
+        until(farm, done(farm, names))
+    finally:
+        program.terminate()
+        program.wait()
+    assert farm.there("attempts") == []  # one after the other, for each needed all processors

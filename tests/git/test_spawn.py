@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from offbranch.git import spawn
-from offbranch.git.spawn import close_conversation, open_conversation, run_to_end
+from offbranch.git.spawn import CAN_SPAWN, Manner, close_conversation, open_conversation, run_to_end
 
 ECHO = "import sys; data = sys.stdin.buffer.read(); sys.stderr.buffer.write(data); sys.stdout.buffer.write(data)"
 
@@ -82,3 +82,11 @@ def test_reading_git_loads_nothing_heavy() -> None:
 def test_children_end_at_a_closed_pipe() -> None:
     done = run_to_end(["sh", "-c", "yes | head -n1; echo ended"], os.environ)
     assert (done.out, done.err) == (b"y\nended\n", b"")
+
+
+@pytest.mark.skipif(not CAN_SPAWN, reason="only where programs are spawned by ourselves")
+def test_a_program_that_says_nothing_is_ended() -> None:
+    done = run_to_end(["sleep", "60"], os.environ, manner=Manner(silence_s=0.05))
+    assert done.code != 0 and done.err == b"fatal: no answer for 0.05 s\n"
+    done = run_to_end(["echo", "x"], os.environ, manner=Manner(silence_s=30))
+    assert (done.code, done.out) == (0, b"x\n")

@@ -1,17 +1,23 @@
 """A task of a shared queue from clone to clone, with a real Git remote: one experiment in the end, whatever is cut."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from offbranch.api.queue_remote import need_shared_queue
+from offbranch.api.queue_remote_work import work_on_message
 from offbranch.api.session import opened
+from offbranch.base.errors import RefusedError
+from offbranch.base.events import Warned
+from offbranch.git.ids import CommitId
 from offbranch.queue import remote_end, remote_keeper, remote_lease, remote_work
+from offbranch.queue.broker import Message
 from offbranch.queue.remote_lease import Owner, clone_id, renew_lease, take_lease
 from offbranch.queue.remote_work import Verdict
-from projects import TestProject
+from projects import Recorder, TestProject
 from remote_queue import Farm, Hand, make_farm
 
 
@@ -290,3 +296,47 @@ def test_a_poke_makes_the_keeper_look_at_once(farm: Farm) -> None:
 
         remote_keeper.keep(shared.place, root, lease, sleep=nap)
     assert naps == [0.5]
+
+
+def test_a_git_remote_without_atomic_pushes_is_found_out_before_anything_runs(farm: Farm) -> None:
+    (task,) = farm.queue("lr=0.5", name="half")
+    set_atomic = ("--git-dir", str(farm.place.remote), "config", "receive.advertiseAtomic")
+    farm.home.git(*set_atomic, "false")
+    done = farm.home.ob("exp", "run", "--queue", "-n", "late", "-S", "lr=0.7")
+    assert "'late' stays in the queue of this machine" in done.err and "receive.advertiseAtomic true" in done.err
+    worker = farm.clone("w")
+    with pytest.raises(RefusedError, match="several refs at once"):
+        Hand(worker, before_run=lambda: pytest.fail("it ran")).work(task.task.id)
+    assert farm.there("leases") == [] and farm.home.git("for-each-ref", "refs/ob/sending") == ""
+    farm.home.git(*set_atomic, "true")
+    assert farm.home.ob("queue", "sync").code == 1  # there is no broker
+    for task_id in farm.there("tasks"):
+        Hand(worker).work(task_id)
+    assert sorted(farm.made()) == ["half", "late"]
+
+
+def test_a_task_of_a_later_version_is_left_to_others(farm: Farm) -> None:
+    (task,) = farm.queue("lr=0.5", name="half")
+    text = farm.home.git("log", "-1", "--format=%B", task.commit)
+    later = re.sub(r'"version": \d+', '"version": 99', text, count=1)
+    commit = farm.home.git("commit-tree", f"{task.commit}^{{tree}}", "-p", f"{task.commit}^", "-m", later)
+    farm.home.git("push", "-q", "-f", "origin", f"{commit}:refs/ob/tasks/{task.task.id}")
+    said = Recorder()
+    message = Message(task_id=task.task.id, task_commit=CommitId(commit))
+    assert work_on_message(farm.clone("w").session(said), message) is Verdict.ELSEWHERE
+    assert farm.there("leases") == []
+    assert "is left to other workers" in said.of(Warned)[-1].text
+
+
+def test_inputs_come_from_the_data_remote_that_they_name(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    farm = make_farm(tmp_path / "farm", config=f"['remote \"own\"']\n    url = {tmp_path}/own\n")
+    home = farm.home
+    home.git("rm", "-q", "--cached", "data.txt")
+    assert home.ob("add", "data.txt").code == 0
+    home.write("data.txt.dvc", home.read("data.txt.dvc").rstrip() + "\n  remote: own\n")
+    home.commit("data with a remote of its own")
+    home.git("push", "-q", "origin", "main")
+    (task,) = farm.queue("lr=0.5", name="half")
+    assert Hand(farm.clone("w")).work(task.task.id) is Verdict.DONE
+    assert farm.made() == {"half": task.task.id}

@@ -9,7 +9,7 @@ import warnings
 from typing import Any
 
 from celery import Celery
-from celery.exceptions import Reject, SecurityWarning
+from celery.exceptions import CPendingDeprecationWarning, Reject, SecurityWarning
 from celery.signals import worker_ready
 from celery.worker import state
 from celery.worker.control import control_command
@@ -18,7 +18,7 @@ from offbranch.api.queue_remote import need_shared_queue
 from offbranch.api.queue_remote_room import Means, usual_means
 from offbranch.api.queue_remote_work import pass_on, work_on_message
 from offbranch.api.session import Session, make_session, opened
-from offbranch.base.errors import OffbranchError, RemoteError
+from offbranch.base.errors import OffbranchError, RefusedError, RemoteError
 from offbranch.base.events import Warned
 from offbranch.base.paths import AbsPath
 from offbranch.base.processes import host_name
@@ -52,6 +52,8 @@ def be_program(session: Session, worker: Worker, means: Means) -> None:
     assert url is not None
     # It is about pickles, of which there are none here: as root a worker does what `ob exp run` does as root.
     warnings.simplefilter("ignore", SecurityWarning)
+    # That a setting will change, each time the broker was away: it is set.
+    warnings.simplefilter("ignore", CPendingDeprecationWarning)
     app = make_worker_app(url, name, session, means)
     _watch(root, worker)
     program = app.Worker(
@@ -91,7 +93,11 @@ def make_worker_app(url: str, queue: str, session: Session, means: Means) -> Cel
         except ValueError as error:
             session.reporter.emit(Warned(text=f"a message is left out: {error}"))
             return
-        verdict = work_on_message(session, message, means)
+        try:
+            verdict = work_on_message(session, message, means)
+        except RefusedError as error:  # who looks around announces the task again
+            session.reporter.emit(Warned(text=error.message, hint=error.hint))
+            return
         if verdict is Verdict.DONE:
             return
         time.sleep(_AGAIN_S)

@@ -81,6 +81,7 @@ def look_at_config(session: Session, *, asks: bool = True) -> QueueThere:
         config = read_queue_config(repo, project.environment)
         if config.broker is None:
             return QueueThere(config=config, workers=open_broker(None, "", project.root).workers())
+        name = None
         try:
             name = queue_name(repo, project.prefix, config)
             if not asks:
@@ -88,7 +89,7 @@ def look_at_config(session: Session, *, asks: bool = True) -> QueueThere:
             broker = open_broker(config.broker, name, project.root)
             return QueueThere(config=config, name=name, n_messages=broker.n_waiting(), workers=broker.workers())
         except OffbranchError as error:
-            return QueueThere(config=config, error=error)
+            return QueueThere(config=config, name=name, error=error)
 
 
 def configure(change: QueueChange, session: Session) -> QueueThere:
@@ -149,7 +150,10 @@ def send_new(session: Session, tasks: Sequence[StoredTask]) -> SyncReport | None
     What goes wrong is in the report: the tasks are queued here in any case.
     """
     with opened(session) as project:
-        shared = shared_queue(project, session)
+        try:
+            shared = shared_queue(project, session)
+        except OffbranchError as unclear:
+            return SyncReport(unsent=tuple(Unsent(stored=each, error=unclear) for each in tasks))
         if shared is None:
             return None
         try:  # asked first, so that a remote which cannot be reached is known not to have got anything

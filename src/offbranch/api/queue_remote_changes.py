@@ -53,10 +53,10 @@ def bring_news(session: Session, remote: str | None = None) -> bool:
         Whether nothing went wrong.
     """
     with opened(session) as project:
-        shared = shared_queue(project, session)
-        if shared is None or remote not in (None, shared.config.remote):
-            return True
         try:
+            shared = shared_queue(project, session)
+            if shared is None or remote not in (None, shared.config.remote):
+                return True
             sync_shared(shared, sends=False, announces=False)
             return True
         except OffbranchError as error:  # what was known before still is
@@ -78,7 +78,7 @@ def tell_changes(session: Session) -> SyncReport | None:
             return None
         try:
             return sync_shared(shared, sends=True, announces=True)
-        except RemoteError as error:
+        except OffbranchError as error:
             text = f"it was changed here, but not yet at {shared.place.remote.text}: {error.message}"
             session.reporter.emit(Warned(text=text, hint="ob queue sync does the rest"))
             return None
@@ -92,7 +92,7 @@ def withdraw_removed(session: Session) -> None:
             return
         try:
             sync_shared(shared, sends=False, announces=False)
-        except RemoteError as error:
+        except OffbranchError as error:
             text = f"it was removed here, but not yet at {shared.place.remote.text}: {error.message}"
             session.reporter.emit(Warned(text=text, hint="ob queue sync does the rest"))
 

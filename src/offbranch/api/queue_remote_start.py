@@ -12,7 +12,6 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 
 from offbranch.api.detached import detach
-from offbranch.api.queue_offer import NO_WISH
 from offbranch.api.queue_remote import need_shared_queue
 from offbranch.api.queue_remote_room import Means, forget_shares
 from offbranch.api.queue_remote_work import keep_sweeping
@@ -82,11 +81,6 @@ def _check(request: StartRequest, session: Session) -> AbsPath:
     """Makes sure that a worker can be started; returns the root of the project."""
     if request.jobs is not None and request.jobs < 1:
         raise UsageError(f"there cannot be {request.jobs} tasks at a time", hint="1 runs one after the other")
-    if request.slots != NO_WISH:
-        raise UsageError(
-            "workers of a shared queue share out no GPUs, processors or memory by options",
-            hint="what a task says of itself counts: --resources, or 'meta: {resources: …}' of its stages",
-        )
     load("celery:Celery", extra=EXTRA)
     with opened(session) as project:
         need_shared_queue(project, session)

@@ -50,18 +50,27 @@ def work_on_message(
     with opened(session) as project:
         shared = need_shared_queue(project, session)
         bench = _bench(shared, session, clock, sleep)
-        stored = fetch_stored(shared.place, message.task_id, message.task_commit)
+        means = usual_means(session) if means is None else means
+        try:
+            stored = fetch_stored(shared.place, message.task_id, message.task_commit)
+        except ValueError as error:
+            _tell_once(session, means, message.task_id, f"'{message.task_id}' is left to other workers: {error}")
+            return Verdict.ELSEWHERE
         if stored is None:  # gone, or it cannot be reached
             return work_on(bench, message.task_id, message.over)
-        means = usual_means(session) if means is None else means
         with room_for(project.root, session, stored, means, _ROOM_S, sleep=sleep) as room:
             if isinstance(room, Room):
                 bench = _bench(shared, session, clock, sleep, room)
                 return work_on(bench, message.task_id, message.over)
-        if room.reason and stored.task.id not in means.told:
-            means.told.add(stored.task.id)
-            session.reporter.emit(Warned(text=f"'{stored.name}' is left to other workers: it {room.reason}"))
+        if room.reason:
+            _tell_once(session, means, message.task_id, f"'{stored.name}' is left to other workers: it {room.reason}")
         return Verdict.ELSEWHERE
+
+
+def _tell_once(session: Session, means: Means, task_id: str, text: str) -> None:
+    if task_id not in means.told:
+        means.told.add(task_id)
+        session.reporter.emit(Warned(text=text))
 
 
 def pass_on(session: Session, message: Message) -> None:

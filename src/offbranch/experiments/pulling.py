@@ -1,4 +1,4 @@
-"""Where `--pull` gets missing content from: the project's default data remote."""
+"""Where `--pull` gets missing content from: the project's default data remote, then the others, which outputs may name."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -7,7 +7,7 @@ from offbranch.base.events import Reporter, Warned
 from offbranch.base.plugins import load
 from offbranch.project import Project
 from offbranch.storage.objects import ObjectId
-from offbranch.storage.remote_setting import RemoteSetting, default_remote, resolve_remote
+from offbranch.storage.remote_setting import default_remote, remote_names, resolve_remote
 
 Fetch = Callable[[Sequence[ObjectId]], frozenset[ObjectId]]
 
@@ -17,29 +17,41 @@ def fetch_of(project: Project, reporter: Reporter) -> Fetch | None:
 
     What the remote has of the run-cache is fetched now: a stage that ran elsewhere need not run here.
     """
-    if default_remote(project.config) is None:
+    names = remote_names(project.config)
+    default = default_remote(project.config)
+    if default is None and not names:
         reporter.emit(
             Warned(
-                text="--pull finds nothing: the project has no default data remote",
+                text="--pull finds nothing: the project has no data remote",
                 hint="name one: ob remote add -d NAME URL",
             )
         )
         return None
-    setting = resolve_remote(project.config, None, root=project.root)
-    _tell(reporter, _attempt(lambda: load("offbranch.experiments.move_data:fetch_runs")(project, setting, reporter)))
+    if default is not None:
+        setting = resolve_remote(project.config, None, root=project.root)
+        fetch_runs = load("offbranch.experiments.move_data:fetch_runs")
+        _tell(reporter, _attempt(lambda: fetch_runs(project, setting, reporter)))
+    order = dict.fromkeys((*(() if default is None else (default,)), *names))
 
     def fetch(ids: Sequence[ObjectId]) -> frozenset[ObjectId]:
-        return _fetch(project, setting, ids, reporter)
+        for name in order:
+            missing = [id for id in ids if not project.cache.has_all(id)]
+            if missing:
+                _fetch(project, name, missing, reporter)
+        return frozenset(id for id in ids if project.cache.has_all(id))
 
     return fetch
 
 
-def _fetch(
-    project: Project, setting: RemoteSetting, ids: Sequence[ObjectId], reporter: Reporter
-) -> frozenset[ObjectId]:
+def _fetch(project: Project, name: str, ids: Sequence[ObjectId], reporter: Reporter) -> None:
     fetch_ids = load("offbranch.experiments.move_data:fetch_ids")
-    _tell(reporter, _attempt(lambda: fetch_ids(project, setting, ids, reporter)))
-    return frozenset(id for id in ids if project.cache.has_all(id))
+
+    def attempt() -> tuple[OffbranchError, ...] | None:
+        setting = resolve_remote(project.config, name, root=project.root)
+        done: tuple[OffbranchError, ...] | None = fetch_ids(project, setting, ids, reporter)
+        return done
+
+    _tell(reporter, _attempt(attempt))
 
 
 def _attempt(action: Callable[[], tuple[OffbranchError, ...] | None]) -> tuple[OffbranchError, ...]:

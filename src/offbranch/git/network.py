@@ -31,6 +31,7 @@ _SAID_BY_US = (
     "warning: no common commits",
 )
 _OUTDATED = ("fetch first", "non-fast-forward", "stale info", "needs force", "already exists")
+_SILENCE_S = 30.0  # a server that is there lists its refs long before; who types a password may take his time
 
 
 @record
@@ -95,7 +96,7 @@ def list_remote(
         RemoteError: It cannot be reached.
     """
     place = remote.pushed_to if for_push else remote.name
-    done = _git(repo, ("ls-remote", "--quiet", "--refs", "--", place, *patterns), talk)
+    done = _git(repo, ("ls-remote", "--quiet", "--refs", "--", place, *patterns), talk, wait_s=_SILENCE_S)
     if done.code != 0:
         raise _remote_error("read", remote, done, talk)
     found = {}
@@ -182,10 +183,10 @@ def _fetch(
         raise _remote_error("fetch from", remote, done, talk)
 
 
-def _git(repo: GitRepo, args: Sequence[str], talk: Talk, input: bytes | None = None) -> Finished:
-    hearing = _Hearing(talk.reporter) if talk.may_ask else None
+def _git(repo: GitRepo, args: Sequence[str], talk: Talk, input: bytes | None = None, wait_s: float = 0) -> Finished:
+    hear = _Hearing(talk.reporter).take if talk.may_ask else None
     env = repo.env if talk.may_ask else {**repo.env, "GIT_TERMINAL_PROMPT": "0"}
-    manner = Manner(may_ask=talk.may_ask, hear=hearing.take if hearing is not None else None)
+    manner = Manner(may_ask=talk.may_ask, hear=hear, silence_s=None if talk.may_ask else wait_s or None)
     return finish_git(repo.root, *args, env=env, input=input, manner=manner)
 
 

@@ -54,10 +54,12 @@ class Manner:
     Attributes:
         may_ask: It gets our standard input and may use our terminal; otherwise it has no terminal at all.
         hear: Gets what it writes to standard error, as it comes.
+        silence_s: It is ended when it has said nothing for so long.
     """
 
     may_ask: bool = False
     hear: Callable[[bytes], object] | None = None
+    silence_s: float | None = None
 
 
 def run_to_end(
@@ -86,7 +88,11 @@ def run_to_end(
             _close(in_write, out_read, err_read)
     try:
         hear = manner.hear if manner is not None else None
-        out, err = _exchange(in_write, out_read, err_read, input or b"", hear)
+        silence_s = manner.silence_s if manner is not None else None
+        out, err = _exchange(in_write, out_read, err_read, input or b"", hear, silence_s)
+    except _SilentError:
+        _end(pid)
+        return Finished(code=-signal.SIGTERM, out=b"", err=f"fatal: no answer for {silence_s:g} s\n".encode())
     except BaseException:
         _end(pid)
         raise
@@ -147,8 +153,17 @@ def _open_null(fd: int) -> tuple[int, int, str, int, int]:
     return (os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0)
 
 
+class _SilentError(Exception):
+    pass
+
+
 def _exchange(
-    stdin: int, stdout: int, stderr: int, data: bytes, hear: Callable[[bytes], object] | None
+    stdin: int,
+    stdout: int,
+    stderr: int,
+    data: bytes,
+    hear: Callable[[bytes], object] | None,
+    silence_s: float | None,
 ) -> tuple[bytes, bytes]:
     """Writes and reads at the same time, so that neither side waits for the other; closes the three pipes."""
     poll = select.poll()
@@ -163,7 +178,10 @@ def _exchange(
             os.set_blocking(stdin, False)
             poll.register(stdin, select.POLLOUT)
         while open_pipes:
-            for fd, _ in poll.poll():
+            ready = poll.poll(None if silence_s is None else silence_s * 1000)
+            if not ready:
+                raise _SilentError
+            for fd, _ in ready:
                 if fd == stdin:
                     rest = _write_some(fd, rest)
                     ended = not rest

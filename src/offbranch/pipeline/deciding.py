@@ -95,8 +95,9 @@ class Decider:
         if self._pull and only_missing and step.action in (Action.RUN, Action.BLOCKED):
             step = self._decide_after_fetching(locked, step, options)
         if step.action is Action.BLOCKED:
+            nor = ", nor to be had from a data remote" if self._pull and self._bench.fetch is not None else ""
             raise MissingDataError(
-                f"missing data of '{stage.address}': {', '.join(reason.text for reason in step.reasons)}",
+                f"missing data of '{stage.address}': {', '.join(reason.text for reason in step.reasons)}{nor}",
                 hint="make it again and record it with 'ob add'",
             )
         return step

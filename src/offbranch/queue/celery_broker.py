@@ -17,7 +17,7 @@ from offbranch.base.errors import RemoteError
 from offbranch.queue.broker import Message, WorkerThere, message_to_json
 
 TASK: Final = "offbranch.run-task"
-POKE: Final = "offbranch.look"
+POKE: Final = "offbranch-look"
 # RabbitMQ: ten levels, higher first. Redis: the same numbers, lower first.
 _LEVELS = 10
 _MIDDLE = 4

@@ -20,7 +20,7 @@ from offbranch.git.network import PushAnswer, PushState, RemoteUpdate, list_remo
 from offbranch.git.objects import MODE_FILE, write_blob, write_commit, write_tree
 from offbranch.git.repository import GitRepo
 from offbranch.queue.remote_lease import Lease, is_of
-from offbranch.queue.remote_place import QueueRemote, read_spot
+from offbranch.queue.remote_place import QueueRemote, read_spot, refuse_without_atomic
 from offbranch.queue.task import Task
 
 LOG_NAME = GitPath("output.log")
@@ -159,6 +159,7 @@ def _is_there(place: QueueRemote, ending: Ending) -> bool:
 def _after_refusal(place: QueueRemote, ending: Ending, answers: Mapping[str, PushAnswer]) -> EndState:
     if _is_there(place, ending):
         return EndState.DONE
+    refuse_without_atomic(place, answers)
     made = ending.experiment
     if made is not None and made.ref in answers and answers[made.ref].state is PushState.OUTDATED:
         return EndState.NAME_TAKEN

@@ -21,7 +21,7 @@ from offbranch.git.ids import CommitId
 from offbranch.git.network import PushState, RemoteUpdate, fetch_refs, push_updates
 from offbranch.git.objects import ObjectReader, empty_tree, write_commit
 from offbranch.git.repository import GitRepo
-from offbranch.queue.remote_place import QueueRemote, Spot, read_spot
+from offbranch.queue.remote_place import QueueRemote, Spot, read_spot, refuse_without_atomic
 
 FORMAT_VERSION = 1
 SUBJECT = "ob: lease "
@@ -221,7 +221,9 @@ def _push(place: QueueRemote, lease: Lease, seen: Spot) -> bool:
         RemoteError: Nobody answers.
     """
     update = RemoteUpdate(ref=lease_ref(lease.task_id), new=lease.commit, old=seen.lease, force=True)
-    answer = push_updates(place.repo, place.remote, (update,), place.talk)[update.ref]
+    answers = push_updates(place.repo, place.remote, (update,), place.talk, atomic=True)
+    refuse_without_atomic(place, answers)  # before a task is run whose end could not be published
+    answer = answers[update.ref]
     if answer.state is PushState.DONE:
         return True
     if answer.state is PushState.OUTDATED:

@@ -6,7 +6,7 @@ What a remote says is not trusted: names of refs that could lead a path elsewher
 import re
 from collections.abc import Iterable, Mapping
 
-from offbranch.base.errors import RemoteError
+from offbranch.base.errors import RefusedError, RemoteError
 from offbranch.base.records import field, record, replace
 from offbranch.experiments.chains import present_commits
 from offbranch.experiments.experiment import Experiment
@@ -24,13 +24,14 @@ from offbranch.experiments.refs import (
 )
 from offbranch.git.git_remotes import GitRemote
 from offbranch.git.ids import CommitId
-from offbranch.git.network import Talk, fetch_refs, list_remote
+from offbranch.git.network import PushAnswer, PushState, Talk, fetch_refs, list_remote
 from offbranch.git.objects import ObjectReader
 from offbranch.git.refs import is_valid_ref
 from offbranch.git.repository import GitRepo
 
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,99}")
 _MOST_TRIES = 5
+_NO_ATOMIC = "does not support --atomic"
 # A connection on which nothing moves is given up after a minute; of what goes over ssh, ssh itself is to see to it.
 _STALLED = {"GIT_HTTP_LOW_SPEED_LIMIT": "1", "GIT_HTTP_LOW_SPEED_TIME": "60"}
 
@@ -89,6 +90,19 @@ class Spot:
 def queue_remote(repo: GitRepo, remote: GitRemote, talk: Talk) -> QueueRemote:
     """Returns the place of a queue; its connections end when nothing moves on them for long."""
     return QueueRemote(repo=replace(repo, env={**_STALLED, **repo.env}), remote=remote, talk=talk)
+
+
+def refuse_without_atomic(place: QueueRemote, answers: Mapping[str, PushAnswer]) -> None:
+    """Says so if a remote cannot change several refs at once, without which no task could end there.
+
+    Raises:
+        RefusedError: It cannot.
+    """
+    if any(answer.state is PushState.REFUSED and _NO_ATOMIC in answer.reason for answer in answers.values()):
+        raise RefusedError(
+            f"{place.remote.text} cannot change several refs at once, which a shared queue needs",
+            hint="where that repository is: git config receive.advertiseAtomic true",
+        )
 
 
 def is_id(text: str) -> bool:

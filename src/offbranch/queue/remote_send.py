@@ -7,7 +7,7 @@ reason; sending it again costs little, for what has arrived is not sent twice.
 
 from collections.abc import Mapping, Sequence
 
-from offbranch.base.errors import ConflictError, MissingDataError, OffbranchError, RemoteError
+from offbranch.base.errors import ConflictError, MissingDataError, OffbranchError, RefusedError, RemoteError
 from offbranch.base.records import field, record
 from offbranch.experiments.data_remotes import DataScope, grouped, is_at_source
 from offbranch.experiments.move_data import push_groups
@@ -16,11 +16,11 @@ from offbranch.experiments.refs import SENDING, lease_ref, sending_ref, sent_ref
 from offbranch.experiments.share_data import bad_outputs
 from offbranch.experiments.used import RevisionOutputs, UsedOutput
 from offbranch.git.ids import CommitId
-from offbranch.git.network import PushState, RemoteUpdate, push_updates
+from offbranch.git.network import PushAnswer, PushState, RemoteUpdate, push_updates
 from offbranch.git.objects import ObjectReader
 from offbranch.git.refs import ANY, RefUpdate, list_refs, update_refs
 from offbranch.project import Project
-from offbranch.queue.remote_place import QueueRemote
+from offbranch.queue.remote_place import QueueRemote, refuse_without_atomic
 from offbranch.queue.remote_report import Unsent
 from offbranch.queue.task import StoredTask
 from offbranch.storage.remote_setting import default_remote
@@ -138,10 +138,14 @@ def _send_refs(
         RemoteUpdate(ref=task_ref(each.task.id), new=each.commit, old=known.get(each.task.id), force=True)
         for each in going
     ]
-    answers = push_updates(place.repo, place.remote, updates, place.talk) if updates else {}
+    answers = _push(place, updates)
     done = [each for each in tasks if each not in going and each.task.id not in refused]
     for each in going:
         answer = answers[task_ref(each.task.id)]
+        if isinstance(answer, RefusedError):
+            refused[each.task.id] = answer
+            update_refs(place.repo, [RefUpdate(ref=sending_ref(each.task.id), new=None, old=ANY)])
+            continue
         if answer.state is PushState.DONE:
             done.append(each)
             continue
@@ -151,6 +155,20 @@ def _send_refs(
             update_refs(place.repo, [RefUpdate(ref=sending_ref(each.task.id), new=None, old=ANY)])
     _mark(place, done)
     return done, refused
+
+
+def _push(place: QueueRemote, updates: Sequence[RemoteUpdate]) -> Mapping[str, PushAnswer | RefusedError]:
+    """Pushes all that go; together first, so that a remote which could not take their ends is found out now."""
+    if not updates:
+        return {}
+    answers = push_updates(place.repo, place.remote, updates, place.talk, atomic=True)
+    try:
+        refuse_without_atomic(place, answers)
+    except RefusedError as error:
+        return dict.fromkeys(answers, error)
+    if len(updates) == 1 or all(answer.state is PushState.DONE for answer in answers.values()):
+        return answers
+    return push_updates(place.repo, place.remote, updates, place.talk)
 
 
 def _reserve(place: QueueRemote, stored: StoredTask) -> OffbranchError | None:

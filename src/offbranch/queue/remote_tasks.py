@@ -24,10 +24,20 @@ def read_stored(place: QueueRemote, task_id: str, commit: CommitId) -> StoredTas
 
 
 def fetch_stored(place: QueueRemote, task_id: str, commit: CommitId) -> StoredTask | None:
-    """Does the same, and fetches the task if it is not here; None also if the remote cannot be reached."""
+    """Returns a task, which is fetched if it is not here; None if it is gone, or the remote cannot be reached.
+
+    Raises:
+        ValueError: It is none of a version we know.
+    """
     found = read_stored(place, task_id, commit)
-    if found is None:
-        with suppress(RemoteError):
-            fetch_refs(place.repo, place.remote, (task_ref(task_id),), place.talk)
-            found = read_stored(place, task_id, commit)
-    return found
+    if found is not None:
+        return found
+    with suppress(RemoteError):
+        fetch_refs(place.repo, place.remote, (task_ref(task_id),), place.talk)
+    try:
+        with ObjectReader(place.repo) as objects:
+            message = objects.commit(commit).message
+    except OffbranchError:
+        return None
+    task_from_message(message)
+    return read_stored(place, task_id, commit)

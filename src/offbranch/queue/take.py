@@ -21,7 +21,7 @@ from offbranch.git.refs import RefUpdate
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.queue.task import StoredTask
-from offbranch.storage.remote_setting import default_remote
+from offbranch.storage.remote_setting import remote_names
 
 LOST = "the process that ran it was killed"
 
@@ -102,7 +102,7 @@ def run_taken(taken: Taken) -> Ran:
         Interrupted: It was stopped: likewise; what becomes of the task is said by its fate.
     """
     options: RunOptions = taken.stored.task.options
-    if taken.stored.is_shared and default_remote(taken.prepared.under.project.config) is not None:
+    if taken.stored.is_shared and remote_names(taken.prepared.under.project.config):
         # What it needs may be nowhere on this machine yet.
         options = replace(options, execute=replace(options.execute, pull=True))
     return run_prepared(taken.prepared, options)
