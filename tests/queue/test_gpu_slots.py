@@ -328,13 +328,3 @@ def test_no_place_for_locks(machine: Any, tmp_path: Path) -> None:
     done = project.ob("queue", "start", "--gpus", "0", OFFBRANCH_SLOTS_DIR=str(tmp_path / "file" / "x"))
     assert done.code == 1
     assert "GPUs cannot be locked" in done.err and "OFFBRANCH_SLOTS_DIR" in done.err
-
-
-def test_workers_of_a_shared_queue_share_out_nothing_by_options(machine: Any, tmp_path: Path) -> None:
-    project = machine("one")
-    project.git("init", "-q", "--bare", str(tmp_path / "origin.git"))
-    project.git("remote", "add", "origin", str(tmp_path / "origin.git"))
-    assert project.ob("queue", "config", "--broker", "redis://127.0.0.1:1").code == 0
-    for option in (("--gpus", "0"), ("--cpus", "1"), ("--memory", "1G"), ("--foreground", "--gpus", "0")):
-        done = project.ob("queue", "start", *option)
-        assert done.code == 2 and "share out no GPUs" in done.err and "--resources" in done.err
