@@ -20,6 +20,7 @@ from offbranch.queue.settle import end_of, fate_by_request, published, settle
 from offbranch.queue.slots import Slot
 from offbranch.queue.task import StoredTask, TaskState
 from offbranch.queue.task_end import TaskEnd
+from offbranch.queue.workers import SlotUse
 
 Left = Callable[[Attempt], TreeId | None]
 _LOST = Fate(state=AttemptState.INTERRUPTED, cause="the process that ran it was killed", keeps_task=True)
@@ -49,6 +50,17 @@ class RunningTask:
         self.signalled: int | None = None
         self._is_stopped = False
         self._kill_at_s: float | None = None
+
+    def use_of(self, free: SlotUse) -> SlotUse:
+        """Returns what its slot says while it runs."""
+        return replace(
+            free,
+            label=self.slot.label,
+            task_id=self.stored.task.id,
+            attempt_id=self.attempt_id,
+            name=self.stored.name,
+            pid=self.child.pid,
+        )
 
     def ask(self, root: AbsPath, kind: RequestKind) -> None:
         """Writes a wish of the worker's own, for the child to find when it records why it ended."""

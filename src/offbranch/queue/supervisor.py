@@ -289,16 +289,7 @@ class Supervisor:
 
     def _show(self, slot: Slot, running: RunningTask | None = None) -> None:
         """Says what a slot does now."""
-        use = SlotUse(number=slot.number, label=str(slot.number), gpus=slot.gpus)
-        if running is not None:
-            task = running.stored
-            use = replace(
-                use,
-                label=slot.label,
-                task_id=task.task.id,
-                attempt_id=running.attempt_id,
-                name=task.name,
-                pid=running.child.pid,
-            )
+        free = SlotUse(number=slot.number, label=str(slot.number), gpus=slot.gpus)
+        use = free if running is None else running.use_of(free)
         self._worker = with_slot(self._worker, use)
         write_worker(self._root, self._worker)
