@@ -82,7 +82,7 @@ override = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(trials=st.lists(st.lists(override, max_size=4), min_size=1, max_size=4))
 def test_many_trials_are_what_hydra_composes_one_by_one(root: AbsPath, trials: list[list[str]]) -> None:
     with open_composer(HydraSource(), root, warn=told) as compose_trial:

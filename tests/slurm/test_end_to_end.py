@@ -372,9 +372,9 @@ def test_a_held_task_is_not_run(project: TestProject, slurm: SlurmSite) -> None:
 @pytest.mark.timeout(600)
 def test_killed_at_random_points_every_task_is_one_experiment(project: TestProject, slurm: SlurmSite) -> None:
     """Daemons of steps, workers, their children and commands are killed, jobs requeued, while tasks are carried out."""
-    n_kills = int(os.environ.get("OFFBRANCH_SOAK", "6"))
+    n_kills = int(os.environ.get("OFFBRANCH_SOAK", "3"))
     rng = random.Random(32)
-    n = 8 + n_kills // 4
+    n = 6 + n_kills // 4
     names = queue(project, "-n", "soak", "-S", f"lr=range(1,{n + 1})", "-S", "fail=slow")
     start(project, "-j", "4")
     killed = 0
