@@ -212,7 +212,11 @@ def typed(entry: dict[str, Any]) -> dict[str, Any]:
         (entry.get("anchor_definitions", {}), DATA),
     ):
         if isinstance(place.get(key), list):
-            place[key] = [{name: number(value) for name, value in point.items()} for point in place[key]]
+            # A commit id such as 00540e1 reads like a number.
+            place[key] = [
+                {name: value if name == "rev" else number(value) for name, value in point.items()}
+                for point in place[key]
+            ]
     return entry
 
 
