@@ -55,8 +55,10 @@ def test_it_is_true_at_every_step(project: TestProject) -> None:
     assert "acc=0.5" in project.ob("queue", "status").out
     assert project.ob("queue", "logs", "t").out.endswith("begun\n")
     # Nobody is left to look after it but its command.
-    os.kill(status["workers"][0]["pid"], signal.SIGKILL)
+    # The worker stands still first: it would end the command of a child that dies, and a child without a worker ends its own.
+    os.kill(status["workers"][0]["pid"], signal.SIGSTOP)
     os.kill(task["pid"], signal.SIGKILL)
+    os.kill(status["workers"][0]["pid"], signal.SIGKILL)
     await_that(lambda: bool(seen(project)["is_orphan"]))
     assert seen(project)["state"] == "running"
     ended = project.ob("queue", "status")
