@@ -15,9 +15,7 @@ from offbranch.pipeline.execute import ExecuteOptions, FailurePolicy
 from offbranch.pipeline.plan import PlanOptions
 from offbranch.pipeline.select import SelectOptions
 from offbranch.queue.task import (
-    TRANSITIONS,
     Task,
-    TaskState,
     message_of,
     task_from_json,
     task_from_message,
@@ -100,10 +98,3 @@ def test_the_first_version_is_read() -> None:
 def test_a_message_without_record_is_refused(message: str) -> None:
     with pytest.raises(ValueError):
         task_from_message(message)
-
-
-def test_what_has_ended_well_stays_as_it_is_and_the_rest_may_be_queued_again() -> None:
-    assert set(TRANSITIONS) == set(TaskState)
-    assert not TRANSITIONS[TaskState.SUCCEEDED]
-    assert TRANSITIONS[TaskState.FAILED] == TRANSITIONS[TaskState.CANCELLED] == {TaskState.QUEUED}
-    assert TaskState.QUEUED in TRANSITIONS[TaskState.RUNNING]

@@ -128,6 +128,15 @@ def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
+def read_system_file(path: str) -> str:
+    """Returns what the system says in a file of its own (`/proc`, `/sys`); empty where there is none, or it may not be read."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read(1 << 16)
+    except OSError:
+        return ""
+
+
 def write_if_changed(path: AbsPath, content: bytes) -> bool:
     """Writes a file only when its content differs; returns whether it wrote."""
     try:

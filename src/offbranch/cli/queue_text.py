@@ -40,6 +40,15 @@ def choice_of(args: Namespace, states: frozenset[TaskState], flags: str) -> Task
     return TaskChoice(names=tuple(args.tasks), states=states)
 
 
+def waiting_of(args: Namespace) -> TaskChoice:
+    """Returns which tasks are meant where `--all` stands for everything that waits.
+
+    Raises:
+        UsageError: Both names and that are given, or neither.
+    """
+    return choice_of(args, frozenset((TaskState.QUEUED,) if args.all else ()), "--all")
+
+
 def say_changed(done: Changed, args: Namespace, console: Console, verb: str) -> None:
     """Tells which tasks have changed."""
     if args.json:

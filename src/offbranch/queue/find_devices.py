@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
+from offbranch.base.files import read_system_file
 from offbranch.queue.devices import Device, Found, Kind, visible_devices
 
 # A driver without persistence mode wakes every GPU first: 2 s each on a slow machine.
@@ -95,7 +96,7 @@ def _of_proc(proc: str) -> tuple[Device, ...]:
     """Reads what the driver of NVIDIA tells; the names of the directories are the places on the PCI bus."""
     devices = []
     for index, place in enumerate(_entries(proc)):
-        said = dict(line.partition(":")[::2] for line in _text(f"{proc}/{place}/information").splitlines())
+        said = dict(line.partition(":")[::2] for line in read_system_file(f"{proc}/{place}/information").splitlines())
         uuid = said.get("GPU UUID", "").strip()
         known = uuid if re.fullmatch(r"GPU-[0-9a-f-]+", uuid) else None  # the driver may answer with question marks
         devices.append(Device(kind=Kind.NVIDIA, index=index, uuid=known, name=said.get("Model", "").strip()))
@@ -105,12 +106,14 @@ def _of_proc(proc: str) -> tuple[Device, ...]:
 def _of_kfd(kfd: str) -> tuple[Device, ...]:
     devices: list[Device] = []
     for node in sorted((name for name in _entries(kfd) if name.isdigit()), key=int):
-        said = dict(line.split(" ", 1) for line in _text(f"{kfd}/{node}/properties").splitlines() if " " in line)
+        said = dict(
+            line.split(" ", 1) for line in read_system_file(f"{kfd}/{node}/properties").splitlines() if " " in line
+        )
         if said.get("simd_count", "0") == "0":  # a processor
             continue
         number = said.get("unique_id", "0")
         uuid = f"GPU-{int(number):016x}" if number.isdigit() and number != "0" else None
-        name = _text(f"{kfd}/{node}/name").strip()
+        name = read_system_file(f"{kfd}/{node}/name").strip()
         devices.append(Device(kind=Kind.AMD, index=len(devices), uuid=uuid, name=name))
     return tuple(devices)
 
@@ -120,11 +123,3 @@ def _entries(directory: str) -> list[str]:
         return sorted(os.listdir(directory))
     except OSError:
         return []
-
-
-def _text(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read(1 << 16)
-    except OSError:
-        return ""

@@ -11,6 +11,7 @@ import sys
 from contextlib import suppress
 from typing import Final
 
+from offbranch.base.files import read_system_file
 from offbranch.base.paths import AbsPath
 from offbranch.base.records import record
 from offbranch.queue.resources import parse_size, size_text
@@ -133,10 +134,12 @@ def usable_processors() -> tuple[int, ...]:
 
 def usable_memory(*, mount: str = _CGROUP, own: str = "/proc/self/cgroup", info: str = "/proc/meminfo") -> int:
     """Returns how much memory there is, in bytes: that of the machine, or what a container is allowed."""
-    found = [int(line.split()[1]) * 1024 for line in _read(info).splitlines() if line.startswith("MemTotal:")]
+    found = [
+        int(line.split()[1]) * 1024 for line in read_system_file(info).splitlines() if line.startswith("MemTotal:")
+    ]
     group = _own_group(mount, own)
     while group is not None and group.startswith(mount):
-        text = _read(f"{group}/memory.max").strip()
+        text = read_system_file(f"{group}/memory.max").strip()
         if text.isdigit():
             found.append(int(text))
         group = os.path.dirname(group)
@@ -151,7 +154,7 @@ def _group_above(mount: str, own: str) -> str | None:
     for group in () if here is None else (here, os.path.dirname(here)):
         if (
             group.startswith(mount)
-            and "memory" in _read(f"{group}/cgroup.subtree_control").split()
+            and "memory" in read_system_file(f"{group}/cgroup.subtree_control").split()
             and os.access(group, os.W_OK)
             and os.access(f"{group}/cgroup.procs", os.W_OK)
         ):
@@ -160,14 +163,16 @@ def _group_above(mount: str, own: str) -> str | None:
 
 
 def _own_group(mount: str, own: str) -> str | None:
-    for line in _read(own).splitlines():
+    for line in read_system_file(own).splitlines():
         if line.startswith("0::") and os.path.exists(f"{mount}/cgroup.controllers"):
             return f"{mount}/{line[3:].strip('/')}".rstrip("/")
     return None
 
 
 def _was_killed(group: str) -> bool:
-    counts = dict(line.split() for line in _read(f"{group}/memory.events").splitlines() if line.count(" ") == 1)
+    counts = dict(
+        line.split() for line in read_system_file(f"{group}/memory.events").splitlines() if line.count(" ") == 1
+    )
     return counts.get("oom_kill", "0") != "0"
 
 
@@ -178,14 +183,6 @@ def _end_of(log: str) -> bytes:
             return file.read().lower()
     except OSError:
         return b""
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read(1 << 16)
-    except OSError:
-        return ""
 
 
 def _write(group: str, name: str, text: str) -> None:

@@ -144,18 +144,6 @@ def size_text(n_bytes: int) -> str:
     return f"{value:.4g}{_UNITS[power].strip()}"
 
 
-def needs_text(resources: Resources) -> str:
-    """Returns needs as an option says them; empty if there are none."""
-    parts = []
-    if resources.gpus is not None:
-        parts.append(f"gpus={resources.gpus}")
-    if resources.cpus is not None:
-        parts.append(f"cpus={resources.cpus}")
-    if resources.memory_bytes is not None:
-        parts.append(f"memory={size_text(resources.memory_bytes)}")
-    return ",".join(parts)
-
-
 def _size(text: str) -> int:
     found = _SIZE.fullmatch(text.strip())
     n_bytes = 0 if found is None else int(float(found[1]) * 1024 ** _UNITS.index(found[2].upper() or " "))

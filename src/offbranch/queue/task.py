@@ -7,7 +7,7 @@ ref is there the task is not done; whether it runs at this moment is told by the
 import json
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any, Final
+from typing import Any
 
 from offbranch.base.errors import UsageError
 from offbranch.base.paths import ROOT, RepoPath, resolve_in
@@ -36,16 +36,6 @@ class TaskState(Enum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
-
-
-# A running task that is stopped, or whose process dies, is queued again; what has ended badly can be queued again by the user.
-TRANSITIONS: Final[Mapping[TaskState, frozenset[TaskState]]] = {
-    TaskState.QUEUED: frozenset((TaskState.RUNNING, TaskState.CANCELLED)),
-    TaskState.RUNNING: frozenset((TaskState.SUCCEEDED, TaskState.FAILED, TaskState.CANCELLED, TaskState.QUEUED)),
-    TaskState.SUCCEEDED: frozenset(),
-    TaskState.FAILED: frozenset((TaskState.QUEUED,)),
-    TaskState.CANCELLED: frozenset((TaskState.QUEUED,)),
-}
 
 
 @record

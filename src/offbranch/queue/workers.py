@@ -126,11 +126,6 @@ def stop_wish(root: AbsPath, worker_id: str) -> StopWish | None:
         return None
 
 
-def idle_slots(worker: Worker) -> int:
-    """Returns how many slots of a worker are free."""
-    return sum(slot.task_id is None for slot in worker.slots)
-
-
 def why_unfit(workers: Iterable[Worker], task_id: str) -> str | None:
     """Returns why a task that waits can never run, if all workers that are there say so; None if one may run it."""
     reasons = [worker.unfit.get(task_id) for worker in workers if not worker.stopping]

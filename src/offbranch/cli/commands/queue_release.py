@@ -7,9 +7,8 @@ from offbranch.base.errors import ExitCode
 from offbranch.cli.console import Console
 from offbranch.cli.options import add_json
 from offbranch.cli.parser import Parser
-from offbranch.cli.queue_text import add_tasks, choice_of, say_changed
+from offbranch.cli.queue_text import add_tasks, say_changed, waiting_of
 from offbranch.cli.sessions import session_of
-from offbranch.queue.task import TaskState
 
 EXAMPLES = (
     ("ob queue release wide 'lr-*'", "one by name, and all that are called like this"),
@@ -24,7 +23,6 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: Namespace, console: Console) -> int:
-    states = frozenset((TaskState.QUEUED,) if args.all else ())
-    done = release(choice_of(args, states, "--all"), session_of(console))
+    done = release(waiting_of(args), session_of(console))
     say_changed(done, args, console, "Released")
     return ExitCode.DONE
