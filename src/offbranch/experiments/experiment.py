@@ -9,6 +9,7 @@ from typing import Any
 
 from offbranch.base.processes import ProcessInfo, is_alive
 from offbranch.base.records import field, record
+from offbranch.experiments.checkpoint_policy import CheckpointPolicy
 from offbranch.git.objects import CommitId
 from offbranch.params.hydra_source import HydraSource
 
@@ -45,6 +46,8 @@ class ExperimentSpec:
         message: Commit message instead of the standard one.
         force: Replaces an experiment of the same name.
         hydra: How Hydra composes params.yaml; None where it does not.
+        checkpoints: How often checkpoints are made, and whose data is kept.
+        resumed: The checkpoint it goes on from; None where it starts anew.
     """
 
     name: str
@@ -54,6 +57,8 @@ class ExperimentSpec:
     message: str | None = None
     force: bool = False
     hydra: HydraSource | None = None
+    checkpoints: CheckpointPolicy = field(default_factory=CheckpointPolicy)
+    resumed: CommitId | None = None
 
 
 @record
@@ -84,6 +89,10 @@ class Attempt:
         task_id: The queued task that it carries out; None for a run that was not queued.
         task_commit: Commit of that task as it was then; kept by the attempt, so that it can be queued again.
         task_round: How often the user has queued that task, this time included.
+        checkpoints: How many commits of checkpoints its experiment has, those it goes on from included.
+        checkpoint: The newest of them.
+        replaced: The experiment whose name the first of them took by force.
+        resumed: The commit it goes on from.
     """
 
     id: str
@@ -105,6 +114,10 @@ class Attempt:
     task_id: str | None = None
     task_commit: CommitId | None = None
     task_round: int = 1
+    checkpoints: int = 0
+    checkpoint: CommitId | None = None
+    replaced: CommitId | None = None
+    resumed: CommitId | None = None
 
     @property
     def true_state(self) -> AttemptState:
@@ -143,6 +156,10 @@ def attempt_to_json(attempt: Attempt) -> dict[str, Any]:
         "task_id": attempt.task_id,
         "task_commit": attempt.task_commit,
         "task_round": attempt.task_round,
+        "checkpoints": attempt.checkpoints,
+        "checkpoint": attempt.checkpoint,
+        "replaced": attempt.replaced,
+        "resumed": attempt.resumed,
     }
 
 
@@ -168,13 +185,21 @@ def attempt_from_json(data: Mapping[str, Any]) -> Attempt:
             ended_utc=None if data["ended_utc"] is None else float(data["ended_utc"]),
             overrides=tuple(map(str, data["overrides"])),
             originals={str(path): None if text is None else str(text) for path, text in data["originals"].items()},
-            commit=None if data["commit"] is None else CommitId(data["commit"]),
+            commit=_commit_id(data["commit"]),
             exit_code=data["exit_code"],
             stage=data["stage"],
             cause=str(data["cause"]),
             task_id=None if data.get("task_id") is None else str(data["task_id"]),
-            task_commit=None if data.get("task_commit") is None else CommitId(data["task_commit"]),
+            task_commit=_commit_id(data.get("task_commit")),
             task_round=int(data.get("task_round", 1)),
+            checkpoints=int(data.get("checkpoints", 0)),
+            checkpoint=_commit_id(data.get("checkpoint")),
+            replaced=_commit_id(data.get("replaced")),
+            resumed=_commit_id(data.get("resumed")),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not the record of an attempt: {error}") from error
+
+
+def _commit_id(value: Any) -> CommitId | None:
+    return None if value is None else CommitId(str(value))

@@ -11,6 +11,7 @@ from offbranch.experiments.pulling import fetch_of
 from offbranch.experiments.urls import url_access
 from offbranch.git.ignore import ignored_paths, remove_ignore_entries, tracked_paths, write_ignore_entries
 from offbranch.pipeline.runner import CommandRunner
+from offbranch.pipeline.watch import UNWATCHED, CommandWatcher
 from offbranch.pipeline.workbench import NO_SOURCE_CONTROL, SourceControl, Workbench
 from offbranch.project import Project
 
@@ -24,6 +25,7 @@ def make_workbench(
     reader: FileReader | None = None,
     pull: bool = False,
     home: Project | None = None,
+    watcher: CommandWatcher = UNWATCHED,
 ) -> Workbench:
     """Returns the workbench of a project.
 
@@ -35,6 +37,7 @@ def make_workbench(
         reader: Instead of the files on disk, for looking ahead.
         pull: Missing content may be fetched from the data remote.
         home: Where the user's configuration is that says which remote that is, if `project` is a copy: a url may be relative.
+        watcher: Is told of the commands while they run.
     """
     return Workbench(
         root=project.root,
@@ -50,6 +53,7 @@ def make_workbench(
         guard=peer_guard(project),
         fetch=fetch_of(home or project, reporter) if pull else None,
         urls=url_access(project, reporter),
+        watcher=watcher,
     )
 
 

@@ -16,7 +16,7 @@ from offbranch.pipeline.carry_out import carry_out, prepare_run, record_results
 from offbranch.pipeline.crew import Crew, Finished, open_crew
 from offbranch.pipeline.deciding import Decider
 from offbranch.pipeline.events import StageDecided, StageEnded, StageFailed, StageLeftOut
-from offbranch.pipeline.plan import Action, PlanOptions, Step
+from offbranch.pipeline.plan import Action, PlanOptions, Step, describe
 from offbranch.pipeline.recording import NOTHING_LATER, Carried, Later
 from offbranch.pipeline.schedule import Schedule
 from offbranch.pipeline.stage import LockedStage, Stage
@@ -214,13 +214,20 @@ class _Execution:
         self.decider.is_stale = True
         self.begun[stage.address] = begun
         if commands.calls:
-            crew.start(stage.address, commands)
+            more = self.bench.watcher.began(stage, describe(stage, facts))
+            try:
+                crew.start(stage.address, replace(commands, env={**commands.env, **more}))
+            except BaseException:
+                self.bench.watcher.ended(stage)
+                raise
         else:
             self._take_in(Finished(address=stage.address))
 
     def _take_in(self, finished: Finished) -> None:
         begun = self.begun[finished.address]
         stage = begun.step.stage
+        if stage.shell_calls:
+            self.bench.watcher.ended(stage)
         try:
             if finished.error is not None:
                 raise finished.error

@@ -13,6 +13,7 @@ from offbranch.base.paths import AbsPath, RepoPath
 from offbranch.base.records import record
 from offbranch.pipeline.facts import LookAtUrl
 from offbranch.pipeline.runner import CommandRunner
+from offbranch.pipeline.watch import UNWATCHED, CommandWatcher
 from offbranch.storage.ignore import IgnoreRules
 from offbranch.storage.local import LocalCache
 from offbranch.storage.objects import ObjectId
@@ -69,6 +70,7 @@ class Workbench:
         guard: Context that keeps other tools from writing to the project; held around everything but commands.
         fetch: Brings objects from the data remote into the cache and returns those it got; None where there is none.
         urls: Reaches data at urls; None where it is not to be reached.
+        watcher: Is told of the commands while they run.
     """
 
     root: AbsPath
@@ -84,3 +86,4 @@ class Workbench:
     guard: Callable[[], AbstractContextManager[object]]
     fetch: Callable[[Sequence[ObjectId]], frozenset[ObjectId]] | None = None
     urls: UrlAccess | None = None
+    watcher: CommandWatcher = UNWATCHED

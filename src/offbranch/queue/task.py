@@ -12,6 +12,7 @@ from typing import Any
 from offbranch.base.errors import UsageError
 from offbranch.base.paths import ROOT, RepoPath, resolve_in
 from offbranch.base.records import as_dict, fields_of, record
+from offbranch.experiments.checkpoint_policy import CheckpointMode, CheckpointPolicy, parse_keep
 from offbranch.experiments.experiment import Attempt, AttemptState, ExperimentSpec
 from offbranch.experiments.names import check_name
 from offbranch.experiments.run import RunOptions
@@ -135,6 +136,8 @@ def task_to_json(task: Task) -> dict[str, Any]:
         "round": task.round,
         "resources": resources_to_json(task.resources),
         "hydra": None if spec.hydra is None else as_dict(spec.hydra),
+        "checkpoints": {"mode": spec.checkpoints.mode.value, "keep": spec.checkpoints.keep},
+        "resumed": spec.resumed,
         "select": as_dict(options.select),
         "execute": {
             **as_dict(execute.plan),
@@ -165,6 +168,8 @@ def task_from_json(data: Mapping[str, Any]) -> Task:
                 message=None if data["message"] is None else str(data["message"]),
                 force=bool(data["force"]),
                 hydra=_hydra(data["hydra"]),
+                checkpoints=_checkpoints(data.get("checkpoints")),
+                resumed=None if data.get("resumed") is None else _commit_id(data["resumed"]),
             ),
             options=_options(data["select"], data["execute"]),
             copy_paths=tuple(_inside(path) for path in data["copy_paths"]),
@@ -230,6 +235,17 @@ def _hydra(value: Any) -> HydraSource | None:
         config_name=str(value["config_name"]),
         plugins_path=None if plugins is None else str(plugins),
     )
+
+
+def _checkpoints(value: Any) -> CheckpointPolicy:
+    if value is None:
+        return CheckpointPolicy()
+    keep = str(value["keep"])
+    try:
+        parse_keep(keep)
+    except UsageError as error:
+        raise ValueError(error.message) from error
+    return CheckpointPolicy(mode=CheckpointMode(value["mode"]), keep=keep)
 
 
 def _options(select: Mapping[str, Any], execute: Mapping[str, Any]) -> RunOptions:
