@@ -1,10 +1,12 @@
 """Artifacts: copies below the directory of Live, `ob add`, and what dvc.yaml says of them."""
 
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from offbranch.base.files import remove_tree
+from offbranch.base.paths import AbsPath
+from offbranch.base.plugins import load
 from offbranch.base.records import field, record
 from offbranch.live.command import run_ob
 from offbranch.live.faults import Faults, say
@@ -45,10 +47,10 @@ def copy_artifact(path: str, directory: str) -> str:
     os.makedirs(directory, exist_ok=True)
     temporary = f"{target}.ob-tmp-{os.getpid()}"
     if os.path.isdir(path):
-        shutil.copytree(path, temporary, dirs_exist_ok=True)
-        shutil.rmtree(target, ignore_errors=True)
+        load("shutil").copytree(path, temporary, dirs_exist_ok=True)
+        remove_tree(AbsPath(target))
     else:
-        shutil.copyfile(path, temporary)
+        load("shutil").copyfile(path, temporary)
     os.replace(temporary, target)
     return target
 

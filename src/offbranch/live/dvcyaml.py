@@ -1,6 +1,7 @@
 """What Live says of its files in dvc.yaml: its own entries are replaced in place, everything else stays, comments included.
 
-An entry is ours if its path lies below the directory of this `Live`. New ones come last. Nothing is written while the file says it already.
+An entry is ours if its path lies below the directory of this `Live`. New ones come last. Nothing is written while the file
+says it already.
 """
 
 import os

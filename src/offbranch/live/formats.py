@@ -36,14 +36,14 @@ def put(summary: dict[str, Any], name: str, value: object) -> None:
     A name that goes on from another metric's (`acc` and `acc/best`) stays whole on the level where they meet.
     """
     level = summary
-    rest = name
-    while "/" in rest:
-        part, _, after = rest.partition("/")
+    parts = [part for part in name.split("/") if part] or [name]
+    for index, part in enumerate(parts[:-1]):
         below = level.setdefault(part, {})
         if not isinstance(below, dict):
-            break
-        level, rest = below, after
-    level[rest] = value
+            level["/".join(parts[index:])] = value
+            return
+        level = below
+    level[parts[-1]] = value
 
 
 def copy_of(summary: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The experiment of a training program that nobody started as one: `ob exp save` at its end. Inside a run of DVC: files for Git."""
+"""The experiment of a training program that nobody started as one: `ob exp save` at its end. In a run of DVC: files for Git."""
 
 import os
 from typing import Any

@@ -63,10 +63,13 @@ def look_around() -> Surroundings:
     """Returns what surrounds this process."""
     said = some_variables(_VARIABLES)
     here = os.getcwd()
+    project, repository = above(here, ".dvc"), above(here, ".git")
+    if project and repository and len(project) < len(repository):
+        project = None  # it is that of somebody else: a project is inside of its repository
     return Surroundings(
         inside=_inside(said),
-        project=said.get("DVC_ROOT") or above(here, ".dvc"),
-        repository=above(here, ".git"),
+        project=said.get("DVC_ROOT") or project,
+        repository=repository,
         handoff=said.get("OFFBRANCH_HANDOFF"),
         checkpoint=said.get("OFFBRANCH_CHECKPOINT", "off"),
         stage=said.get("DVC_STAGE", ""),
