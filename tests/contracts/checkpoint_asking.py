@@ -1,4 +1,4 @@
-"""What holds between a command that asks for checkpoints and `ob`, which makes them (docs/formats/checkpoints.md); for both sides.
+"""What holds between a command that asks for checkpoints and `ob`, for both sides (docs/formats/checkpoints.md).
 
 A subclass gives the fixture `desk`: the handoff directory of a run, with somebody who answers.
 """

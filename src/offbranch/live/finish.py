@@ -48,7 +48,8 @@ def save_now(begun: Begun, saved: str | None) -> str | None:
         if around.inside is Inside.DVC:
             add_for_peer(outlet.directory, outlet.dvcyaml, pipeline_outputs(around, outlet), outlet.faults)
         elif begun.saves and around.inside is Inside.NOTHING:
-            wanted = (outlet.directory, *((outlet.dvcyaml,) if outlet.dvcyaml else ()), *dict.fromkeys(begun.tracked))
+            own = uncached(outlet.directory) or ()
+            wanted = (*own, *((outlet.dvcyaml,) if outlet.dvcyaml else ()), *dict.fromkeys(begun.tracked))
             paths = tuple(os.path.relpath(path, outlet.home) for path in wanted if os.path.exists(path))
             wish = Wish(
                 name=saved or begun.exp_name,
@@ -76,6 +77,27 @@ def log_artifact(begun: Begun, artifact: Artifact, *, copies: bool, caches: bool
         entry = load(f"{functions}:entry_of")(artifact, outlet.base)
         if entry is not None:
             outlet.artifacts[entry[0]] = entry[1]
+
+
+def uncached(directory: str) -> tuple[str, ...] | None:
+    """Returns what of a directory is not in the cache: itself alone if all of it is so; None if there is nothing."""
+    with os.scandir(directory) as listed:
+        entries = sorted(listed, key=lambda entry: entry.name)
+    names = {entry.name for entry in entries}
+    found: list[str] = []
+    is_whole = True
+    for entry in entries:
+        if f"{entry.name}.dvc" in names:
+            is_whole = False
+        elif entry.is_dir(follow_symlinks=False):
+            inner = uncached(entry.path)
+            is_whole = is_whole and inner in (None, (entry.path,))
+            found += inner or ()
+        else:
+            found.append(entry.path)
+    if not found:
+        return None
+    return (directory,) if is_whole else tuple(found)
 
 
 def _cache(begun: Begun, path: str) -> None:

@@ -25,12 +25,6 @@ from offbranch.live.values import metric_value
 class Live:
     """Logs metrics, parameters, images, plots and artifacts of a training program.
 
-    Example:
-        with Live() as live:
-            for epoch in range(epochs):
-                live.log_metric("loss", train(...))
-                live.next_step()
-
     Attributes:
         step: Number of the step that is being logged, from 0; may be set.
         summary: Newest value of each metric, levels for names with `/`; what is put into it goes into metrics.json.
@@ -164,7 +158,7 @@ class Live:
         Args:
             name: Of the metric; with `/` for levels.
             val: A number, text, or a NumPy scalar or tensor of one element.
-            timestamp: Note the time, in milliseconds since the epoch, in a column of its own.
+            timestamp: Note the time too, in milliseconds since the epoch.
             plot: Add it to the table of the metric; otherwise only the newest value is kept.
 
         Raises:
@@ -465,10 +459,9 @@ class Live:
         if self._is_ahead and isinstance(self._outlet.summary.get("step"), int):
             # `next_step` has begun a step that does not come.
             self._step, self._is_ahead = self._outlet.summary["step"], False
-        if self._outlet.is_guest:
-            self.flush()
-            return
         self.flush()
+        if self._outlet.is_guest:
+            return
         if self._step is not None:
             self._outlet.summary["step"] = self._step
         self._saved = finish(self._begun, self._saved, failure=failure)
