@@ -91,12 +91,16 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert json.loads((tmp_path / "dvclive/metrics.json").read_text()) == {"m": 19999, "extra": 5}
 
 
-def test_the_end_of_the_interpreter_writes_all(tmp_path: Path) -> None:
-    code = """\
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_the_end_of_the_interpreter_writes_all(is_kept: bool, tmp_path: Path) -> None:
+    code = f"""\
 from offbranch import Live
-live = Live(save_dvc_exp=False)
-for i in range(20000):
-    live.log_metric("m", i)
+def train():
+    live = Live(save_dvc_exp=False)
+    for i in range(20000):
+        live.log_metric("m", i)
+    return live if {is_kept} else None
+live = train()
 """
     done = run(code, tmp_path)
     assert (done.returncode, done.stderr) == (0, "")

@@ -99,6 +99,38 @@ def test_the_same_experiment_and_real_dvc_shows_it(tmp_path: Path, dvc_command: 
     ours.dvc("exp", "apply", "mine")
 
 
+PIPELINE = """\
+stages:
+  train:
+    cmd: {python} train.py
+    deps: [train.py]
+    outs: [model.txt, dvclive/plots]
+    metrics:
+    - dvclive/metrics.json: {{cache: false}}
+"""
+STAGE = """\
+from offbranch import Live
+open("model.txt", "w").write("m")
+with Live(exp_name="ignored") as live:
+    live.log_param("lr", 0.1)
+    for i in range(2):
+        live.log_metric("acc", i)
+        live.next_step()
+    live.log_artifact("model.txt", type="model")
+"""
+
+
+def test_inside_of_a_run_of_real_dvc(tmp_path: Path, dvc_command: str) -> None:
+    files = {"train.py": STAGE, "dvc.yaml": PIPELINE.format(python=sys.executable)}
+    project = peer_project(make_project(tmp_path / "p", files).root, dvc_command)
+    project.dvc("exp", "run", "-n", "by-dvc", PYTHONPATH=str(SOURCE))
+    assert project.exps().keys() == {"by-dvc"}
+    tree = set(project.git("ls-tree", "-r", "--name-only", project.exps()["by-dvc"]).splitlines())
+    assert {"dvclive/metrics.json", "dvclive/params.yaml", "dvc.yaml", "dvc.lock"} <= tree
+    assert not any(path.startswith("dvclive/plots/metrics") or path == "model.txt.dvc" for path in tree)
+    assert "artifacts" in project.file_at(project.exps()["by-dvc"], "dvc.yaml")
+
+
 RESUMED = """\
 import sys
 if sys.argv[1] == "peer":

@@ -46,9 +46,9 @@ def write_image(path: str, value: Any) -> None:
         elif _is_figure(value):
             value.savefig(temporary)
         elif _is_picture(value):
-            value.save(temporary)
+            _opaque(value, extension).save(temporary)
         else:
-            _picture_of(value).save(temporary)
+            _opaque(_picture_of(value), extension).save(temporary)
         os.replace(temporary, path)
     finally:
         if os.path.exists(temporary):
@@ -61,7 +61,7 @@ def _copy_or_convert(source: str, target: str, extension: str) -> None:
         shutil.copyfile(source, target)
         return
     with load("PIL.Image").open(source) as picture:
-        (picture if extension in (".png", ".gif") else picture.convert("RGB")).save(target)
+        _opaque(picture, extension).save(target)
 
 
 def _picture_of(value: Any) -> Any:
@@ -73,6 +73,12 @@ def _picture_of(value: Any) -> Any:
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     return load("PIL.Image").fromarray(array)
+
+
+def _opaque(picture: Any, extension: str) -> Any:
+    """Returns an image as its format can hold it: JPEG has no transparency and no palette."""
+    is_jpeg = extension in (".jpg", ".jpeg")
+    return picture.convert("RGB") if is_jpeg and picture.mode not in ("RGB", "L", "CMYK") else picture
 
 
 def _kinds(value: object) -> tuple[str, ...]:

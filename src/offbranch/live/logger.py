@@ -17,7 +17,7 @@ from offbranch.live.begin import Begun, Settings, begin, begin_guest
 from offbranch.live.errors import InvalidDataTypeError
 from offbranch.live.finish import finish
 from offbranch.live.formats import field, put, read_json
-from offbranch.live.registry import enter
+from offbranch.live.registry import ended, enter
 from offbranch.live.table import Table, cut_repeated, open_table
 from offbranch.live.values import metric_value
 
@@ -465,6 +465,7 @@ class Live:
         if self._step is not None:
             self._outlet.summary["step"] = self._step
         self._saved = finish(self._begun, self._saved, failure=failure)
+        ended(self)
 
     # Pieces
 

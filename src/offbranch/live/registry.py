@@ -23,17 +23,25 @@ class Open(Protocol):
 
 
 _open: "weakref.WeakSet[Open]" = weakref.WeakSet()
+# A program that has lost its Live without ending it has still something to write.
+_not_ended: dict[int, Open] = {}
 _has_hooks: list[bool] = []
 
 
 def enter(opened: Open) -> None:
-    """Notes that something is open; it is forgotten when nobody uses it any more."""
+    """Notes that something is open; it is forgotten when it has ended and nobody uses it any more."""
     if not _has_hooks:
         _has_hooks.append(True)
         atexit.register(_at_exit)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=_in_child)
     _open.add(opened)
+    _not_ended[id(opened)] = opened
+
+
+def ended(opened: Open) -> None:
+    """Notes that something has ended; it may still be used."""
+    _not_ended.pop(id(opened), None)
 
 
 def flush_all() -> None:
