@@ -185,6 +185,18 @@ def test_inside_of_a_run_of_dvc_files_are_handed_to_git(pipeline: TestProject) -
     assert pipeline.exps() == {}
 
 
+def test_programs_that_end_side_by_side_are_all_saved(project: TestProject) -> None:
+    code = "import sys\nfrom offbranch import Live\n"
+    code += "with Live(f'live-{sys.argv[1]}', exp_name=f'x{sys.argv[1]}', dvcyaml=None) as live:\n    live.log_metric('m', 1)\n"
+    env = {**os.environ, "PYTHONPATH": str(SOURCE), "OFFBRANCH_LOCK_WAIT": "0.1"}
+    running = [
+        subprocess.Popen([sys.executable, "-c", code, str(n)], cwd=project.root, env=env, stderr=subprocess.PIPE)
+        for n in range(4)
+    ]
+    assert [process.communicate(timeout=100)[1] for process in running] == [b""] * 4
+    assert project.exps().keys() == {f"x{n}" for n in range(4)}
+
+
 def test_a_temporary_current_directory_does_not_matter(project: TestProject) -> None:
     body = "    import os\n    os.chdir('/')\n" + TWO_STEPS
     done = train(project, body, 'exp_name="x"')

@@ -158,6 +158,17 @@ def test_names_with_levels_and_names_that_lead_out() -> None:
     assert {entry.name for entry in Path().iterdir()} == {"a", "dvc.yaml"}
 
 
+def test_names_and_texts_that_no_file_can_have(caplog: pytest.LogCaptureFixture) -> None:
+    with plain() as live:
+        for name in ("nul\0", "long" * 100, "lone\ud800"):
+            live.log_metric(name, 1)
+            live.log_metric(name, 2)
+        live.log_metric("m", "lone \ud800")
+    assert table("m") == "step\tm\n0\tlone \\ud800\n"
+    assert len(caplog.records) == 3
+    assert metrics() == {"nul\0": 2, "long" * 100: 2, "lone\ud800": 2, "m": "lone \ud800"}
+
+
 def test_a_column_of_times_is_kept_to() -> None:
     with plain() as live:
         live.log_metric("a", 1, timestamp=True)

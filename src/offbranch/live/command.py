@@ -1,9 +1,13 @@
 """Asks `ob`, in a process of its own, for what needs Git or the cache."""
 
 import sys
+import time
 
+from offbranch.base.errors import ExitCode
 from offbranch.base.plugins import load
 from offbranch.base.records import record
+
+_PATIENCE_S = 60.0
 
 
 @record
@@ -24,10 +28,16 @@ class Done:
 def run_ob(*args: str, cwd: str) -> Done:
     """Runs `ob` of this installation in a directory; it may take as long as hashing and Git take.
 
+    While others work on the project, it is tried again for a minute: programs that train side by side end side by side.
+
     Raises:
         OSError: It cannot be started.
     """
-    return run((sys.executable, "-P", "-m", "offbranch", *args), cwd=cwd)
+    until = time.monotonic() + _PATIENCE_S
+    while True:
+        done = run((sys.executable, "-P", "-m", "offbranch", *args), cwd=cwd)
+        if done.code != ExitCode.LOCKED or time.monotonic() > until:
+            return done
 
 
 def run(words: tuple[str, ...], *, cwd: str) -> Done:

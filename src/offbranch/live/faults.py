@@ -19,7 +19,7 @@ def say(level: str, text: str) -> None:
     if logger.level == logging.NOTSET:
         wished = some_variables(("DVCLIVE_LOGLEVEL",)).get("DVCLIVE_LOGLEVEL", "").upper()
         logger.setLevel(wished if wished in logging.getLevelNamesMapping() else logging.WARNING)
-    getattr(logger, level)("%s", text)
+    getattr(logger, level)("%s", text.encode("utf-8", "backslashreplace").decode())
 
 
 class Faults:

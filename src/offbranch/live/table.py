@@ -37,7 +37,7 @@ class Table:
         Raises:
             OSError: It cannot be written; then nothing of it has been.
         """
-        content = text.encode()
+        content = text.encode("utf-8", "backslashreplace")
         try:
             descriptor = os.open(self.path, _APPEND)
         except FileNotFoundError:
@@ -51,7 +51,7 @@ class Table:
     def _create(self) -> None:
         """Makes the file with its first line, unless somebody else is quicker."""
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
-        first = header(self.name, has_timestamp=self.has_timestamp).encode()
+        first = header(self.name, has_timestamp=self.has_timestamp).encode("utf-8", "backslashreplace")
         temporary = f"{self.path}.ob-tmp-{os.getpid()}"
         try:
             with open(temporary, "wb") as file:
@@ -77,7 +77,7 @@ def open_table(name: str, path: str, *, has_timestamp: bool, is_resumed: bool) -
     try:
         with open(path, "rb") as file:
             has_timestamp = file.readline().startswith(b"timestamp\t")
-    except OSError:
+    except (OSError, ValueError):
         pass
     return Table(name, path, has_timestamp=has_timestamp, is_cut=not is_resumed)
 

@@ -62,7 +62,7 @@ class Writer:
                 self._look_at_rate()
             try:
                 table.append(row)
-            except OSError as error:
+            except (OSError, ValueError) as error:  # a name may be none for a file
                 table.rows.append(row)
                 self.is_deferring = True
                 self._faults.tell(f"write '{table.path}'", str(error))
@@ -129,7 +129,7 @@ class Writer:
             return 0
         try:
             table.append("".join(table.rows[:n_rows]))
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self._faults.tell(f"write '{table.path}'", str(error))
             if n_rows > _MOST_WAITING:
                 del table.rows[: n_rows // 2]
