@@ -3,7 +3,7 @@
 from offbranch.base.errors import ConflictError, UsageError
 from offbranch.base.records import record
 from offbranch.experiments.checkpoint_commits import find_in_chains
-from offbranch.experiments.refs import decode, list_experiments
+from offbranch.experiments.refs import decode, find_checkpoint, list_experiments
 from offbranch.experiments.sides import find_commit
 from offbranch.git.ids import CommitId
 from offbranch.git.refs import BRANCHES, RefUpdate, is_valid_ref, list_refs, update_refs
@@ -65,7 +65,7 @@ def _name_of(repo: GitRepo, name: str, commit: CommitId) -> str:
     tip = next((each.name for each in experiments if each.commit == commit), None)
     if tip is not None:
         return tip
-    part = find_in_chains(repo, experiments, commit)
+    part = find_checkpoint(repo, name) or find_in_chains(repo, experiments, commit)
     if part is None:
         return name
     return f"{part.experiment.name}-{commit[:7] if part.number is None else f'checkpoint-{part.number}'}"
