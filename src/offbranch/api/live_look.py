@@ -51,7 +51,7 @@ def live_view(words: Sequence[str], session: Session) -> LiveView:
 
     Args:
         words: Names of experiments (running or not), checkpoints, Git revisions or `workspace`; all others are metrics, or the
-            beginning of their names up to a `/`. Without names it is everything that runs, or else the workspace.
+            beginning or end of their names at a `/`. Without names it is everything that runs, or else the workspace.
         session: Where.
 
     Raises:
@@ -223,7 +223,8 @@ def _shown(view: LiveView, words: Sequence[str]) -> LiveView:
 
 
 def _is_meant(word: str, metric: str) -> bool:
-    return metric == word or metric.startswith(f"{word.rstrip('/')}/")
+    """Tells whether a word means a metric: its name, the beginning of that up to a `/`, or the end from one on."""
+    return metric == word or metric.startswith(f"{word.rstrip('/')}/") or metric.endswith(f"/{word}")
 
 
 def _stamp(view: LiveView) -> object:

@@ -1,4 +1,4 @@
-"""`ob exp show --follow`: on a terminal a table that is redrawn where it changes, elsewhere a table or a line of JSON each time.
+"""`ob exp show --follow`: on a terminal a table that is redrawn where it changes, elsewhere a table or line of JSON each time.
 
 Ctrl-C is how it is ended, and no failure.
 """

@@ -120,7 +120,7 @@ def series_of_files(paths: Iterable[RepoPath], read: Callable[[RepoPath], bytes]
 
 
 def live_dirs(root: AbsPath, metrics: Iterable[str]) -> tuple[str, ...]:
-    """Returns where Live writes in a directory: beside its summaries, in its usual place, and wherever curves are one level down."""
+    """Returns where Live writes in a directory: in its usual place, beside its summaries, and wherever there are curves."""
     named = [os.path.dirname(path) for path in metrics if os.path.basename(path) == "metrics.json"]
     below = []
     try:
@@ -161,7 +161,7 @@ def _spec(name: str, runs: Iterable[LiveRun]) -> PlotSpec:
         x=_STEP,
         y=name,
         x_label=_STEP,
-        y_label="",
+        y_label=name.rpartition("/")[2],
         series=None,
         points=points,
     )
