@@ -214,6 +214,7 @@ _ARGUMENTS: Mapping[str, Source] = {
     "queue wait": _tasks,
     "params diff": _revisions_of_experiments,
     "metrics diff": _revisions_of_experiments,
+    "plots diff": _revisions_of_experiments,
     "exp run": _stages,
     "exp save": _stages,
     "repro": _stages,
@@ -233,7 +234,7 @@ _ARGUMENTS: Mapping[str, Source] = {
 _VALUES: Mapping[str, Source] = {
     "-S": _parameters,
     "--set-param": _parameters,
-    "--rev": _experiments,
+    "--rev": _revisions_of_experiments,
     "-g": _git_remotes,
     "--git-remote": _git_remotes,
     "-r": _remotes,

@@ -114,7 +114,7 @@ def run(args: Namespace, console: Console) -> int:
         tags=tuple(args.tag),
         best=args.best,
         by=args.by,
-        counts=not (args.csv or args.md),
+        counts=not (args.csv or args.md or args.json),
         **flags,
     )
     if args.follow:
