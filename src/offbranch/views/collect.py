@@ -54,8 +54,9 @@ def collect_states(project: Project, repo: GitRepo, options: ShowOptions, report
         all_tags_=options.all_tags,
         all_commits=options.all_commits,
     )
-    experiments = by_baseline(list_experiments(repo, commits[0] if _is_single(commits, options) else None))
+    # In this order: what goes on meanwhile has no more checkpoints than its experiment, and what ends is not lost.
     unfinished = _unfinished(project, repo)
+    experiments = by_baseline(list_experiments(repo, commits[0] if _is_single(commits, options) else None))
     with ObjectReader(repo) as objects:
         rows = Rows(project, objects, reporter, force=options.force, param_deps=options.param_deps)
         others = {*experiments, *unfinished.baselines} - set(commits)
@@ -196,7 +197,8 @@ def _attempt_range(project: Project, rows: Rows, tried: Any) -> State:
         "queue_id": attempt.task_id,
         **({} if tried.task is None else load(f"{QUEUED}:about_task")(tried.task)),
     }
-    return {"revs": [shown], "executor": executor, "name": attempt.name}
+    about = {"n_checkpoints": attempt.checkpoints} if attempt.checkpoints else {}
+    return {"revs": [shown], "executor": executor, "name": attempt.name, **about}
 
 
 _SILENT_END = {
