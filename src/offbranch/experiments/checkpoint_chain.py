@@ -1,8 +1,8 @@
 """The commits that a run has made so far, and the refs that go with them (docs/formats/checkpoints.md).
 
-One transaction for each checkpoint moves the experiment's ref, that of the attempt and, for a queued task, that of its lease, each
-from where it was left. Who finds the experiment's ref elsewhere goes on without it; who finds another of them elsewhere has lost
-the run to somebody, and changes nothing any more.
+One transaction for each checkpoint moves the experiment's ref, that of the attempt and, for a queued task, that of its lease,
+each from where it was left. Who finds the experiment's ref elsewhere goes on without it; who finds another of them elsewhere
+has lost the run to somebody, and changes nothing any more.
 """
 
 import json
@@ -220,8 +220,6 @@ def put_back(repo: GitRepo, attempt: Attempt) -> tuple[RefUpdate, ...]:
     ref = encode(attempt.baseline, attempt.name)
     is_ours = (ref, ObjectName(attempt.checkpoint)) in list_refs(repo, ref)
     return (RefUpdate(ref=ref, new=attempt.replaced, old=attempt.checkpoint),) if is_ours else ()
-
-
 
 
 def name_was_at(chain: Chain | None) -> CommitId | None:

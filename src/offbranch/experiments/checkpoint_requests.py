@@ -1,4 +1,4 @@
-"""The directory by which a command asks `ob` for a checkpoint: requests, replies, what Live writes (docs/formats/checkpoints.md).
+"""The directory by which commands ask for checkpoints: requests, replies, what Live writes (docs/formats/checkpoints.md).
 
 The answering side. Nothing here knows what a checkpoint is.
 """

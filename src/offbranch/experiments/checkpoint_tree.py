@@ -16,7 +16,15 @@ from offbranch.experiments.workbench import in_git
 from offbranch.git.blobs import write_files
 from offbranch.git.ids import BlobId, TreeId
 from offbranch.git.ignore import ignored_paths, with_entry
-from offbranch.git.objects import MODE_EXECUTABLE, MODE_FILE, MODE_LINK, MODE_TREE, ObjectReader, write_blob, write_tree_with
+from offbranch.git.objects import (
+    MODE_EXECUTABLE,
+    MODE_FILE,
+    MODE_LINK,
+    MODE_TREE,
+    ObjectReader,
+    write_blob,
+    write_tree_with,
+)
 from offbranch.git.repository import GitRepo
 from offbranch.pipeline.lockfile import parse_lock, update_lock_text
 from offbranch.pipeline.plan import locked_item
@@ -59,6 +67,22 @@ class Recorded:
     new: tuple[ObjectId, ...]
 
 
+@record
+class _Latest:
+    """The newest snapshot of a stage that still runs; later ones are about other stages, side by side with it.
+
+    Attributes:
+        entry: For dvc.lock.
+        kept: What Git keeps of its outputs.
+        ids: Objects of the others.
+    """
+
+    stage: Stage
+    entry: LockedStage
+    kept: Mapping[GitPath, tuple[int, BlobId] | None]
+    ids: frozenset[ObjectId]
+
+
 class TreeMaker:
     """Makes the trees of one run; used by one thread.
 
@@ -84,7 +108,7 @@ class TreeMaker:
         self._parameters, self._stage_dir = parameters, stage_dir
         self._since_ns = began_ns - _TICK_NS
         self._stages: tuple[Stage, ...] | None = None
-        self._running: dict[str, tuple[StageSnapshot, dict[GitPath, tuple[int, BlobId]]]] = {}
+        self._latest: dict[str, _Latest] = {}
         self._blobs: dict[GitPath, tuple[object, BlobId]] = {}
         self._ignored: dict[GitPath, bool] = {}
 
@@ -126,14 +150,31 @@ class TreeMaker:
             GitError: Git failed.
         """
         busy = {stage.address: stage for stage in running}
+        self._latest = {address: latest for address, latest in self._latest.items() if address in busy}
         files: dict[GitPath, File | None] = {self._in_git(p): _file(c) for p, c in self._parameters.items()}
         files |= self._left_by_others(busy)
+        own: dict[str, dict[GitPath, File | None]] = {}
         with ObjectReader(self._repo) as objects:
             for each in snapshot.stages:
-                files |= self._kept_by_git(each, objects)
-        files |= self._lines(snapshot, recorded)
+                own[each.running.stage.address] = self._kept_by_git(each, objects)
+                files |= own[each.running.stage.address]
+        for each in snapshot.stages:
+            stage = each.running.stage
+            entry = recorded.entries[stage.address]
+            entry = replace(entry, command=unfinished(stage.command, snapshot.number))
+            self._latest[stage.address] = _Latest(stage=stage, entry=entry, kept={}, ids=recorded.ids)
+        files |= self._lines()
         files |= self._live(snapshot)
-        return write_tree_with(self._repo, self._base, self._as_blobs(files))
+        blobs = self._as_blobs(files)
+        for address, kept in own.items():
+            self._latest[address] = replace(self._latest[address], kept={path: blobs[path] for path in kept})
+        for latest in self._latest.values():
+            blobs |= latest.kept
+        return write_tree_with(self._repo, self._base, blobs)
+
+    def ids_in_use(self) -> frozenset[ObjectId]:
+        """Returns the objects of the newest snapshots of all stages that run: those of the last tree."""
+        return frozenset(id for latest in self._latest.values() for id in latest.ids)
 
     def entries_on_record(self, addresses: Iterable[str]) -> dict[str, LockedStage]:
         """Returns what dvc.lock says of stages that have ended, by name."""
@@ -187,26 +228,25 @@ class TreeMaker:
             where = RepoPath(f"{path}/{file.name}".replace(os.sep, "/")) if file.name else path
             yield self._in_git(where), File(mode=MODE_EXECUTABLE if file.is_executable else MODE_FILE, content=content)
 
-    def _lines(self, snapshot: Snapshot, recorded: Recorded) -> dict[GitPath, File | None]:
-        """Returns the dvc.lock and .gitignore files of the stages."""
+    def _lines(self) -> dict[GitPath, File | None]:
+        """Returns the dvc.lock and .gitignore files of the stages that run and have been looked at."""
         texts: dict[RepoPath, str | None] = {}
-        for each in snapshot.stages:
-            stage = each.running.stage
+        for latest in self._latest.values():
+            stage = latest.stage
             if stage.name is None:
                 continue
             path = lock_file_of(stage.file)
             before = texts[path] if path in texts else self._lock(path)[0]
-            entry = replace(
-                recorded.entries[stage.address], command=unfinished(stage.command, snapshot.number)
-            )
-            texts[path] = update_lock_text(before, {stage.name: entry}, path=path)
+            texts[path] = update_lock_text(before, {stage.name: latest.entry}, path=path)
             for out in stage.outs:
                 if out.cache and out.path is not None and not self._is_ignored(self._in_git(out.path)):
                     above, _, name = out.path.rpartition("/")
                     ignore = RepoPath(f"{above}/.gitignore" if above else ".gitignore")
                     known = texts.get(ignore)
                     texts[ignore] = with_entry(self._text(ignore) or "" if known is None else known, name)
-        return {self._in_git(path): _file(text.encode(errors="surrogateescape")) for path, text in texts.items() if text}
+        return {
+            self._in_git(path): _file(text.encode(errors="surrogateescape")) for path, text in texts.items() if text
+        }
 
     def _live(self, snapshot: Snapshot) -> dict[GitPath, File | None]:
         files: dict[GitPath, File | None] = {}

@@ -15,8 +15,7 @@ from offbranch.base.processes import this_process
 from offbranch.base.records import record, replace
 from offbranch.base.undisturbed import undisturbed
 from offbranch.experiments.attempts import end_attempt, log_of, prune_records, publish
-from offbranch.experiments.checkpoint_chain import TASK_HEADER as TASK_HEADER
-from offbranch.experiments.checkpoint_chain import Chain, name_was_at, put_back
+from offbranch.experiments.checkpoint_chain import TASK_HEADER, Chain, name_was_at, put_back
 from offbranch.experiments.checkpoint_terms import Terms
 from offbranch.experiments.checkpointer import Checkpointer, SharedReporter
 from offbranch.experiments.commit import (
@@ -286,9 +285,7 @@ def cause_of(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def tree_of_attempt(
-    place: Project, repo: GitRepo, outcome: Outcome | None, live: tuple[RepoPath, ...] = ()
-) -> TreeId:
+def tree_of_attempt(place: Project, repo: GitRepo, outcome: Outcome | None, live: tuple[RepoPath, ...] = ()) -> TreeId:
     """Returns the files of an unfinished run, without outputs that are left over from earlier runs."""
     reached: frozenset[str] = frozenset()
     pipelines = outcome.pipelines if outcome else load(place)

@@ -13,7 +13,7 @@ from offbranch.base.plugins import load
 def take_lease(descriptor: int) -> bool:
     """Takes a read lease on a file that is open for reading only; returns whether it was given.
 
-    It is not where somebody has the file open for writing, where it belongs to another user, and where the file system has none.
+    It is not where somebody has the file open for writing, where it belongs to another user, and on most network file systems.
     """
     if not sys.platform.startswith("linux"):
         return False

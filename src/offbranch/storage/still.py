@@ -1,15 +1,14 @@
 """What an output holds at one moment, kept while its writer goes on: first `hold`, quickly; then `copy` and `store`, beside it.
 
-A large file is cloned where the file system can. Else it is held by a read lease: the kernel makes whoever opens it for writing wait
-until our copy is made. Where there is no lease it is copied before `hold` returns. Small files are read at once. What the cache has
-already, by the state database, is neither read nor copied.
+A large file is cloned where the file system can. Else it is held by a read lease: the kernel makes whoever opens it for writing
+wait until our copy is made. Where there is no lease it is copied before `hold` returns. Small files are read at once. What the
+cache has already, by the state database, is neither read nor copied.
 """
 
 import os
 import stat
 from collections.abc import Iterator, Sequence
 
-from offbranch.base.errors import OffbranchError
 from offbranch.base.paths import AbsPath, RepoPath
 from offbranch.base.records import record
 from offbranch.storage.hashing import (
@@ -37,6 +36,8 @@ from offbranch.storage.workspace import find_status, is_executable, known_md5s
 _READ_BYTES = 16 << 20
 _HELD_FILES = 128
 _ATTEMPTS = 3
+# In one call: few calls, for each has to wait for the interpreter.
+_COPY_BYTES = 16 << 20
 
 
 class Room:
@@ -148,7 +149,10 @@ def hold(
         held = Held(path, state.now_ns() if state is not None else 0)
         try:
             return _hold(held, cache, state, ignore, rel, room)
-        except (ChangedError, FileNotFoundError):  # somebody else than who asks writes there: another process of the job
+        except (
+            ChangedError,
+            FileNotFoundError,
+        ):  # somebody else than who asks writes there: another process of the job
             held.close()
         except BaseException:
             held.close()
@@ -311,7 +315,7 @@ def _copied(path: AbsPath, file: HeldFile, source: int, cache: LocalCache) -> In
     own = cache.incoming()
     try:
         n_copied = 0
-        while n_copied <= file.status.st_size and (n := copy_range(source, own.descriptor, CHUNK_SIZE)):
+        while n_copied <= file.status.st_size and (n := copy_range(source, own.descriptor, _COPY_BYTES)):
             n_copied += n
         if n_copied != file.status.st_size or not is_unchanged(file.status, os.fstat(source)):
             raise ChangedError(path)
