@@ -18,7 +18,7 @@ from offbranch.base.paths import DVC_DIR, AbsPath, RepoPath, absolute, join, rel
 from offbranch.base.plugins import load
 from offbranch.base.records import field, record, replace
 from offbranch.experiments.plot_files import WORKSPACE, open_revisions
-from offbranch.experiments.refs import resolve_experiment
+from offbranch.experiments.refs import find_checkpoint, resolve_experiment
 from offbranch.project import Project, find_root
 from offbranch.views.plot import PlotError, Plots
 from offbranch.views.plot_anchors import fill
@@ -225,7 +225,8 @@ def _waits(name: str) -> PlotError:
 
 def _revisions(project: Project, given: Sequence[str], *, with_baseline: bool) -> tuple[str, ...]:
     if with_baseline and len(given) == 1:
-        experiment = resolve_experiment(need_git(project), given[0])
+        part = find_checkpoint(need_git(project), given[0])
+        experiment = resolve_experiment(need_git(project), given[0]) if part is None else part.experiment
         return (given[0], experiment.baseline[:7])
     names = [*(given or ("HEAD",)), *((WORKSPACE,) if len(given) <= 1 else ())]
     return tuple(dict.fromkeys(sorted(names, key=lambda name: name != WORKSPACE)))

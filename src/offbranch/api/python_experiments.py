@@ -47,9 +47,10 @@ def exp_show(
         NotFoundError: A revision does not exist.
     """
     chosen = (revs,) if isinstance(revs, str) else tuple(revs or ())
-    options = ShowOptions(revs=chosen, num=num, param_deps=param_deps, force=force)
+    options = ShowOptions(revs=chosen, num=num, param_deps=param_deps, force=force, whole_chains=False)
     with project_or_clone(where_is(repo), config) as project:
-        return rows_of_table(make_table(collect_states(project, need_git(project), options, NullReporter())))
+        states = collect_states(project, need_git(project), options, NullReporter())
+        return rows_of_table(make_table(states, counts=False))
 
 
 def exp_save(name: str | None = None, force: bool = False, include_untracked: str | Iterable[str] | None = None) -> str:

@@ -69,8 +69,10 @@ def exp_table(
         NotFoundError: A revision, or the column to sort by, does not exist.
         UsageError: A column is ambiguous, or a pattern malformed.
     """
+    options = replace(options, whole_chains=options.checkpoints)
     states = exp_show(options, start=start, environment=environment, reporter=reporter)
-    table: Table = load(PARTS["select"])(make_table(states, sha=options.sha), options)
+    made = make_table(states, sha=options.sha, checkpoints=options.checkpoints, counts=options.counts)
+    table: Table = load(PARTS["select"])(made, options)
     return table
 
 

@@ -12,11 +12,13 @@ from offbranch.base.records import record, replace
 from offbranch.experiments.apply_plan import ApplyPlan, plan_apply
 from offbranch.experiments.baseline import find_baseline, refuse_mismatch
 from offbranch.experiments.checkout_data import CheckedOut, check_out_data
+from offbranch.experiments.checkpoint_names import mark_of
 from offbranch.experiments.kept_work import WayBack, find_way_back, keep_outputs, keep_work, unsaved_outputs
 from offbranch.experiments.loading import load, parsing_options
 from offbranch.experiments.placed import placed_of, remember_outputs
 from offbranch.experiments.refs import APPLY_ORIG_HEAD, APPLY_STASH, EXEC_APPLY
 from offbranch.experiments.sides import find_commit
+from offbranch.experiments.thinned import refuse_thinned
 from offbranch.git.checkout import apply_tree_checkout
 from offbranch.git.objects import Commit, CommitId, ObjectReader
 from offbranch.git.refs import ANY, RefUpdate, update_refs
@@ -69,6 +71,7 @@ def apply_experiment(
     Raises:
         NotFoundError: There is no such experiment.
         BaselineMismatchError: It belongs to another baseline than HEAD and that is refused.
+        MissingDataError: It is a checkpoint whose data was not kept; nothing has been changed.
         ConflictError: Something that Git does not track is in the way; nothing has been changed.
     """
     commit = find_commit(project, repo, name)
@@ -81,8 +84,11 @@ def apply_experiment(
         back = find_way_back(repo, objects, target)
         plan = plan_apply(project, repo, tip.tree, target.tree, back.added)
         done = _applied(name, commit, baseline, head, plan)
-        if dry:
-            return _foreseen(project, objects, target, back, plan, done, reporter)
+        if dry or mark_of(target) is not None:
+            foreseen = _foreseen(project, objects, target, back, plan, done, reporter)
+            refuse_thinned(project, repo, objects, name, target, foreseen.missing)
+            if dry:
+                return foreseen
         saved = _keep(repo, done, plan) if plan.mine else None
         try:
             apply_tree_checkout(repo, plan.files, overwrite=True)

@@ -2,7 +2,8 @@
 
 from offbranch.base.errors import ConflictError, UsageError
 from offbranch.base.records import record
-from offbranch.experiments.refs import decode, list_experiments
+from offbranch.experiments.checkpoint_commits import find_in_chains
+from offbranch.experiments.refs import decode, find_checkpoint, list_experiments
 from offbranch.experiments.sides import find_commit
 from offbranch.git.ids import CommitId
 from offbranch.git.refs import BRANCHES, RefUpdate, is_valid_ref, list_refs, update_refs
@@ -30,7 +31,7 @@ def make_branch(project: Project, repo: GitRepo, name: str, branch: str | None) 
 
     Args:
         name: What; of an experiment of several commits the one that is named, not its tip.
-        branch: Name of the branch; `<experiment>-branch` if None.
+        branch: Name of the branch; `<experiment>-branch` if None, of a checkpoint `<experiment>-checkpoint-<n>-branch`.
 
     Raises:
         UsageError: Git does not allow that name.
@@ -61,4 +62,10 @@ def _name_of(repo: GitRepo, name: str, commit: CommitId) -> str:
     experiments = list_experiments(repo)
     if any(each.name == name for each in experiments):
         return name
-    return next((each.name for each in experiments if each.commit == commit), name)
+    tip = next((each.name for each in experiments if each.commit == commit), None)
+    if tip is not None:
+        return tip
+    part = find_checkpoint(repo, name) or find_in_chains(repo, experiments, commit)
+    if part is None:
+        return name
+    return f"{part.experiment.name}-{commit[:7] if part.number is None else f'checkpoint-{part.number}'}"

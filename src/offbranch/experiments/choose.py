@@ -5,8 +5,9 @@ from fnmatch import fnmatchcase
 
 from offbranch.base.errors import NotFoundError, UsageError, did_you_mean
 from offbranch.base.records import record
+from offbranch.experiments.checkpoint_commits import part_of_experiment
 from offbranch.experiments.experiment import Experiment
-from offbranch.experiments.refs import is_abbreviation, resolve_any
+from offbranch.experiments.refs import find_checkpoint, is_abbreviation, resolve_any
 from offbranch.git.ids import CommitId
 from offbranch.git.refs import commit_history
 from offbranch.git.repository import GitRepo, head_commit
@@ -98,10 +99,22 @@ def _named(
         if not found:
             unknown.append(name)
     if unknown:
+        refuse_parts(repo, unknown)
         texts = " or ".join(repr(name) for name in unknown)
         known = [e.name for e in experiments]
         raise NotFoundError(f"there is no experiment {texts}{where}", hint=did_you_mean(unknown[0], known) or hint)
     return tuple(e for e in experiments if e.ref in chosen)
+
+
+def refuse_parts(repo: GitRepo, names: Iterable[str]) -> None:
+    """Says of names that stand for no experiment that they are checkpoints of one, if they are.
+
+    Raises:
+        NotFoundError: One is.
+    """
+    for name in names:
+        if (part := find_checkpoint(repo, name)) is not None:
+            raise part_of_experiment(name, part)
 
 
 def is_pattern(text: str) -> bool:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from offbranch.base.errors import NotFoundError, did_you_mean
+from offbranch.experiments.checkpoint_commits import Checkpoint, checkpoint_at, find_in_chains, part_of_experiment
+from offbranch.experiments.checkpoint_names import NameParts, split_name
 from offbranch.experiments.experiment import Experiment
 from offbranch.git.objects import CommitId
 from offbranch.git.refs import list_refs, resolve_revision
@@ -159,15 +161,66 @@ def resolve_experiment(repo: GitRepo, name: str) -> Experiment:
     """Returns the experiment with a name or full ref, or else with a commit id, which may be abbreviated.
 
     Raises:
-        NotFoundError: There is none, or several; near names are offered.
+        NotFoundError: There is none, or several, or it is one checkpoint of one; near names are offered.
     """
     found = find_experiment(repo, name) or _find_by_commit(repo, name)
     if found is None:
+        if (part := find_checkpoint(repo, name)) is not None:
+            raise part_of_experiment(name, part)
         names = [experiment.name for experiment in list_experiments(repo)]
         raise NotFoundError(
             f"there is no experiment '{name}'", hint=did_you_mean(name, names) or "ob exp list -A shows all experiments"
         )
     return found
+
+
+def resolve_checkpoint(repo: GitRepo, text: str) -> Checkpoint:
+    """Returns the commit of an experiment that `NAME`, `NAME@3`, `NAME@last`, `NAME~1` or a commit id stands for.
+
+    Raises:
+        NotFoundError: There is no such experiment, or it has no such checkpoint; the message says how many it has.
+    """
+    found = find_checkpoint(repo, text)
+    if found is None:
+        raise unknown_revision(repo, text)
+    return found
+
+
+def find_checkpoint(repo: GitRepo, text: str) -> Checkpoint | None:
+    """Returns the same; None where the text stands for no commit of any experiment.
+
+    Raises:
+        NotFoundError: The experiment has no such checkpoint, or its name is ambiguous.
+    """
+    experiment = find_experiment(repo, text)
+    if experiment is not None:
+        return checkpoint_at(repo, experiment, NameParts(name=text))
+    found = _find_named(repo, text)
+    if found is not None or len(text) < _SHORTEST_ID or not _HEX.issuperset(text):
+        return found
+    commit = resolve_revision(repo, text)
+    return None if commit is None else find_in_chains(repo, list_experiments(repo), commit)
+
+
+def find_named_commit(repo: GitRepo, text: str) -> CommitId | None:
+    """Returns the commit that the name of an experiment, or of one checkpoint of it, stands for.
+
+    An experiment whose own name is such a text comes first.
+
+    Raises:
+        NotFoundError: The experiment has no such checkpoint, or its name is ambiguous.
+    """
+    experiment = find_experiment(repo, text)
+    if experiment is not None:
+        return experiment.commit
+    found = _find_named(repo, text)
+    return None if found is None else found.commit
+
+
+def _find_named(repo: GitRepo, text: str) -> Checkpoint | None:
+    parts = split_name(text)
+    experiment = None if parts is None else find_experiment(repo, parts.name)
+    return None if parts is None or experiment is None else checkpoint_at(repo, experiment, parts)
 
 
 def is_abbreviation(text: str, commit: str) -> bool:
@@ -186,7 +239,7 @@ def _find_by_commit(repo: GitRepo, text: str) -> Experiment | None:
 
 
 def resolve_any(repo: GitRepo, text: str) -> CommitId:
-    """Returns the commit that a Git revision or else the name of an experiment stands for.
+    """Returns the commit that a Git revision, or else the name of an experiment or of its checkpoint, stands for.
 
     Raises:
         NotFoundError: It is neither.
@@ -194,10 +247,10 @@ def resolve_any(repo: GitRepo, text: str) -> CommitId:
     commit = resolve_revision(repo, text)
     if commit is not None:
         return commit
-    found = find_experiment(repo, text)
+    found = find_named_commit(repo, text)
     if found is None:
         raise unknown_revision(repo, text)
-    return found.commit
+    return found
 
 
 def unknown_revision(repo: GitRepo, text: str, more_names: Iterable[str] = ()) -> NotFoundError:

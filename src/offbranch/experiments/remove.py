@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from offbranch.base.errors import NotFoundError, UsageError, did_you_mean
 from offbranch.base.records import record
 from offbranch.experiments.attempts import forget_attempts, list_attempts
-from offbranch.experiments.choose import Choice, baselines_of, experiments_named, is_pattern
+from offbranch.experiments.choose import Choice, baselines_of, experiments_named, is_pattern, refuse_parts
 from offbranch.experiments.experiment import Attempt, AttemptState, Experiment
 from offbranch.experiments.labels import removed_labels
 from offbranch.experiments.refs import EXEC_APPLY, is_abbreviation, list_experiments
@@ -123,6 +123,7 @@ def _named(
         chosen.update((e.ref, e) for e in found)
         attempts.update((a.id, a) for a in failed)
     if unknown:
+        refuse_parts(repo, unknown)
         known = [e.name for e in experiments] + [a.name for a in ended]
         raise NotFoundError(
             f"there is no experiment {' or '.join(repr(name) for name in unknown)}; nothing was removed",

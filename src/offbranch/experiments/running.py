@@ -4,7 +4,7 @@ from offbranch.base.files import DirectoryReader
 from offbranch.base.paths import AbsPath
 from offbranch.experiments.attempts import read_records
 from offbranch.experiments.experiment import Attempt, AttemptState, Where
-from offbranch.experiments.refs import find_experiment
+from offbranch.experiments.refs import find_experiment, find_named_commit
 from offbranch.git.refs import resolve_revision
 from offbranch.git.repository import GitRepo
 from offbranch.pipeline.load import Ignores
@@ -13,7 +13,10 @@ from offbranch.storage.ignore import load_ignore_rules
 
 
 def find_running(project: Project, repo: GitRepo, name: str) -> Attempt | None:
-    """Returns the experiment that a name stands for and that runs now; Git revisions and experiments come first."""
+    """Returns the experiment that a name stands for and that runs now.
+
+    Git revisions and experiments come first, but not the checkpoints that the run itself has made under its name.
+    """
     found = [
         each
         for each in read_records(project.root)
@@ -21,9 +24,12 @@ def find_running(project: Project, repo: GitRepo, name: str) -> Attempt | None:
         and each.state is AttemptState.RUNNING
         and each.true_state is AttemptState.RUNNING
     ]
-    if not found or resolve_revision(repo, name) is not None or find_experiment(repo, name) is not None:
+    if not found or resolve_revision(repo, name) is not None:
         return None
-    return found[-1]
+    if found[-1].name == name and found[-1].checkpoints:
+        made = find_experiment(repo, name)
+        return found[-1] if made is None or made.baseline == found[-1].baseline else None
+    return found[-1] if find_named_commit(repo, name) is None else None
 
 
 def where_it_runs(project: Project, attempt: Attempt) -> tuple[DirectoryReader, Ignores]:

@@ -1,6 +1,6 @@
 """What is compared: the workspace, a revision, an experiment, or an attempt that failed, each read whole.
 
-A name means, in this order: `workspace`, whatever Git resolves, an experiment, an attempt by name or id.
+A name means, in this order: `workspace`, whatever Git resolves, an experiment or a checkpoint of it, an attempt by name or id.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,8 +11,10 @@ from offbranch.base.errors import OffbranchError
 from offbranch.base.files import FileReader
 from offbranch.base.records import record, replace
 from offbranch.experiments.attempts import attempt_of, list_attempts
-from offbranch.experiments.experiment import Attempt
-from offbranch.experiments.refs import TASKS, find_experiment, task_ref, unknown_revision
+from offbranch.experiments.checkpoint_commits import checkpoint_at
+from offbranch.experiments.checkpoint_names import split_name
+from offbranch.experiments.experiment import Attempt, Experiment
+from offbranch.experiments.refs import TASKS, find_named_commit, task_ref, unknown_revision
 from offbranch.experiments.revision import RevisionData, read_revision
 from offbranch.experiments.revision_files import DirectoryFiles
 from offbranch.experiments.revision_reader import RevisionReader
@@ -51,21 +53,31 @@ class Side:
 
 
 def find_commit(project: Project, repo: GitRepo, name: str) -> CommitId:
-    """Returns the commit that a Git revision, the name of an experiment, or name or id of an attempt stands for.
+    """Returns the commit that a Git revision, the name of an experiment or of its checkpoint, or that of an attempt stands for.
 
     Raises:
         NotFoundError: It is none of these; near names are offered.
     """
     commit = resolve_revision(repo, name)
-    if commit is None and (found := find_experiment(repo, name)) is not None:
-        commit = found.commit
+    commit = commit or find_named_commit(repo, name)
     if commit is None:
         attempts = list_attempts(repo, project.root)
         commit = next((each.commit for each in attempts if name in (each.name, each.id) and each.commit), None)
+        commit = commit or _checkpoint_of(repo, attempts, name)
         commit = commit or resolve_revision(repo, task_ref(name))
         if commit is None:
             raise unknown_revision(repo, name, [attempt.name for attempt in attempts])
     return commit
+
+
+def _checkpoint_of(repo: GitRepo, attempts: Sequence[Attempt], text: str) -> CommitId | None:
+    """Returns the commit that `NAME@3` stands for where only an attempt has such a chain: its experiment has made room."""
+    parts = split_name(text)
+    for each in attempts if parts is not None else ():
+        if parts is not None and each.checkpoint is not None and parts.name in (each.name, each.id):
+            chain = Experiment(name=each.name, baseline=each.baseline, commit=each.checkpoint, ref="")
+            return checkpoint_at(repo, chain, parts).commit
+    return None
 
 
 @contextmanager
@@ -101,7 +113,7 @@ def open_sides(
             for name, commit in commits.items()
         }
         for name, side in sides.items():
-            if side.attempt is not None and (running := find_running(project, repo, name)) is not None:
+            if (running := find_running(project, repo, name)) is not None:
                 sides[name] = _where_it_runs(project, running, side, param_deps=param_deps)
         yield tuple(sides.get(name) or _workspace(project, param_deps=param_deps) for name in names)
 

@@ -26,6 +26,7 @@ class Commit:
         commit_time: When it was committed, in seconds since 1970 UTC.
         utc_offset_s: The committer's offset from UTC.
         message: All of it, exactly.
+        headers: Name and value of those that Git itself does not write, in their order.
     """
 
     id: CommitId
@@ -37,6 +38,15 @@ class Commit:
     commit_time: int
     utc_offset_s: int
     message: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def header(self, name: str) -> str | None:
+        """Returns the value of a header that Git itself does not write; None where there is none of that name."""
+        return next((value for key, value in self.headers if key == name), None)
+
+
+# What `git commit-tree` writes, and signs or keeps (gitformat-signature(5)).
+_STANDARD = frozenset((b"tree", b"author", b"committer", b"encoding", b"gpgsig", b"gpgsig-sha256", b"mergetag"))
 
 
 @positional_record
@@ -72,6 +82,17 @@ def parse_commit(name: CommitId, content: bytes) -> Commit:
         commit_time=time_s,
         utc_offset_s=offset_s,
         message=_text(message, encoding),
+        headers=_headers(fields),
+    )
+
+
+def _headers(fields: dict[bytes, bytes]) -> tuple[tuple[str, str], ...]:
+    if fields.keys() <= _STANDARD:
+        return ()
+    return tuple(
+        (key.decode("utf-8", "replace"), value.decode("utf-8", "replace"))
+        for key, value in fields.items()
+        if key not in _STANDARD
     )
 
 

@@ -11,6 +11,7 @@ from offbranch.base.records import record, replace
 from offbranch.params.lookup import MISSING, flatten, look_up
 from offbranch.pipeline.facts import Facts, OutOfSync, Recorded, Unknown
 from offbranch.pipeline.stage import LockedItem, LockedStage, Output, ParamsDependency, Stage, item_key
+from offbranch.pipeline.unfinished import unfinished_at
 from offbranch.storage.objects import Content, ObjectId, Tag
 
 
@@ -65,11 +66,13 @@ class StageStatus:
     """Everything that differs about one stage. Empty everywhere means up to date.
 
     Attributes:
+        checkpoint: The checkpoint at which its recorded run was, which had not ended; then `command` is set as well.
         is_edited: A .dvc file of an import is not what its own checksum says, or was never carried out.
     """
 
     never_ran: bool = False
     command: bool = False
+    checkpoint: int | None = None
     always: bool = False
     deps: tuple[Change, ...] = ()
     outs: tuple[Change, ...] = ()
@@ -93,6 +96,7 @@ def examine(stage: Stage, locked: LockedStage | None, facts: Facts) -> StageStat
     return StageStatus(
         never_ran=locked is None,
         command=locked is not None and stage.command != locked.command,
+        checkpoint=None if locked is None else unfinished_at(stage.command, locked.command),
         always=stage.always_changed
         or any(out.checkpoint for out in stage.outs)
         or not (stage.deps or stage.params or stage.outs),
@@ -120,7 +124,9 @@ def reasons(stage: Stage, status: StageStatus) -> Iterator[Reason]:
         yield Reason(code="never-run", text="it has not run yet")
         yield from (_reason_of_dependency(change) for change in status.deps if change.kind is not ChangeKind.NEW)
         return
-    if status.command:
+    if status.checkpoint is not None:
+        yield Reason(code="checkpoint", text=f"its last run was at checkpoint {status.checkpoint}, not finished")
+    elif status.command:
         yield Reason(code="command", text="its command changed")
     for change in status.deps:
         for leaf in _leaves(change):

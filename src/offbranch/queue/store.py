@@ -11,7 +11,7 @@ from offbranch.base.records import field, record, replace
 from offbranch.experiments.attempts import list_attempts
 from offbranch.experiments.experiment import Attempt
 from offbranch.experiments.leases import is_carried_out
-from offbranch.experiments.refs import AWAY, LEASES, SENDING, SENT, TASKS, find_experiment, lease_ref
+from offbranch.experiments.refs import AWAY, LEASES, SENDING, SENT, TASKS, find_named_commit, lease_ref
 from offbranch.git.ids import CommitId, ObjectName
 from offbranch.git.objects import ObjectReader
 from offbranch.git.records import parse_commit
@@ -105,7 +105,7 @@ def revision_of(repo: GitRepo, root: AbsPath, text: str) -> str:
     Raises:
         UsageError: Several tasks have the name.
     """
-    if not may_have_refs(repo, TASKS) or resolve_revision(repo, text) is not None or find_experiment(repo, text):
+    if not may_have_refs(repo, TASKS) or resolve_revision(repo, text) is not None or find_named_commit(repo, text):
         return text
     attempts = list_attempts(repo, root)
     if any(text in (attempt.name, attempt.id) for attempt in attempts):

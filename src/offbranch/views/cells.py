@@ -3,11 +3,12 @@
 import time
 from typing import Any
 
-from offbranch.views.table import BASELINE, Mark, Table, position_of
+from offbranch.views.table import BASE, BASELINE, MIDDLE, TIP, Mark, Table, position_of
 
 DEFAULT_PRECISION = 5
 _MAX_NOTE = 40
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_GLYPHS = {"branch_commit": "├──", "branch_base": "└──", TIP: "│ ╓", MIDDLE: "│ ╟", BASE: "├─╨"}
 # What the first column of a table for people is made of.
 _MERGED = ("Experiment", "rev", "typ", "parent")
 
@@ -89,7 +90,7 @@ def people_rows(
 def _row_name(typ: str, name: Any, rev: str) -> str:
     if typ == BASELINE:
         return rev
-    glyph = "└──" if typ == "branch_base" else "├──"
+    glyph = _GLYPHS[typ]
     return f"{glyph} {rev}" if isinstance(name, Mark) else f"{glyph} {rev} [{name}]"
 
 

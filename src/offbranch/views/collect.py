@@ -13,8 +13,7 @@ from offbranch.base.events import Reporter
 from offbranch.base.paths import join
 from offbranch.base.plugins import load
 from offbranch.base.records import field, record, replace
-from offbranch.experiments.experiment import Attempt, AttemptState, Experiment
-from offbranch.experiments.label_records import Labels
+from offbranch.experiments.experiment import Attempt, AttemptState
 from offbranch.experiments.labels import read_labels
 from offbranch.experiments.lost_baselines import find_lost
 from offbranch.experiments.peer_signals import has_peer_queue
@@ -29,6 +28,7 @@ from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.views.baselines import Baseline, choose_baselines, lost_to_json, name_baselines
 from offbranch.views.cells import local_time
+from offbranch.views.chains import commits_to_load, experiment_range, pair_attempts, with_attempt
 from offbranch.views.options import ShowOptions
 from offbranch.views.rows import Rows
 from offbranch.views.table import State
@@ -64,9 +64,7 @@ def collect_states(project: Project, repo: GitRepo, options: ShowOptions, report
             commits = (*commits, *rows.newest_first(others - {each.commit for each in lost}))
         baselines = name_baselines(repo, commits, () if options.hide_rewritten else lost)
         shown = [experiment for each in baselines for experiment in experiments.get(each.commit, ())]
-        chains = {
-            experiment.ref: rows.chain(experiment.commit, experiment.baseline) for experiment in _load(rows, shown)
-        }
+        chains = rows.chains(shown)
         waiting = [task.rev for each in baselines for task in unfinished.waiting.get(each.commit, ())]
         peers = [task.commit for each in baselines for task in unfinished.peers.get(each.commit, ())]
         labels = read_labels(repo, shown, objects=objects)
@@ -74,7 +72,7 @@ def collect_states(project: Project, repo: GitRepo, options: ShowOptions, report
             dict.fromkeys(
                 (
                     *(each.commit for each in baselines),
-                    *(each for chain in chains.values() for each in chain),
+                    *commits_to_load(rows, chains, in_full=options.whole_chains),
                     *peers,
                 )
             )
@@ -82,10 +80,18 @@ def collect_states(project: Project, repo: GitRepo, options: ShowOptions, report
         rows.load(waiting, unmeasured=True)
         states = [] if options.hide_workspace else [_workspace_state(project, options)]
         for baseline in baselines:
+            own = experiments.get(baseline.commit, ())
+            paired = pair_attempts(own, chains, unfinished.tried.get(baseline.commit, ()))
             ranges = [
-                _experiment_range(rows, each, chains[each.ref], labels) for each in experiments.get(baseline.commit, ())
+                experiment_range(rows, each, chains[each.ref], labels, in_full=options.whole_chains) for each in own
             ]
-            ranges += [_attempt_range(project, rows, each) for each in unfinished.tried.get(baseline.commit, ())]
+            ranges = [
+                with_attempt(range_, _attempt_range(project, rows, paired.own[each.ref]))
+                if each.ref in paired.own
+                else range_
+                for each, range_ in zip(own, ranges, strict=True)
+            ]
+            ranges += [_attempt_range(project, rows, each) for each in paired.others]
             ranges += [load(f"{QUEUED}:task_range")(rows, each) for each in unfinished.waiting.get(baseline.commit, ())]
             ranges += [load(PEER)(project, rows, each) for each in unfinished.peers.get(baseline.commit, ())]
             states.append(
@@ -122,11 +128,6 @@ def _wants_lost(options: ShowOptions) -> bool:
     With all commits they are looked for in any case: only so are they known from those of other branches.
     """
     return options.all_commits or not (options.names_revisions or options.hide_rewritten)
-
-
-def _load(rows: Rows, experiments: list[Experiment]) -> list[Experiment]:
-    rows.load_commits([experiment.commit for experiment in experiments])
-    return experiments
 
 
 def _is_wanted(range_: State, options: ShowOptions) -> bool:
@@ -172,16 +173,6 @@ def _order_of(range_: State) -> str:
     """Returns what sorts the rows of one moment: tasks that were queued together stay in their order."""
     executor = range_["executor"] or {}
     return str(executor.get("queue_id") or range_["revs"][0]["rev"])
-
-
-def _experiment_range(
-    rows: Rows, experiment: Experiment, chain: Sequence[CommitId], labels: Mapping[str, Labels]
-) -> State:
-    tip, *older = chain
-    revs = [rows.state(tip, experiment.name), *(rows.state(commit, None) for commit in older)]
-    if (own := labels.get(experiment.ref)) is not None:
-        revs[0]["labels"] = {"tags": list(own.tags), "note": own.note}
-    return {"revs": revs, "executor": None, "name": experiment.name}
 
 
 def _attempt_range(project: Project, rows: Rows, tried: Any) -> State:

@@ -23,6 +23,7 @@ _OWN: Mapping[str, Callable[["_Candidate"], Any]] = {
     "created": lambda each: (each.tip["data"] or {}).get("timestamp") or MISSING,
     "tag": lambda each: each.tags,
     "tags": lambda each: each.tags,
+    "checkpoints": lambda each: each.range.get("n_checkpoints", 0),
     "note": lambda each: (each.tip.get("labels") or {}).get("note") or MISSING,
 }
 

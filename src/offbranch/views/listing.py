@@ -1,9 +1,11 @@
 """The names of experiments by baseline, and their text."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from offbranch.base.paths import AbsPath
-from offbranch.base.records import record
+from offbranch.base.records import field, record
+from offbranch.experiments.chains import chains_of, present_commits
+from offbranch.experiments.checkpoint_names import count_checkpoints, mark_of, number_chain
 from offbranch.experiments.experiment import Experiment
 from offbranch.experiments.lost_baselines import LostBaseline, find_lost
 from offbranch.experiments.refs import by_baseline, list_experiments
@@ -31,9 +33,15 @@ class ListOptions:
 
 @record
 class Listing:
-    """Baselines that have experiments, each with them in the order of their names."""
+    """Baselines that have experiments, each with them in the order of their names.
+
+    Attributes:
+        groups: They.
+        n_checkpoints: How many checkpoints an experiment has, by its ref; only of those that have any.
+    """
 
     groups: tuple[tuple[Baseline, tuple[Experiment, ...]], ...]
+    n_checkpoints: Mapping[str, int] = field(default_factory=dict)
 
 
 def collect_listing(repo: GitRepo, options: ListOptions, *, root: AbsPath) -> Listing:
@@ -61,7 +69,27 @@ def collect_listing(repo: GitRepo, options: ListOptions, *, root: AbsPath) -> Li
     if not commits and not lost:
         return Listing(groups=())
     named = name_baselines(repo, commits, lost)
-    return Listing(groups=tuple((baseline, groups[baseline.commit]) for baseline in named))
+    found = tuple((baseline, groups[baseline.commit]) for baseline in named)
+    return Listing(groups=found, n_checkpoints=_counts(repo, [each for _, group in found for each in group]))
+
+
+def _counts(repo: GitRepo, experiments: Sequence[Experiment]) -> Mapping[str, int]:
+    """Returns how many checkpoints experiments have, by what the tips and the commits below them say of their numbers."""
+    with ObjectReader(repo) as objects:
+        here = present_commits(objects, [each.commit for each in experiments])
+        tips = [each for each in experiments if each.commit in here]
+        commits = dict(zip((each.ref for each in tips), objects.commits([each.commit for each in tips]), strict=True))
+        long = [
+            each
+            for each in tips
+            if (parents := commits[each.ref].parents) and (parents[0] != each.baseline or mark_of(commits[each.ref]))
+        ]
+        chains = chains_of(objects, long)
+        return {
+            each.ref: count_checkpoints(number_chain(objects.commits(chains[each.ref])))
+            for each in long
+            if chains[each.ref]
+        }
 
 
 def group_listing(repo: GitRepo, experiments: Sequence[Experiment]) -> Listing:
@@ -81,7 +109,9 @@ def render_listing(listing: Listing, *, with_ids: bool = True) -> str:
         about = "" if baseline.lost is None else f" ({lost_words(lost_to_json(baseline.lost))})"
         lines.append(f"{baseline.name or baseline.commit[:7]}{about}:")
         for one in experiments:
-            lines.append(f"\t{one.commit[:7]} [{one.name}]" if with_ids else f"\t{one.name}")
+            n = listing.n_checkpoints.get(one.ref)
+            more = "" if n is None else f" ({n} checkpoint{'' if n == 1 else 's'})"
+            lines.append(f"\t{one.commit[:7]} [{one.name}]{more}" if with_ids else f"\t{one.name}")
     return _joined(lines)
 
 
@@ -101,7 +131,14 @@ def listing_to_json(listing: Listing) -> list[dict[str, object]]:
         {
             "rev": baseline.commit,
             "name": baseline.name,
-            "experiments": [{"name": each.name, "rev": each.commit} for each in experiments],
+            "experiments": [
+                {
+                    "name": each.name,
+                    "rev": each.commit,
+                    **({"n_checkpoints": n} if (n := listing.n_checkpoints.get(each.ref)) is not None else {}),
+                }
+                for each in experiments
+            ],
             **({} if baseline.lost is None else lost_to_json(baseline.lost)),
         }
         for baseline, experiments in listing.groups

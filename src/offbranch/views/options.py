@@ -26,6 +26,9 @@ class ShowOptions:
         best: Only so many experiments, by `by`.
         by: The metric or parameter that says what is best; higher is better.
         minimize: Lower is better.
+        checkpoints: In tables, a row for each commit of a chain.
+        counts: In tables, a column that counts the checkpoints of each experiment, where there are any.
+        whole_chains: Everything of each commit of a chain, not only of its tip; tables need it with `checkpoints` alone.
     """
 
     revs: tuple[str, ...] = ()
@@ -54,6 +57,9 @@ class ShowOptions:
     best: int | None = None
     by: str | None = None
     minimize: bool = False
+    checkpoints: bool = False
+    counts: bool = True
+    whole_chains: bool = True
 
     @property
     def has_filter(self) -> bool:

@@ -68,6 +68,7 @@ def task_to_json(task: TaskStatus, metrics: Metrics | None = None) -> dict[str, 
         "attempt_id": None if last is None else last.id,
         "attempts": [_attempt(task, n, each) for n, each in enumerate(reversed(task.attempts), 1)],
         "experiment": task.experiment,
+        "n_checkpoints": 0 if last is None else last.checkpoints,
         "job": None if task.job is None else as_dict(task.job),
         "metrics": metrics,
     }

@@ -47,6 +47,7 @@ def _columns(tasks: Sequence[TaskStatus], metrics: Mapping[str, Metrics], now_s:
     priorities = [task.about.get("priority", 0) if task.state == QUEUED else 0 for task in tasks]
     more = {
         "Queue": ["" if task.peer is None else "DVC" for task in tasks],
+        "Checkpoints": [str(task.last.checkpoints or "") if task.last is not None else "" for task in tasks],
         "Priority": [str(priority) if priority else "" for priority in priorities],
         "Metrics": [_metrics(metrics.get(task.id, {})) for task in tasks],
         "Place": [_place(task, now_s) for task in tasks],

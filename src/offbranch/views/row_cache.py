@@ -28,11 +28,13 @@ class Row:
         time_s: When it was committed, in seconds since 1970 UTC.
         parents: Its parents, in order.
         data: `params`, `metrics`, `deps`, `outs` and `meta`; no error in it.
+        checkpoint: `number` and `step` of the checkpoint that it is; None where it is none.
     """
 
     time_s: int
     parents: tuple[CommitId, ...]
     data: Mapping[str, Any]
+    checkpoint: Mapping[str, Any] | None = None
 
 
 class RowCache:
@@ -56,8 +58,9 @@ class RowCache:
         if commit not in self._usable:
             return None
         try:
-            time_s, parents, data = json.loads(self._lines[commit])
-            return Row(time_s=int(time_s), parents=tuple(parents), data=data)
+            time_s, parents, data, *more = json.loads(self._lines[commit])
+            checkpoint = more[0] if more else None
+            return Row(time_s=int(time_s), parents=tuple(parents), data=data, checkpoint=checkpoint)
         except (ValueError, TypeError):
             self._usable.discard(commit)
             return None
@@ -65,7 +68,8 @@ class RowCache:
     def put(self, commit: CommitId, row: Row) -> None:
         """Adds a row; `save` writes it."""
         if not any("error" in entry for kind in ("params", "metrics") for entry in row.data[kind].values()):
-            self._new[commit] = json.dumps((row.time_s, row.parents, row.data), separators=(",", ":"), default=str)
+            values = (row.time_s, row.parents, row.data, *(() if row.checkpoint is None else (row.checkpoint,)))
+            self._new[commit] = json.dumps(values, separators=(",", ":"), default=str)
 
     def save(self) -> None:
         """Writes the new rows and the youngest of the old ones, where that is possible."""

@@ -5,20 +5,20 @@ from typing import Any
 
 from offbranch.base.errors import OffbranchError
 from offbranch.base.events import Progressed, Reporter
-from offbranch.experiments.experiment import Attempt
+from offbranch.experiments.chains import chains_of
+from offbranch.experiments.checkpoint_names import mark_of
+from offbranch.experiments.experiment import Attempt, Experiment
 from offbranch.experiments.revision import RevisionData
 from offbranch.experiments.revision_files import error_to_json
 from offbranch.experiments.revision_reader import RevisionReader
 from offbranch.git.ids import CommitId
-from offbranch.git.objects import ObjectReader
+from offbranch.git.objects import Commit, ObjectReader
 from offbranch.project import Project
 
 # Others import it from here.
 from offbranch.views.cells import local_time as local_time
 from offbranch.views.row_cache import Row, RowCache
 
-# An experiment is a handful of commits; a ref that does not lead to its baseline must not list all of history.
-_MAX_CHAIN = 10_000
 # Enough for one conversation with Git, few enough to tell how far it is.
 _AT_ONCE = 500
 
@@ -68,7 +68,8 @@ class Rows:
                 about = self._objects.commit(commit)
                 stored = {**_stored(data), "metrics": {}} if unmeasured else _stored(data)
                 key = _unmeasured(commit) if unmeasured else commit
-                self._put(key, Row(time_s=about.commit_time, parents=about.parents, data=stored))
+                row = Row(time_s=about.commit_time, parents=about.parents, data=stored, checkpoint=_checkpoint(about))
+                self._put(key, row)
 
     def _put(self, key: CommitId, row: Row) -> None:
         self._rows[key] = row
@@ -80,17 +81,37 @@ class Rows:
         if self._cache is not None:
             self._cache.save()
 
-    def chain(self, tip: CommitId, baseline: CommitId) -> tuple[CommitId, ...]:
-        """Returns the commits of an experiment, newest first, down to its baseline, which is left out."""
-        chain = [tip]
-        while len(chain) < _MAX_CHAIN:
-            parents = self._parents(chain[-1])
-            if not parents:
-                break
-            if parents[0] == baseline:
-                return tuple(chain)
-            chain.append(parents[0])
-        return (tip,)
+    def chains(self, experiments: Sequence[Experiment]) -> dict[str, tuple[CommitId, ...]]:
+        """Returns the commits of experiments by ref, newest first, down to their baselines, which are left out.
+
+        Chains that have been walked before are remembered: of each experiment only its tip is read then.
+        """
+        self.load_commits([each.commit for each in experiments])
+        found: dict[str, tuple[CommitId, ...]] = {}
+        long: list[Experiment] = []
+        for each in experiments:
+            parents = self._parents(each.commit)
+            known = (each.commit,) if not parents or parents[0] == each.baseline else self._known_chain(each)
+            if known is None:
+                long.append(each)
+            else:
+                found[each.ref] = known
+        walked = chains_of(self._objects, long) if long else {}
+        for each in long:
+            # A ref that does not lead to its baseline must not list all of history.
+            found[each.ref] = walked[each.ref] or (each.commit,)
+            if self._cache is not None and walked[each.ref]:
+                self._cache.put(_chained(each), Row(time_s=0, parents=walked[each.ref], data=_NOTHING))
+        return found
+
+    def _known_chain(self, experiment: Experiment) -> tuple[CommitId, ...] | None:
+        row = None if self._cache is None else self._cache.get(_chained(experiment))
+        return None if row is None else row.parents
+
+    def checkpoint_of(self, commit: CommitId) -> Mapping[str, Any] | None:
+        """Returns `number` and `step` of the checkpoint that a loaded commit is; None for any other."""
+        row = self._row(commit)
+        return None if row is None else row.checkpoint
 
     def time_of(self, commit: CommitId) -> int:
         """Returns when a commit was made; 0 when it cannot be read."""
@@ -176,4 +197,14 @@ def _attempted(commit: CommitId) -> CommitId:
     return CommitId(f"attempt-{commit}")
 
 
+def _chained(experiment: Experiment) -> CommitId:
+    return CommitId(f"chain-{experiment.baseline}-{experiment.commit}")
+
+
+def _checkpoint(commit: Commit) -> Mapping[str, Any] | None:
+    mark = mark_of(commit)
+    return None if mark is None else {"number": mark.number, "step": mark.step}
+
+
+_NOTHING: Mapping[str, Any] = {"params": {}, "metrics": {}, "deps": {}, "outs": {}, "meta": {}}
 _KEYS = (_as_it_is, _attempted, _unmeasured)

@@ -7,7 +7,7 @@ from typing import Any
 from offbranch.base.errors import NotFoundError, UsageError, did_you_mean
 from offbranch.base.records import replace
 from offbranch.views.options import ShowOptions
-from offbranch.views.table import BASELINE, Column, Kind, Mark, Row, Table, keep_columns, position_of
+from offbranch.views.table import BASE, BASELINE, MIDDLE, TIP, Column, Kind, Mark, Row, Table, keep_columns, position_of
 
 # A table without these would not say what its rows are.
 _ALWAYS = frozenset(("Experiment", "rev", "typ"))
@@ -71,9 +71,20 @@ def _sort_column(table: Table, sort_by: str) -> int:
 
 
 def _sorted(rows: Sequence[Row], position: int, descending: bool) -> list[Row]:
-    present = [row for row in rows if not isinstance(row.cells[position], Mark) and not _is_nan(row.cells[position])]
-    absent = [row for row in rows if isinstance(row.cells[position], Mark) or _is_nan(row.cells[position])]
-    return sorted(present, key=lambda row: _sort_key(row.cells[position]), reverse=descending) + absent
+    """Returns rows by the value of a column; a chain stays together, in the place of its tip."""
+    blocks: list[list[Row]] = []
+    for row in rows:
+        if row.typ in (MIDDLE, BASE):
+            blocks[-1].append(row)
+        else:
+            blocks.append([row])
+
+    def has_value(block: Sequence[Row]) -> bool:
+        return not isinstance(block[0].cells[position], Mark) and not _is_nan(block[0].cells[position])
+
+    present = [block for block in blocks if has_value(block)]
+    present.sort(key=lambda block: _sort_key(block[0].cells[position]), reverse=descending)
+    return [row for block in (*present, *(each for each in blocks if not has_value(each))) for row in block]
 
 
 def _sort_key(value: Any) -> tuple[int, Any]:
@@ -89,6 +100,9 @@ def _with_types(table: Table, rows: Sequence[Row]) -> list[Row]:
     place = position_of(table, "typ")
     typed = []
     for n, row in enumerate(rows):
+        if row.typ in (TIP, MIDDLE, BASE):
+            typed.append(row)
+            continue
         typ = "branch_base" if n + 1 == len(rows) else "branch_commit"
         cells = tuple(typ if m == place else cell for m, cell in enumerate(row.cells))
         typed.append(replace(row, typ=typ, cells=cells))

@@ -45,7 +45,8 @@ class Row:
     """One row.
 
     Attributes:
-        typ: `baseline`, `branch_commit`, or `branch_base` for the last of its baseline.
+        typ: `baseline`, `branch_commit`, or `branch_base` for the last of its baseline; of a chain that is shown in full
+            `checkpoint_tip`, `checkpoint_commit`, and `checkpoint_base` for its first commit.
         cells: One value per column; a `Mark` where there is none.
         heading: What to say above the row; of a baseline that no branch reaches any more.
     """
@@ -75,24 +76,28 @@ class Table:
 
 
 FIXED: Final = ("Experiment", "rev", "typ", "Created", "parent", "State", "Executor")
-# Columns of ours, there only when somebody has written a tag or a note.
-LABELS: Final = ("Tags", "Note")
-_DROPPED_WHEN_EMPTY = ("State", "Executor", *LABELS)
+# Columns of ours, there only where there is something to say: how many checkpoints an experiment has, the number and the step
+# of one, and what somebody has written.
+OURS: Final = ("Checkpoints", "Checkpoint", "Step", "Tags", "Note")
+_DROPPED_WHEN_EMPTY = ("State", "Executor", *OURS)
 BASELINE = "baseline"
+TIP, MIDDLE, BASE = "checkpoint_tip", "checkpoint_commit", "checkpoint_base"
 _NOTHING: Mapping[str, Any] = {}
 
 
-def make_table(states: Sequence[State], *, sha: bool = False) -> Table:
+def make_table(states: Sequence[State], *, sha: bool = False, checkpoints: bool = False, counts: bool = True) -> Table:
     """Returns the table of what `exp show` collected.
 
     Args:
         states: As `views/collect.py` makes them.
         sha: Names baselines by their id also where they have a name.
+        checkpoints: A row for each commit of a chain, with its number and step.
+        counts: Say of each experiment how many checkpoints it has.
     """
-    shown = list(_shown(states, sha))
+    shown = list(_shown(states, sha, checkpoints=checkpoints, counts=counts or checkpoints))
     flats = [None if data is None else flat_values(data) for _, data in shown]
-    has_labels = any(cell is not Mark.MISSING for row, _ in shown for cell in row.cells[len(FIXED) :])
-    fixed = (*FIXED, *LABELS) if has_labels else FIXED
+    has_ours = any(cell is not Mark.MISSING for row, _ in shown for cell in row.cells[len(FIXED) :])
+    fixed = (*FIXED, *OURS) if has_ours else FIXED
     columns = _columns([flat for flat in flats if flat is not None], fixed)
     groups = _groups(columns[len(fixed) :])
     rows = tuple(
@@ -117,39 +122,50 @@ def position_of(table: Table, title: str) -> int | None:
     return next((n for n, column in enumerate(table.columns) if column.title == title), None)
 
 
-def _shown(states: Sequence[State], sha: bool) -> Iterator[tuple[Row, Mapping[str, Any] | None]]:
+def _shown(
+    states: Sequence[State], sha: bool, *, checkpoints: bool, counts: bool
+) -> Iterator[tuple[Row, Mapping[str, Any] | None]]:
     """Yields each row with its fixed cells alone, and its DATA."""
     for state in states:
         name = state["rev"] if state["rev"] == "workspace" else None if sha else state["name"]
-        cells = _fixed(None, name or state["rev"][:7], BASELINE, state, None)
+        cells = _fixed(None, name or state["rev"][:7], BASELINE, state)
         heading = lost_words(state) if state.get("rewritten") else ""
         yield Row(typ=BASELINE, cells=cells, heading=heading), state["data"]
         ranges = state["experiments"] or ()
         for n, each in enumerate(ranges):
-            tip = each["revs"][0]
-            typ = "branch_base" if n + 1 == len(ranges) else "branch_commit"
-            cells = _fixed(each["name"], tip["rev"][:7], typ, tip, each["executor"])
+            tip, *older = each["revs"] if checkpoints else each["revs"][:1]
+            typ = TIP if older else "branch_base" if n + 1 == len(ranges) else "branch_commit"
+            n_checkpoints = each.get("n_checkpoints") if counts else None
+            cells = _fixed(
+                each["name"], tip["rev"][:7], typ, tip, each["executor"], n_checkpoints, is_numbered=checkpoints
+            )
             yield Row(typ=typ, cells=cells), tip["data"]
+            for m, one in enumerate(older, 1):
+                typ = BASE if m == len(older) else MIDDLE
+                yield Row(typ=typ, cells=_fixed(None, one["rev"][:7], typ, one, is_numbered=True)), one["data"]
 
 
-def _fixed(name: str | None, rev: str, typ: str, state: State, executor: Mapping[str, Any] | None) -> tuple[Any, ...]:
-    """Returns the cells of FIXED and of LABELS."""
+def _fixed(
+    name: str | None,
+    rev: str,
+    typ: str,
+    state: State,
+    executor: Mapping[str, Any] | None = None,
+    n_checkpoints: int | None = None,
+    *,
+    is_numbered: bool = False,
+) -> tuple[Any, ...]:
+    """Returns the cells of FIXED and of OURS."""
     created = state["data"]["timestamp"] if state["data"] else None
     progress, place = (executor["state"], executor["name"]) if executor else (None, None)
     if executor and executor.get("is_held"):
         progress = "held"
     labels = state.get("labels") or {}
-    tags, note = ", ".join(labels.get("tags", ())) or None, labels.get("note") or None
+    checkpoint = (state.get("checkpoint") if is_numbered else None) or {}
     cells = (
-        name,
-        rev,
-        typ,
-        created,
-        None,
-        progress and progress.capitalize(),
-        place and place.capitalize(),
-        tags,
-        note,
+        *(name, rev, typ, created, None, progress and progress.capitalize(), place and place.capitalize()),
+        *(n_checkpoints, checkpoint.get("number"), checkpoint.get("step")),
+        *(", ".join(labels.get("tags", ())) or None, labels.get("note") or None),
     )
     return tuple(Mark.MISSING if cell is None else cell for cell in cells)
 

@@ -5,8 +5,9 @@ options, the experiments that started from HEAD are shown, and those whose basel
 history was rewritten.
 
 A condition of --where is about metrics and parameters (also `params.yaml:lr`, or in backticks), and about `name`, `rev`,
-`state`, `baseline`, `created`, `tag` and `note`: numbers and 'texts' with == != < <= > >= in, + - * / // % **, joined by
-and, or, not. A comparison with a value that an experiment does not have is false; `acc is None` asks for that.
+`state`, `baseline`, `created`, `tag`, `note` and `checkpoints` (how many): numbers and 'texts' with == != < <= > >= in,
++ - * / // % **, joined by and, or, not. A comparison with a value that an experiment does not have is false; `acc is
+None` asks for that.
 """
 
 import json
@@ -37,6 +38,7 @@ EXAMPLES = (
     ("ob exp show --sort-by accuracy --sort-order desc", "the best first"),
     ("ob exp show -A --best 5 --by accuracy", "the five best of all; --minimize for a loss"),
     ("ob exp show -A --where 'accuracy > 0.9 and train.lr < 0.01'", "what fulfils a condition"),
+    ("ob exp show --checkpoints", "every checkpoint of a run, with its metrics"),
     ("ob exp show --csv > experiments.csv", "for a spreadsheet"),
 )
 _LOW_IS_GOOD = frozenset("loss err error mae mse rmse mape perplexity ppl fid wer cer nll".split())
@@ -53,6 +55,7 @@ _FLAGS = (
     "hide_rewritten",
     "queued",
     "minimize",
+    "checkpoints",
     "force",
 )
 
@@ -81,6 +84,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--best", type=whole_number, metavar="N", help="only the N best of all that are shown")
     parser.add_argument("--by", metavar="COLUMN", help="what --best is about; the highest is the best")
     parser.add_flag("--minimize", help="with --best: the lowest is the best")
+    parser.add_flag("--checkpoints", help="a row for each checkpoint, with its number, step and metrics")
     add_json(parser, "everything, in the structure of DVC,")
     parser.add_flag("--csv", help="print comma-separated values, numbers in full")
     parser.add_flag("--md", help="print a Markdown table")
@@ -106,6 +110,7 @@ def run(args: Namespace, console: Console) -> int:
         tags=tuple(args.tag),
         best=args.best,
         by=args.by,
+        counts=not (args.csv or args.md),
         **flags,
     )
     if args.json:
