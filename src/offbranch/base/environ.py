@@ -6,7 +6,7 @@ define is read by who opens a data remote there, as the libraries of the cloud d
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from offbranch.base.paths import AbsPath
 from offbranch.base.records import record
@@ -59,6 +59,19 @@ VARIABLES: Mapping[str, str] = {
     "AZURE_STORAGE_SAS_TOKEN": "or its shared access signature; Azure's other variables (AZURE_CLIENT_ID, …) work too",
     "STORAGE_EMULATOR_HOST": "url of an emulator of Google Cloud Storage, for data remotes of it without endpointurl; Google's"
     " other variables (GOOGLE_APPLICATION_CREDENTIALS, …) work too",
+    "OFFBRANCH_HANDOFF": "set by ob for commands of an experiment: the directory where they ask for checkpoints",
+    "OFFBRANCH_CHECKPOINT": "set by ob with it: auto, every or off",
+    "OFFBRANCH_LIVE_ALL_RANKS": "with 1, `Live` logs in every process of distributed training, not in that of rank 0 alone",
+    "DVCLIVE_RESUME": "whether `Live` goes on from what is there: true or false; set by ob for a run that is resumed",
+    "DVCLIVE_LOGLEVEL": "what the logger `offbranch.live` tells, if the program has not said it itself (default WARNING)",
+    "DVCLIVE_OPEN": "whether `Live` opens its report in a browser once it is there: true or false",
+    "DVCLIVE_TEST": "whether `Live` writes into a temporary directory and saves nothing, for a trial: true or false",
+    "CI": "set by services of continuous integration: a report `auto` of `Live` is then one in Markdown",
+    "RANK": "set by torchrun and others: which process of distributed training this is; only that of rank 0 logs",
+    "OMPI_COMM_WORLD_RANK": "likewise, by Open MPI",
+    "PMI_RANK": "likewise, by MPICH and Intel MPI",
+    "SLURM_PROCID": "likewise, by SLURM",
+    "LOCAL_RANK": "likewise, which process of the machine; looked at where none of the others is set",
     "SLURM_ARRAY_JOB_ID": "set by SLURM: the array that a job is an element of; read by the jobs of 'ob queue start --slurm'",
     "SLURM_ARRAY_TASK_ID": "likewise: which element",
     "SLURM_RESTART_COUNT": "likewise: how often it was started before",
@@ -120,6 +133,11 @@ def cloud_variable(name: str) -> str | None:
     if name not in VARIABLES:
         raise KeyError(name)
     return os.environ.get(name) or None
+
+
+def some_variables(names: Iterable[str]) -> Mapping[str, str]:
+    """Returns those of some variables that are set and not empty: for training programs, which need no `Environment`."""
+    return {name: value for name in names if name in VARIABLES and (value := os.environ.get(name))}
 
 
 def read_environment(variables: Mapping[str, str] | None = None) -> Environment:

@@ -1,0 +1,89 @@
+"""The end of a `Live`, and what it does in the middle that needs `ob`: images and artifacts into the cache, the experiment."""
+
+import os
+
+from offbranch.base.plugins import load
+from offbranch.live.artifacts import Artifact
+from offbranch.live.begin import Begun, pipeline_outputs
+from offbranch.live.faults import say
+from offbranch.live.handoff import tell_paths
+from offbranch.live.outputs import is_output
+from offbranch.live.saving import Wish, add_for_peer, save
+from offbranch.live.surroundings import Inside
+
+
+def finish(begun: Begun, saved: str | None, *, failure: str | None) -> str | None:
+    """Writes everything, and saves the experiment unless the program has failed.
+
+    Args:
+        begun: The `Live`.
+        saved: Name of the experiment that an earlier end has saved.
+        failure: Name of the exception that ends the program, None if it ends well.
+
+    Returns:
+        Name of the experiment that is saved now, None if none is.
+    """
+    outlet, around = begun.outlet, begun.around
+    if begun.settings.caches_images and outlet.has_images():
+        _cache(begun, outlet.file("plots", "images"))
+    outlet.write_summary()
+    outlet.write_dvcyaml(anyway=True)
+    outlet.write_report()
+    if around.opens_report and outlet.report in ("html", "md"):
+        with outlet.faults.during("open the report"):
+            load("offbranch.live.report:open_in_browser")(outlet.file(f"report.{outlet.report}"))
+    if failure is None:
+        saved = save_now(begun, saved)
+    elif begun.saves and around.inside is Inside.NOTHING:
+        say("warning", f"no experiment is saved, because of {failure}; what was logged stays: ob exp save keeps it")
+    if outlet.signals is not None:
+        outlet.signals.end()
+    return saved
+
+
+def save_now(begun: Begun, saved: str | None) -> str | None:
+    """Saves an experiment of a program that does not run as one; inside of a run of DVC, hands files to Git."""
+    outlet, around = begun.outlet, begun.around
+    with outlet.faults.during("save the experiment"):
+        if around.inside is Inside.DVC:
+            add_for_peer(outlet.directory, outlet.dvcyaml, pipeline_outputs(around, outlet), outlet.faults)
+        elif begun.saves and around.inside is Inside.NOTHING:
+            paths = (outlet.directory, *((outlet.dvcyaml,) if outlet.dvcyaml else ()), *dict.fromkeys(begun.tracked))
+            wish = Wish(
+                name=saved or begun.exp_name,
+                message=begun.settings.exp_message,
+                paths=paths,
+                replaces=saved is not None,
+            )
+            return save(wish, outlet.faults) or saved
+    return saved
+
+
+def log_artifact(begun: Begun, artifact: Artifact, *, copies: bool, caches: bool) -> None:
+    """Copies an artifact, puts it into the cache, and notes what is said of it: see `Live.log_artifact`."""
+    functions = "offbranch.live.artifacts"
+    outlet = begun.outlet
+    with outlet.faults.during(f"log '{artifact.path}'"):
+        if begun.around.project is None:
+            outlet.faults.tell(f"log '{artifact.path}'", "there is no project here (ob init)")
+            return
+        if copies:
+            path = load(f"{functions}:copy_artifact")(artifact.path, outlet.file("artifacts"))
+            artifact = load("offbranch.base.records:replace")(artifact, path=path)
+        if caches:
+            _cache(begun, artifact.path)
+        entry = load(f"{functions}:entry_of")(artifact, os.path.dirname(outlet.dvcyaml or "") or ".")
+        if entry is not None:
+            outlet.artifacts[entry[0]] = entry[1]
+
+
+def _cache(begun: Begun, path: str) -> None:
+    """Puts a path into the cache, unless the pipeline does so."""
+    outlet, around = begun.outlet, begun.around
+    if around.project is None or is_output(path, pipeline_outputs(around, outlet)):
+        return
+    tracked = load("offbranch.live.artifacts:add_artifact")(path, inside=around.inside, faults=outlet.faults)
+    begun.tracked.extend(tracked.paths)
+    if around.handoff is not None and tracked.paths:
+        with outlet.faults.during("tell ob what Live writes"):
+            tell_paths(around.handoff, tracked.paths)

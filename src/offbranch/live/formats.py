@@ -1,0 +1,121 @@
+"""The files that Live writes, as text: rows of metrics, the summary, data of plots (docs/formats/live.md).
+
+Source: the files of DVCLive 3.49. Pure but for `replace_file`, which puts text in place in one step.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from offbranch.base.files import TEMPORARY_PREFIX
+from offbranch.base.plugins import load
+
+_QUOTED = frozenset('\t"\r\n')
+
+
+def field(text: str) -> str:
+    """Returns a value as it stands in a row: quoted only if it holds a tab, a quote or the end of a line."""
+    return text if _QUOTED.isdisjoint(text) else '"' + text.replace('"', '""') + '"'
+
+
+def header(name: str, *, has_timestamp: bool) -> str:
+    """Returns the first line of the table of a metric."""
+    column = field(name.rpartition("/")[2])
+    return f"{'timestamp' if has_timestamp else ''}{chr(9) if has_timestamp else ''}step\t{column}{os.linesep}"
+
+
+def file_path(name: str) -> str:
+    """Returns where below its directory a named thing is kept; no name leads out of that."""
+    parts = ["_" if part == ".." else part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
+    return os.path.join(*parts) if parts else "_"
+
+
+def put(summary: dict[str, Any], name: str, value: object) -> None:
+    """Sets a value in the summary, where the parts of its name are levels.
+
+    A name that goes on from another metric's (`acc` and `acc/best`) stays whole on the level where they meet.
+    """
+    level = summary
+    parts = [part for part in name.split("/") if part] or [name]
+    for index, part in enumerate(parts[:-1]):
+        below = level.setdefault(part, {})
+        if not isinstance(below, dict):
+            level["/".join(parts[index:])] = value
+            return
+        level = below
+    level[parts[-1]] = value
+
+
+def copy_of(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a copy that another thread cannot change; each level is copied in one step."""
+    return {
+        str(key): copy_of(value) if isinstance(value, dict) else _for_json(value)
+        for key, value in dict(summary).items()
+    }
+
+
+def merge_missing(summary: dict[str, Any], other: Mapping[str, Any]) -> None:
+    """Adds what another process has noted and this one has not."""
+    for key, value in other.items():
+        if key not in summary:
+            summary[key] = value
+        elif isinstance(summary[key], dict) and isinstance(value, dict):
+            merge_missing(summary[key], value)
+
+
+def json_text(value: object) -> str:
+    """Returns data as the JSON of DVCLive: four spaces, a newline at the end."""
+    text: str = load("json").dumps(value, indent=4, default=_for_json)
+    return text + "\n"
+
+
+def read_json(path: str) -> dict[str, Any]:
+    """Returns a map from a file; an empty one where there is none, or something else."""
+    try:
+        with open(path, "rb") as file:
+            value = load("json").loads(file.read())
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def replace_file(path: str, content: bytes, *, marker: str = "") -> None:
+    """Replaces a file in one step; its directory is made if it is not there.
+
+    Args:
+        path: The file; one that is a link is replaced where it points to.
+        content: All of it.
+        marker: What tells writers in one process apart.
+    """
+    target = os.path.realpath(path) if os.path.islink(path) else path
+    directory, name = os.path.split(target)
+    temporary = os.path.join(directory, f"{TEMPORARY_PREFIX}{name[:80]}{marker}-{os.getpid()}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(temporary, flags, 0o666)
+    except FileNotFoundError:
+        os.makedirs(directory or ".", exist_ok=True)
+        descriptor = os.open(temporary, flags, 0o666)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(content)
+        os.replace(temporary, target)
+    except BaseException:
+        try:
+            os.unlink(temporary)
+        except OSError:
+            pass
+        raise
+
+
+def _for_json(value: Any) -> Any:
+    """Returns what JSON has for a value of another library: what its `item` or `tolist` says, else its text."""
+    if value is None or isinstance(value, bool | int | float | str | list | tuple):
+        return value
+    for way in ("tolist", "item"):
+        convert = getattr(value, way, None)
+        if callable(convert):
+            return convert()
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return str(value)

@@ -1,0 +1,91 @@
+"""Images: arrays, figures of matplotlib, images of PIL and files, written as what their name says."""
+
+import os
+import shutil
+from typing import Any
+
+from offbranch.base.plugins import load
+from offbranch.live.errors import InvalidDataTypeError, InvalidImageNameError
+from offbranch.live.formats import file_path
+
+EXTENSIONS = frozenset((".jpg", ".jpeg", ".gif", ".png"))
+
+
+def image_name(name: str, value: object) -> str:
+    """Returns the name an image is kept under: that of a file takes the file's extension if it has none.
+
+    Raises:
+        InvalidDataTypeError: It is no image.
+        InvalidImageNameError: It has an extension of something else.
+    """
+    if isinstance(value, str | os.PathLike) and not os.path.splitext(str(name))[1]:
+        name = f"{name}{os.path.splitext(os.fspath(value))[1]}"
+    if os.path.splitext(str(name))[1] not in EXTENSIONS:
+        raise InvalidImageNameError(name)
+    if not (isinstance(value, str | os.PathLike) or _is_array(value) or _is_figure(value) or _is_picture(value)):
+        raise InvalidDataTypeError(name, value)
+    return file_path(str(name))
+
+
+def write_image(path: str, value: Any) -> None:
+    """Writes an image; one that is there is replaced in one step.
+
+    A file is copied if its format is that of the name, else converted. An array is `(height, width)` or
+    `(height, width, channels)`: bytes, or numbers from 0 to 1.
+
+    Raises:
+        OSError: It cannot be written, or not in this format.
+        OffbranchError: That needs Pillow, which is not installed.
+    """
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    extension = os.path.splitext(path)[1]
+    temporary = f"{path}.ob-tmp-{os.getpid()}{extension}"
+    try:
+        if isinstance(value, str | os.PathLike):
+            _copy_or_convert(os.fspath(value), temporary, extension)
+        elif _is_figure(value):
+            value.savefig(temporary)
+        elif _is_picture(value):
+            value.save(temporary)
+        else:
+            _picture_of(value).save(temporary)
+        os.replace(temporary, path)
+    finally:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def _copy_or_convert(source: str, target: str, extension: str) -> None:
+    same = ({".jpg", ".jpeg"}, {extension})
+    if any({os.path.splitext(source)[1].lower(), extension} <= kinds for kinds in same):
+        shutil.copyfile(source, target)
+        return
+    with load("PIL.Image", extra="images").open(source) as picture:
+        (picture if extension in (".png", ".gif") else picture.convert("RGB")).save(target)
+
+
+def _picture_of(value: Any) -> Any:
+    array = value
+    if getattr(array.dtype, "kind", "") == "f":
+        array = (array.clip(0.0, 1.0) * 255.0).round().astype("uint8")
+    elif getattr(array.dtype, "kind", "") == "b":
+        array = array.astype("uint8") * 255
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    return load("PIL.Image", extra="images").fromarray(array)
+
+
+def _kinds(value: object) -> tuple[str, ...]:
+    return tuple(f"{kind.__module__}.{kind.__name__}" for kind in type(value).__mro__)
+
+
+def _is_array(value: object) -> bool:
+    return "numpy.ndarray" in _kinds(value)
+
+
+def _is_figure(value: object) -> bool:
+    return "matplotlib.figure.Figure" in _kinds(value) or "matplotlib.figure.FigureBase" in _kinds(value)
+
+
+def _is_picture(value: object) -> bool:
+    return "PIL.Image.Image" in _kinds(value)

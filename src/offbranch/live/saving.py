@@ -1,0 +1,142 @@
+"""The experiment of a training program that nobody started as one: `ob exp save` at its end. In a run of DVC: files for Git."""
+
+import os
+from typing import Any
+
+from offbranch.base.plugins import load
+from offbranch.base.records import record, replace
+from offbranch.live.command import Done, run, run_ob
+from offbranch.live.faults import Faults, say
+from offbranch.live.formats import replace_file
+from offbranch.live.outputs import is_output
+from offbranch.live.surroundings import Inside, Surroundings, has_experiment, head_of
+
+_SIGNALS = ".dvc/tmp/exps/run"
+
+
+@record
+class Wish:
+    """What a program wants saved.
+
+    Attributes:
+        name: Of the experiment; None: a new one is made up.
+        message: Of its commit.
+        paths: Files that Git does not track yet, as seen from the current directory.
+        replaces: An experiment of this name is an earlier one of this program.
+    """
+
+    name: str | None
+    message: str | None
+    paths: tuple[str, ...]
+    replaces: bool
+
+
+def prepare(around: Surroundings, faults: Faults) -> Surroundings | None:
+    """Looks whether an experiment can be saved at the end; a Git repository without a project is made one.
+
+    Returns:
+        What surrounds the program now; None if nothing can be saved, of which a warning has told.
+    """
+    if around.inside is Inside.REPRO:
+        say("warning", "nothing is saved as an experiment, because 'repro' runs this: use 'ob exp run' for that")
+        return None
+    if around.inside is not Inside.NOTHING:
+        return around
+    if around.repository is None:
+        say("warning", "no experiment can be saved without a Git repository: git init, git commit")
+        return None
+    if head_of(around.repository) is None:
+        say("warning", "no experiment can be saved in a Git repository without a commit: git commit")
+        return None
+    if around.project is not None:
+        return around
+    with faults.during("make a project of the Git repository"):
+        done = run_ob("init", "--quiet", cwd=around.repository)
+        if done.code == 0:
+            say("info", f"made '{around.repository}' a project, as 'ob init' does")
+            return replace(around, project=around.repository)
+        faults.tell("make a project of the Git repository", done.err)
+    return None
+
+
+def name_of(wished: str | None, around: Surroundings) -> str | None:
+    """Returns the name an experiment gets: as wished, unless there is such a one of this commit; None: a new one is made up."""
+    name = wished or around.exp_name
+    baseline = head_of(around.repository) if around.repository else None
+    if name and baseline and around.repository and has_experiment(around.repository, baseline, name):
+        say("warning", f"there is an experiment '{name}' already: this one gets another name")
+        return None
+    return name
+
+
+def save(wish: Wish, faults: Faults) -> str | None:
+    """Saves the workspace as an experiment; returns its name, None if that failed, of which a warning has told."""
+    done = _save(wish, named=True)
+    if done.code != 0 and wish.name is not None and not wish.replaces:
+        # The name may be no name for a ref, or somebody was quicker: what was trained is saved all the same.
+        again = _save(wish, named=False)
+        if again.code == 0:
+            say("warning", f"the experiment could not be saved as '{wish.name}' ({done.err}): it gets another name")
+            done = again
+    if done.code != 0:
+        faults.tell("save the experiment", done.err or f"'ob exp save' ended with {done.code}")
+        return None
+    found = load("json").loads(done.out)
+    return str(found.get("name")) if isinstance(found, dict) else None
+
+
+def _save(wish: Wish, *, named: bool) -> Done:
+    words = ["exp", "save", "--json"]
+    if named and wish.name is not None:
+        words += ["--name", wish.name]
+        if wish.replaces:
+            words.append("--force")
+    if wish.message:
+        words += ["--message", wish.message]
+    for path in wish.paths:
+        if os.path.exists(path):
+            words += ["--include-untracked", path]
+    return run_ob(*words, cwd=os.getcwd())
+
+
+def add_for_peer(directory: str, dvcyaml: str | None, outputs: frozenset[str], faults: Faults) -> None:
+    """Hands to Git what DVC would otherwise leave out of its experiment: files of Live that are no outputs."""
+    found = [dvcyaml] if dvcyaml and os.path.exists(dvcyaml) and not is_output(dvcyaml, outputs) else []
+    for place, names, files in os.walk(directory):
+        names[:] = [name for name in names if os.path.abspath(os.path.join(place, name)) not in outputs]
+        found += [os.path.join(place, name) for name in files if not is_output(os.path.join(place, name), outputs)]
+    if not found or is_output(directory, outputs):
+        found = found[:1] if dvcyaml in found else []
+    for start in range(0, len(found), 500):
+        done = run(("git", "add", "--", *found[start : start + 500]), cwd=os.getcwd())
+        if done.code != 0:
+            faults.tell("hand the files of Live to Git", done.err)
+
+
+class Signals:
+    """Files by which editors see that a program logs: `DVCLIVE_ONLY` while it runs by itself, `DVCLIVE_STEP_COMPLETED`."""
+
+    def __init__(self, project: str) -> None:
+        self._directory = os.path.join(project, _SIGNALS)
+
+    def begin(self, exp_name: str | None) -> None:
+        """Says that a program runs outside of an experiment."""
+        self._write("DVCLIVE_ONLY", {"exp_name": exp_name or "", "pid": os.getpid()})
+
+    def step(self, number: int) -> None:
+        """Says that a step has been completed."""
+        self._write("DVCLIVE_STEP_COMPLETED", {"pid": os.getpid(), "step": number})
+
+    def end(self) -> None:
+        """Removes both, unless they are another program's."""
+        for name in ("DVCLIVE_ONLY", "DVCLIVE_STEP_COMPLETED"):
+            path = os.path.join(self._directory, name)
+            try:
+                with open(path, "rb") as file:
+                    if load("json").loads(file.read()).get("pid") == os.getpid():
+                        os.unlink(path)
+            except (OSError, ValueError, AttributeError):
+                pass
+
+    def _write(self, name: str, value: dict[str, Any]) -> None:
+        replace_file(os.path.join(self._directory, name), load("json").dumps(value).encode())

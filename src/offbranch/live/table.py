@@ -1,0 +1,141 @@
+"""The table of one metric on disk: whole lines, appended; made with its first line in one step.
+
+Any number of processes may append to one table: each line goes out by one write to a file opened for appending.
+"""
+
+import os
+
+from offbranch.live.formats import header
+
+_APPEND = os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_CREATE = _APPEND | os.O_CREAT | os.O_EXCL
+
+
+class Table:
+    """One metric: where its table is, and the lines that are not there yet.
+
+    Attributes:
+        rows: Lines that wait; appended to by any thread, taken by one at a time.
+        has_timestamp: Whether the table has a column of times: as it was begun.
+        is_cut: Whether lines that a resumed program repeats have been looked for.
+        plain: A line may be `step<TAB>value` without more.
+    """
+
+    __slots__ = ("has_timestamp", "is_cut", "name", "path", "plain", "rows")
+
+    def __init__(self, name: str, path: str, *, has_timestamp: bool, is_cut: bool) -> None:
+        self.name = name
+        self.path = path
+        self.has_timestamp = has_timestamp
+        self.is_cut = is_cut
+        self.plain = not has_timestamp and os.linesep == "\n"
+        self.rows: list[str] = []
+
+    def append(self, text: str) -> None:
+        """Appends lines to the file; it is made if it is not there.
+
+        Raises:
+            OSError: It cannot be written; then nothing of it has been.
+        """
+        content = text.encode()
+        try:
+            descriptor = os.open(self.path, _APPEND)
+        except FileNotFoundError:
+            self._create()
+            descriptor = os.open(self.path, _APPEND)
+        try:
+            _write_whole(descriptor, content)
+        finally:
+            os.close(descriptor)
+
+    def _create(self) -> None:
+        """Makes the file with its first line, unless somebody else is quicker."""
+        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        first = header(self.name, has_timestamp=self.has_timestamp).encode()
+        temporary = f"{self.path}.ob-tmp-{os.getpid()}"
+        try:
+            with open(temporary, "wb") as file:
+                file.write(first)
+            os.link(temporary, self.path)
+        except FileExistsError:
+            pass
+        except OSError:  # no hard links on this file system
+            _create_slowly(self.path, first)
+        finally:
+            _unlink(temporary)
+
+
+def open_table(name: str, path: str, *, has_timestamp: bool, is_resumed: bool) -> Table:
+    """Returns the table of a metric; one that is there keeps its columns.
+
+    Args:
+        name: Of the metric, with all of its parts.
+        path: Of the file, which need not be there.
+        has_timestamp: Whether a new one gets a column of times.
+        is_resumed: The program goes on from an earlier one, whose lines may have to be cut.
+    """
+    try:
+        with open(path, "rb") as file:
+            has_timestamp = file.readline().startswith(b"timestamp\t")
+    except OSError:
+        pass
+    return Table(name, path, has_timestamp=has_timestamp, is_cut=not is_resumed)
+
+
+def cut_repeated(path: str, step: int, *, column: int) -> None:
+    """Removes the last lines of a table that are of a step that is logged anew, and a line without an end.
+
+    Args:
+        path: Of the table.
+        step: Lines of this step or a later one at the end go.
+        column: Number of the column of steps.
+    """
+    try:
+        with open(path, "rb") as file:
+            lines = file.read().splitlines(keepends=True)
+    except OSError:
+        return
+    n_kept = len(lines)
+    while n_kept > 1 and not (lines[n_kept - 1].endswith(b"\n") and _step_of(lines[n_kept - 1], column) < step):
+        n_kept -= 1
+    if n_kept < len(lines):
+        os.truncate(path, sum(map(len, lines[:n_kept])))
+
+
+def _step_of(line: bytes, column: int) -> float:
+    fields = line.split(b"\t")
+    try:
+        return float(fields[column])
+    except (IndexError, ValueError):  # the rest of a value that has lines
+        return float("-inf")
+
+
+def _write_whole(descriptor: int, content: bytes) -> None:
+    """Writes all or nothing, so that a full disk leaves no half of a line."""
+    before = os.fstat(descriptor).st_size
+    n_written = 0
+    try:
+        while n_written < len(content):
+            n_written += os.write(descriptor, content[n_written:] if n_written else content)
+    except OSError:
+        if n_written and os.fstat(descriptor).st_size == before + n_written:
+            os.ftruncate(descriptor, before)
+        raise
+
+
+def _create_slowly(path: str, first: bytes) -> None:
+    try:
+        descriptor = os.open(path, _CREATE, 0o666)
+    except FileExistsError:
+        return
+    try:
+        os.write(descriptor, first)
+    finally:
+        os.close(descriptor)
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
