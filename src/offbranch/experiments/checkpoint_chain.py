@@ -13,6 +13,7 @@ from offbranch.base.errors import ConflictError, GitError
 from offbranch.base.paths import AbsPath, RepoPath
 from offbranch.base.records import replace
 from offbranch.experiments.attempts import end_update, write_record
+from offbranch.experiments.checkpoint_names import HEADER as CHECKPOINT_HEADER
 from offbranch.experiments.experiment import Attempt, ExperimentSpec
 from offbranch.experiments.labels import leftover_labels
 from offbranch.experiments.refs import encode
@@ -20,7 +21,6 @@ from offbranch.git.objects import CommitId, ObjectName, ObjectReader, TreeId, ad
 from offbranch.git.refs import ANY, Anything, RefUpdate, list_refs, update_refs
 from offbranch.git.repository import GitRepo
 
-CHECKPOINT_HEADER = "ob-checkpoint"
 # Header of the commit of an experiment that came from the queue: the id of its task.
 TASK_HEADER = "ob-task"
 _VERSION = 1

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 
 from offbranch.base.paths import RepoPath, join
 from offbranch.base.records import record
+from offbranch.experiments.cache_users import using_cache
 from offbranch.experiments.checkpoint_chain import mark_text
 from offbranch.experiments.checkpoint_requests import HANDOFF_DIR
 from offbranch.experiments.checkpoint_snapshot import Holding, Running, Snapshot, let_go, take
 from offbranch.experiments.checkpoint_terms import Terms
-from offbranch.experiments.checkpoint_tree import TreeMaker
+from offbranch.experiments.checkpoint_thin import Thinner
+from offbranch.experiments.checkpoint_tree import Recorded, TreeMaker
 from offbranch.experiments.commit import standard_message
 from offbranch.experiments.composition import composition_headers
 from offbranch.git.ids import CommitId
@@ -41,6 +43,7 @@ class Maker:
         self._holding = Holding(place=own, cache=own.cache, state=own.state)
         self._can_clone: bool | None = None
         self._project = _open_again(terms.place)
+        self._thinner = Thinner(terms, self._project)
         self._trees = TreeMaker(
             self._project,
             terms.repo,
@@ -84,6 +87,13 @@ class Maker:
             OffbranchError: Git failed, or the disk is full.
         """
         let_go(snapshot, self._project.cache)
+        with using_cache(self._terms.root):
+            made, recorded = self._commit(snapshot, running, ended)
+        self._thinner.note(made.commit, new=recorded.new, used=self._trees.ids_in_use())
+        self._thinner.thin()
+        return made
+
+    def _commit(self, snapshot: Snapshot, running: Sequence[Stage], ended: Sequence[str]) -> tuple[Made, Recorded]:
         recorded = self._trees.record(snapshot)
         tree = self._trees.tree(snapshot, recorded, running)
         terms, chain = self._terms, self._terms.chain
@@ -95,7 +105,7 @@ class Maker:
         )
         news = chain.add(tree, message=message, mark=mark, headers=composition_headers(terms.spec))
         assert chain.tip is not None
-        return Made(commit=chain.tip, news=news)
+        return Made(commit=chain.tip, news=news), recorded
 
     def end_taking(self) -> None:
         """Closes what `take` has opened, from its thread."""
@@ -103,6 +113,7 @@ class Maker:
 
     def end_making(self) -> None:
         """Closes what `make` has opened, from its thread."""
+        self._thinner.close()
         self._project.state.close()
 
 
