@@ -29,6 +29,11 @@ def ask(step=None, kind="explicit", stage=None):
     reply = os.path.join(HANDOFF, f"reply-{own}.json")
     while not os.path.exists(reply):
         time.sleep(0.001)
+        try:
+            os.close(os.open(os.path.join(HANDOFF, "wake"), os.O_WRONLY | os.O_NONBLOCK))
+        except OSError:  # ob is gone
+            if not os.path.exists(reply):
+                return None
     with open(reply) as file:
         said = json.load(file)
     os.unlink(reply)
