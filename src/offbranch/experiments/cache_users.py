@@ -1,4 +1,4 @@
-"""Who is putting data into the cache right now: many may at once; whoever removes some of it while runs go on is alone meanwhile.
+"""Who is putting data into the cache right now: many may at once; who removes some of it while runs go on is alone meanwhile.
 
 `ob gc` needs none of this: it refuses to begin where anything runs. From the moment at which an object is found in the cache or
 written to it until something names it, its user holds this lock; so who is alone finds every use by what names objects.

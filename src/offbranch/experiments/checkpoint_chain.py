@@ -30,6 +30,10 @@ class LostError(Exception):
     """The run is not ours any more: another worker has its task, or somebody removed its attempt."""
 
 
+class LeftOutError(Exception):
+    """A file that was held has been changed all the same, so that there is no checkpoint."""
+
+
 class Chain:
     """The chain of one run; used by one thread at a time, `close` by any.
 
@@ -94,6 +98,8 @@ class Chain:
 
     def where_published(self) -> CommitId | None:
         """Returns where the experiment's ref is now, as far as that is this run's own doing; None where it is not there."""
+        if self.tip is None and self.attempt.task_id is None:
+            return None
         now = self._at(self._ref)
         return now if now is not None and now in (self.tip, own_chain(self._repo, self._spec, self.attempt)) else None
 

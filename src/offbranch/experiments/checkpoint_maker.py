@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from offbranch.base.paths import RepoPath, join
 from offbranch.base.records import record
 from offbranch.experiments.cache_users import using_cache
-from offbranch.experiments.checkpoint_chain import mark_text
+from offbranch.experiments.checkpoint_chain import LeftOutError, mark_text
 from offbranch.experiments.checkpoint_requests import HANDOFF_DIR
 from offbranch.experiments.checkpoint_snapshot import Holding, Running, Snapshot, let_go, take
 from offbranch.experiments.checkpoint_terms import Terms
@@ -19,7 +19,7 @@ from offbranch.experiments.composition import composition_headers
 from offbranch.git.ids import CommitId
 from offbranch.pipeline.stage import LockedStage, Stage
 from offbranch.project import Project, open_project_at
-from offbranch.storage.still import Room
+from offbranch.storage.still import ChangedError, Room
 
 
 @record
@@ -82,11 +82,14 @@ class Maker:
             ended: Addresses of stages whose commands have ended in this run.
 
         Raises:
-            ChangedError: A file was changed while it was copied.
+            LeftOutError: A file was changed while it was copied.
             LostError: The run is not ours any more.
             OffbranchError: Git failed, or the disk is full.
         """
-        let_go(snapshot, self._project.cache)
+        try:
+            let_go(snapshot, self._project.cache)
+        except ChangedError as error:
+            raise LeftOutError(str(error)) from error
         with using_cache(self._terms.root):
             made, recorded = self._commit(snapshot, running, ended)
         self._thinner.note(made.commit, new=recorded.new, used=self._trees.ids_in_use())

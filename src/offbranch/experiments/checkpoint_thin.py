@@ -9,9 +9,8 @@ import os
 from collections.abc import Iterator, Mapping
 
 from offbranch.base.errors import LockedError, OffbranchError
-from offbranch.base.files import DirectoryReader
 from offbranch.base.locks import hold_lock, holder_as_pid
-from offbranch.base.paths import AbsPath, join, relative_to
+from offbranch.base.paths import AbsPath, relative_to
 from offbranch.experiments.activity import active_of_dvc
 from offbranch.experiments.attempts import read_records
 from offbranch.experiments.cache_users import alone_with_cache

@@ -4,7 +4,6 @@ The first has the files held and lets the command go on; hashing, trees, commits
 says which commands run. Whatever goes wrong here is one warning and never the end of a run.
 """
 
-import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -15,13 +14,12 @@ from offbranch.base.errors import OffbranchError
 from offbranch.base.events import Event, Reporter, Warned
 from offbranch.base.plugins import load
 from offbranch.base.undisturbed import undisturbed
-from offbranch.experiments.checkpoint_chain import LostError
+from offbranch.experiments.checkpoint_chain import LeftOutError, LostError
 from offbranch.experiments.checkpoint_policy import CheckpointMode
 from offbranch.experiments.checkpoint_requests import Handoff, Request
 from offbranch.experiments.checkpoint_terms import Terms
 from offbranch.experiments.events import CheckpointMade, CheckpointsMade
 from offbranch.pipeline.stage import LockedStage, Stage
-from offbranch.storage.still import ChangedError
 
 # In mode `auto`: the run's time for each second that its checkpoints have taken.
 SPARING = 50
@@ -61,7 +59,8 @@ class Checkpointer:
         self._maker: Any = None
         self._listener: threading.Thread | None = None
         self._committer: threading.Thread | None = None
-        self._snapshots: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._work: list[Any] = []
+        self._works = threading.Semaphore(0)
         # Held while somebody is answered; who holds it knows what runs.
         self._answering = threading.Lock()
         self._idle = threading.Event()
@@ -104,8 +103,8 @@ class Checkpointer:
                 self._handoff.wake()
             if self._listener is not None:
                 self._listener.join()
-            self._snapshots.put(None)
             if self._committer is not None:
+                self._give(None)
                 self._committer.join()
         finally:
             self._terms.chain.close()
@@ -196,10 +195,18 @@ class Checkpointer:
                 self._committer = threading.Thread(target=self._commit_all, name="commits", daemon=True)
                 self._committer.start()
         stages = tuple(stage for stage, _ in self._running.values())
-        self._snapshots.put((snapshot, stages, tuple(self._ended), is_told))
+        self._give((snapshot, stages, tuple(self._ended), is_told))
+
+    def _give(self, work: Any) -> None:
+        self._work.append(work)
+        self._works.release()
+
+    def _next(self) -> Any:
+        self._works.acquire()
+        return self._work.pop(0)
 
     def _commit_all(self) -> None:
-        while (work := self._snapshots.get()) is not None:
+        while (work := self._next()) is not None:
             began_s = self._clock()
             try:
                 self._commit(*work)
@@ -218,7 +225,7 @@ class Checkpointer:
     def _commit(self, snapshot: Any, running: tuple[Stage, ...], ended: tuple[str, ...], is_told: bool) -> None:
         try:
             made = self._maker.make(snapshot, running, ended)
-        except ChangedError as error:
+        except LeftOutError as error:
             self._copies_first = True
             self._warn(f"a checkpoint is left out: '{error}' was changed while it was copied")
         except LostError:
