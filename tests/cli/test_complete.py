@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import offbranch.cli.option_names
+from checkpoint_chains import make_chain
 from golden_files import IS_UPDATE
 from offbranch.api.labels import tag
 from offbranch.base.environ import read_environment
@@ -87,6 +88,17 @@ def test_experiments(project: TestProject) -> None:
         assert offered(project, "exp", command, "wi") == ("wide", "wider")
     assert set(offered(project, "exp", "show", "--rev", "")) == {"wide", "wider", "deep"}
     assert offered(project, "exp", "show", "--rev=d") == ("--rev=deep",)
+
+
+def test_checkpoints_behind_the_name_of_their_experiment(project: TestProject) -> None:
+    make_chain(project, "long", [0.1, 0.2])
+    wanted = ("long@1", "long@2", "long@last")
+    for command in ("apply", "branch", "diff", "compare"):
+        assert offered(project, "exp", command, "long@") == wanted
+    assert offered(project, "live", "long@l") == ("long@last",)
+    assert offered(project, "exp", "show", "--rev=long@1") == ("--rev=long@1",)
+    assert offered(project, "exp", "remove", "long@") == ()
+    assert offered(project, "exp", "apply", "nobody@") == ()
 
 
 def test_what_waits_in_the_queue(project: TestProject) -> None:

@@ -171,8 +171,8 @@ def test_a_revision_with_an_error_is_read_again(sample: Path) -> None:
     broken = TestProject(sample).exps()["broken"]
     lines = (sample / FILE).read_text().split("\n")
     assert not any(line.startswith(broken) for line in lines)
-    # The head, the baseline, three experiments of which one has two commits, and the line end.
-    assert len(lines) == 7
+    # The head, the baseline, three experiments of which one has two commits, the list of these, and the line end.
+    assert len(lines) == 8
 
 
 def test_the_parameters_stages_depend_on(sample: Path) -> None:

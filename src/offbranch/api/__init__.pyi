@@ -26,6 +26,9 @@ from offbranch.api.imports import ImportRequest, UpdateRequest, import_path, imp
 from offbranch.api.labels import labels as exp_labels
 from offbranch.api.labels import note as exp_note
 from offbranch.api.labels import tag as exp_tag
+from offbranch.api.live_look import LiveView as LiveView
+from offbranch.api.live_look import follow_live as live_follow
+from offbranch.api.live_look import live_view as live_view
 from offbranch.api.looking import DataStatusOptions, data_status, diff
 from offbranch.api.migrate import migrate as cache_migrate
 from offbranch.api.outputs import checkout, commit
@@ -104,6 +107,8 @@ from offbranch.api.share_there import remove as exp_remove_remote
 from offbranch.api.share_there import rename as exp_rename_remote
 from offbranch.api.show import exp_compare, exp_diff, exp_list, exp_table
 from offbranch.api.show import exp_show as exp_states
+from offbranch.api.show_follow import Followed as Followed
+from offbranch.api.show_follow import follow_experiments as exp_follow
 from offbranch.api.stage_edit import NewStage, add_stage
 from offbranch.api.stage_remove import remove
 from offbranch.api.stages import dag, status
@@ -136,12 +141,14 @@ __all__ = [
     "DataStatusOptions",
     "DiffOptions",
     "ExperimentRows",
+    "Followed",
     "Frozen",
     "FsckOptions",
     "GcScope",
     "ImportRequest",
     "ListOptions",
     "ListRequest",
+    "LiveView",
     "LogRequest",
     "NewStage",
     "PlotRequest",
@@ -193,6 +200,7 @@ __all__ = [
     "exp_branch",
     "exp_compare",
     "exp_diff",
+    "exp_follow",
     "exp_labels",
     "exp_list",
     "exp_list_remote",
@@ -225,6 +233,8 @@ __all__ = [
     "list_remotes",
     "list_stages",
     "list_url",
+    "live_follow",
+    "live_view",
     "look_at_slots",
     "make_checkpoint",
     "make_report",

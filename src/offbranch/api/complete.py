@@ -17,6 +17,16 @@ def experiment_names(start: AbsPath, environment: Environment) -> tuple[str, ...
     return tuple(dict.fromkeys(each.name for each in load("offbranch.experiments.refs:list_experiments")(project.repo)))
 
 
+def checkpoint_names(start: AbsPath, environment: Environment, word: str) -> tuple[str, ...]:
+    """Returns `NAME@1`, `NAME@2` … and `NAME@last` where a word begins like that; nothing for any other word."""
+    name = word.rpartition("@")[0]
+    project = open_project(start, environment)
+    if project.repo is None or not name:
+        return ()
+    numbers = load("offbranch.experiments.refs:checkpoint_numbers")(project.repo, name)
+    return tuple(f"{name}@{each}" for each in (*numbers, "last")) if numbers else ()
+
+
 def names_with_tasks(start: AbsPath, environment: Environment) -> tuple[str, ...]:
     """Returns the names of all experiments and of what waits in the queue, each once."""
     project = open_project(start, environment)

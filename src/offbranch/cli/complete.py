@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from offbranch.api.complete import (
+    checkpoint_names,
     experiment_names,
     git_remote_names,
     group_choices,
@@ -112,6 +113,19 @@ def _experiments(place: Place) -> Iterable[str]:
     return experiment_names(place.start, place.environment)
 
 
+def _revisions_of_experiments(place: Place) -> Iterable[str]:
+    """Yields names of experiments, and of their checkpoints behind `NAME@`."""
+    yield from _experiments(place)
+    if "@" in place.word:
+        yield from checkpoint_names(place.start, place.environment, place.word)
+
+
+def _revisions_and_tasks(place: Place) -> Iterable[str]:
+    yield from _experiments_and_tasks(place)
+    if "@" in place.word:
+        yield from checkpoint_names(place.start, place.environment, place.word)
+
+
 def _experiments_and_tasks(place: Place) -> Iterable[str]:
     return names_with_tasks(place.start, place.environment)
 
@@ -175,15 +189,15 @@ def _parameters(place: Place) -> Iterable[str]:
 
 
 _ARGUMENTS: Mapping[str, Source] = {
-    "exp apply": _experiments_and_tasks,
-    "exp branch": _experiments,
+    "exp apply": _revisions_and_tasks,
+    "exp branch": _revisions_of_experiments,
     "exp remove": _experiments_and_tasks,
     "exp rename": _experiments,
     "exp push": _git_remote_then_experiments,
     "exp pull": _git_remote_then_experiments,
     "exp list": lambda place: () if place.n_before else _git_remotes(place),
-    "exp diff": _experiments_and_tasks,
-    "exp compare": _experiments_and_tasks,
+    "exp diff": _revisions_and_tasks,
+    "exp compare": _revisions_and_tasks,
     "exp tag": _experiment_then_tags,
     "exp note": lambda place: () if place.n_before else _experiments(place),
     "queue remove": _tasks_that_are("queued", "failed", "cancelled", "succeeded"),
@@ -194,11 +208,13 @@ _ARGUMENTS: Mapping[str, Source] = {
     "queue import": lambda place: peer_task_names(place.start, place.environment),
     "queue start": _tasks_that_are("queued"),
     "queue kill": _tasks_that_are("running"),
+    "live": _revisions_of_experiments,
     "queue status": _tasks,
     "queue logs": _tasks,
     "queue wait": _tasks,
-    "params diff": _experiments,
-    "metrics diff": _experiments,
+    "params diff": _revisions_of_experiments,
+    "metrics diff": _revisions_of_experiments,
+    "plots diff": _revisions_of_experiments,
     "exp run": _stages,
     "exp save": _stages,
     "repro": _stages,
@@ -218,7 +234,7 @@ _ARGUMENTS: Mapping[str, Source] = {
 _VALUES: Mapping[str, Source] = {
     "-S": _parameters,
     "--set-param": _parameters,
-    "--rev": _experiments,
+    "--rev": _revisions_of_experiments,
     "-g": _git_remotes,
     "--git-remote": _git_remotes,
     "-r": _remotes,

@@ -19,6 +19,9 @@ _ob_complete() {
     case "$current" in
         *=*) case "$COMP_WORDBREAKS" in *=*) cut="${current%"${current##*=}"}" ;; esac ;;
     esac
+    case "$current" in
+        *@*) case "$COMP_WORDBREAKS" in *@*) cut="${current%"${current##*@}"}" ;; esac ;;
+    esac
     COMPREPLY=()
     while IFS= read -r answer; do
         COMPREPLY+=("${answer#"$cut"}")

@@ -71,6 +71,7 @@ COMMANDS: Mapping[str, Command] = {
         ("unfreeze", "unfreeze", "let a frozen stage or .dvc file go"),
         ("exp run", "exp_run", "run an experiment"),
         ("exp show", "exp_show", "show experiments as a table"),
+        ("live", "live", "draw the metrics of runs as curves, while they run"),
         ("exp list", "exp_list", "list experiments by name"),
         ("exp diff", "exp_diff", "compare two experiments: parameters, metrics, code and more"),
         ("exp compare", "exp_compare", "compare many experiments in one table"),

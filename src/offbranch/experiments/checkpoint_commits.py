@@ -64,6 +64,13 @@ def chain_commits(objects: ObjectReader, experiment: Experiment) -> tuple[Commit
     return objects.commits(chains_of(objects, (experiment,))[experiment.ref] or (experiment.commit,))
 
 
+def numbers_of(repo: GitRepo, experiment: Experiment) -> tuple[int, ...]:
+    """Returns the numbers of the checkpoints of an experiment, ascending."""
+    with ObjectReader(repo) as objects:
+        numbers = number_chain(chain_commits(objects, experiment))
+    return tuple(sorted(number for number in numbers if number is not None))
+
+
 def part_of_experiment(text: str, part: Checkpoint) -> NotFoundError:
     """Returns the error for a text that stands for a part of an experiment where only a whole one will do."""
     return NotFoundError(

@@ -113,7 +113,11 @@ def refuse_parts(repo: GitRepo, names: Iterable[str]) -> None:
         NotFoundError: One is.
     """
     for name in names:
-        if (part := find_checkpoint(repo, name)) is not None:
+        part = find_checkpoint(repo, name)
+        if part is None:
+            continue
+        whole = part.experiment
+        if name not in (whole.name, whole.ref) and not is_abbreviation(name, whole.commit):
             raise part_of_experiment(name, part)
 
 

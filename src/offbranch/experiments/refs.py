@@ -8,7 +8,13 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from offbranch.base.errors import NotFoundError, did_you_mean
-from offbranch.experiments.checkpoint_commits import Checkpoint, checkpoint_at, find_in_chains, part_of_experiment
+from offbranch.experiments.checkpoint_commits import (
+    Checkpoint,
+    checkpoint_at,
+    find_in_chains,
+    numbers_of,
+    part_of_experiment,
+)
 from offbranch.experiments.checkpoint_names import NameParts, split_name
 from offbranch.experiments.experiment import Experiment
 from offbranch.git.objects import CommitId
@@ -200,6 +206,12 @@ def find_checkpoint(repo: GitRepo, text: str) -> Checkpoint | None:
         return found
     commit = resolve_revision(repo, text)
     return None if commit is None else find_in_chains(repo, list_experiments(repo), commit)
+
+
+def checkpoint_numbers(repo: GitRepo, name: str) -> tuple[int, ...]:
+    """Returns the numbers of the checkpoints of an experiment, ascending; none where there is no such experiment."""
+    experiment = find_experiment(repo, name)
+    return () if experiment is None else numbers_of(repo, experiment)
 
 
 def find_named_commit(repo: GitRepo, text: str) -> CommitId | None:

@@ -39,12 +39,14 @@ class Seen:
         files: Further files that say something about it.
         began_ns: When it was begun to be read.
         stamps: Of all files together, once it had been read.
+        runs: Attempts at no task that were running.
     """
 
     status: QueueStatus
     files: tuple[str, ...]
     began_ns: int
     stamps: tuple[object, ...]
+    runs: tuple[Attempt, ...] = ()
 
     @property
     def is_unsure(self) -> bool:
@@ -53,15 +55,25 @@ class Seen:
         return any(isinstance(stamp, tuple) and stamp[0] > limit_ns for stamp in self.stamps)
 
 
-def remember(repo: GitRepo, root: AbsPath, status: QueueStatus, files: Iterable[str], *, began_ns: int) -> Seen:
+def remember(
+    repo: GitRepo,
+    root: AbsPath,
+    status: QueueStatus,
+    files: Iterable[str],
+    *,
+    began_ns: int,
+    runs: Iterable[Attempt] = (),
+) -> Seen:
     """Returns what was seen, at the end of reading it."""
     files = tuple(files)
-    return Seen(status=status, files=files, began_ns=began_ns, stamps=_stamps(repo, root, files))
+    return Seen(status=status, files=files, began_ns=began_ns, stamps=_stamps(repo, root, files), runs=tuple(runs))
 
 
 def has_changed(repo: GitRepo, root: AbsPath, seen: Seen) -> bool:
     """Tells whether the queue may look different now; no process is started and Git is not asked."""
     if seen.is_unsure or _stamps(repo, root, seen.files) != seen.stamps:
+        return True
+    if any(each.process.host == host_name() and not is_alive(each.process) for each in seen.runs):
         return True
     running = (task for task in seen.status.tasks if task.standing is not None)
     return any(_goes_another_way(root, task) for task in running) or not all(

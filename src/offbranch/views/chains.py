@@ -10,6 +10,7 @@ from offbranch.base.records import record
 from offbranch.experiments.experiment import Attempt, Experiment
 from offbranch.experiments.label_records import Labels
 from offbranch.git.ids import CommitId
+from offbranch.views.options import ShowOptions
 from offbranch.views.rows import Rows
 from offbranch.views.table import State
 
@@ -45,14 +46,16 @@ def commits_to_load(rows: Rows, chains: Chains, *, in_full: bool) -> list[Commit
 
 
 def experiment_range(
-    rows: Rows, experiment: Experiment, chain: Sequence[CommitId], labels: Mapping[str, Labels], *, in_full: bool
+    rows: Rows, experiment: Experiment, chain: Sequence[CommitId], labels: Mapping[str, Labels], options: ShowOptions
 ) -> State:
-    """Returns the state of an experiment whose commits were loaded: its tip, and with `in_full` all others."""
+    """Returns the state of an experiment whose commits were loaded: its tip, and with `whole_chains` all others."""
     n_checkpoints = _count(rows, chain)
-    shown = chain if in_full else chain[:1]
+    if n_checkpoints is None:  # what DVC has made is as DVC shows it
+        n_checkpoints = len(chain) if options.counts_all and len(chain) > 1 else 0
+    shown = chain if options.whole_chains else chain[:1]
     revs = [_state(rows, commit, experiment.name if n == 0 else None) for n, commit in enumerate(shown)]
-    if in_full and n_checkpoints and not any("checkpoint" in each for each in revs):
-        for n, each in enumerate(revs):  # a chain of DVC 2 says nothing of numbers
+    if len(revs) > 1 and n_checkpoints and not any("checkpoint" in each for each in revs):
+        for n, each in enumerate(revs):
             each["checkpoint"] = {"number": len(revs) - n, "step": None}
     if (own := labels.get(experiment.ref)) is not None:
         revs[0]["labels"] = {"tags": list(own.tags), "note": own.note}
@@ -102,9 +105,9 @@ def _state(rows: Rows, commit: CommitId, name: str | None) -> State:
     return state if checkpoint is None else {**state, "checkpoint": dict(checkpoint)}
 
 
-def _count(rows: Rows, chain: Sequence[CommitId]) -> int:
-    """Returns how many checkpoints a chain has; those that are numbered are counted by the last of them."""
+def _count(rows: Rows, chain: Sequence[CommitId]) -> int | None:
+    """Returns how many checkpoints a chain has, by the number of the last; None where its commits say nothing of it."""
     for commit in chain[:2]:
         if (checkpoint := rows.checkpoint_of(commit)) is not None:
             return int(checkpoint["number"])
-    return len(chain) if len(chain) > 1 else 0
+    return None

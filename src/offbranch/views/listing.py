@@ -9,7 +9,7 @@ from offbranch.experiments.checkpoint_names import count_checkpoints, mark_of, n
 from offbranch.experiments.experiment import Experiment
 from offbranch.experiments.lost_baselines import LostBaseline, find_lost
 from offbranch.experiments.refs import by_baseline, list_experiments
-from offbranch.git.objects import ObjectReader
+from offbranch.git.objects import Commit, ObjectReader
 from offbranch.git.repository import GitRepo, head_commit
 from offbranch.views.baselines import Baseline, choose_baselines, lost_to_json, lost_words, name_baselines
 
@@ -79,17 +79,14 @@ def _counts(repo: GitRepo, experiments: Sequence[Experiment]) -> Mapping[str, in
         here = present_commits(objects, [each.commit for each in experiments])
         tips = [each for each in experiments if each.commit in here]
         commits = dict(zip((each.ref for each in tips), objects.commits([each.commit for each in tips]), strict=True))
-        long = [
-            each
-            for each in tips
-            if (parents := commits[each.ref].parents) and (parents[0] != each.baseline or mark_of(commits[each.ref]))
-        ]
+        long = [each for each in tips if mark_of(commits[each.ref]) or _goes_on(commits[each.ref], each)]
         chains = chains_of(objects, long)
-        return {
-            each.ref: count_checkpoints(number_chain(objects.commits(chains[each.ref])))
-            for each in long
-            if chains[each.ref]
-        }
+        found = {each.ref: objects.commits(chains[each.ref]) for each in long}
+    return {ref: count_checkpoints(number_chain(chain)) for ref, chain in found.items() if any(map(mark_of, chain))}
+
+
+def _goes_on(tip: Commit, experiment: Experiment) -> bool:
+    return bool(tip.parents) and tip.parents[0] != experiment.baseline
 
 
 def group_listing(repo: GitRepo, experiments: Sequence[Experiment]) -> Listing:

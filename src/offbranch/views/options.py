@@ -27,7 +27,7 @@ class ShowOptions:
         by: The metric or parameter that says what is best; higher is better.
         minimize: Lower is better.
         checkpoints: In tables, a row for each commit of a chain.
-        counts: In tables, a column that counts the checkpoints of each experiment, where there are any.
+        counts: In tables, a column that counts the checkpoints of each experiment, where there are any; DVC has no such column.
         whole_chains: Everything of each commit of a chain, not only of its tip; tables need it with `checkpoints` alone.
     """
 
@@ -58,13 +58,18 @@ class ShowOptions:
     by: str | None = None
     minimize: bool = False
     checkpoints: bool = False
-    counts: bool = True
+    counts: bool = False
     whole_chains: bool = True
 
     @property
     def has_filter(self) -> bool:
         """Not all experiments of the revisions are wanted."""
         return bool(self.tags or self.minimize) or not (self.where is None and self.best is None and self.by is None)
+
+    @property
+    def counts_all(self) -> bool:
+        """The commits of every chain are counted, also of those that say nothing of checkpoints."""
+        return self.counts or self.checkpoints
 
     @property
     def names_revisions(self) -> bool:

@@ -18,6 +18,7 @@ from argparse import Namespace
 from offbranch.api.show import exp_show, exp_table
 from offbranch.base.errors import ExitCode
 from offbranch.base.plugins import load
+from offbranch.base.records import replace
 from offbranch.cli.console import Console
 from offbranch.cli.options import (
     add_hide_rewritten,
@@ -29,8 +30,9 @@ from offbranch.cli.options import (
 )
 from offbranch.cli.pager import show_in_pager
 from offbranch.cli.parser import Parser, whole_number
+from offbranch.cli.sessions import session_of
 from offbranch.views.options import ShowOptions
-from offbranch.views.table import BASELINE
+from offbranch.views.table import BASELINE, Table
 
 EXAMPLES = (
     ("ob exp show", "experiments that started from HEAD"),
@@ -39,6 +41,7 @@ EXAMPLES = (
     ("ob exp show -A --best 5 --by accuracy", "the five best of all; --minimize for a loss"),
     ("ob exp show -A --where 'accuracy > 0.9 and train.lr < 0.01'", "what fulfils a condition"),
     ("ob exp show --checkpoints", "every checkpoint of a run, with its metrics"),
+    ("ob exp show --follow", "kept up to date while experiments run"),
     ("ob exp show --csv > experiments.csv", "for a spreadsheet"),
 )
 _LOW_IS_GOOD = frozenset("loss err error mae mse rmse mape perplexity ppl fid wer cer nll".split())
@@ -85,6 +88,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--by", metavar="COLUMN", help="what --best is about; the highest is the best")
     parser.add_flag("--minimize", help="with --best: the lowest is the best")
     parser.add_flag("--checkpoints", help="a row for each checkpoint, with its number, step and metrics")
+    parser.add_flag("--follow", help="show it again whenever it changes, until Ctrl-C")
     add_json(parser, "everything, in the structure of DVC,")
     parser.add_flag("--csv", help="print comma-separated values, numbers in full")
     parser.add_flag("--md", help="print a Markdown table")
@@ -110,28 +114,41 @@ def run(args: Namespace, console: Console) -> int:
         tags=tuple(args.tag),
         best=args.best,
         by=args.by,
-        counts=not (args.csv or args.md),
+        counts=not (args.csv or args.md or args.json),
         **flags,
     )
+    if args.follow:
+        render = None if args.json else lambda table: _text(table, args, console)
+        options = replace(options, whole_chains=args.json or args.checkpoints)
+        views = load("offbranch.api.show_follow:follow_experiments")(options, session_of(console))
+        load("offbranch.cli.exp_follow:show_changes")(views, console, render)
+        return ExitCode.DONE
     if args.json:
         states = exp_show(options, start=console.start, environment=console.environment, reporter=console)
         console.data(json.dumps(states, default=str))
         return ExitCode.DONE
     table = exp_table(options, start=console.start, environment=console.environment, reporter=console)
-    now_s = time.time()
-    if args.csv:
-        console.data(load("offbranch.views.csv:render_csv")(table, precision=args.precision))
-    elif args.md:
-        console.data(load("offbranch.views.markdown:render_markdown")(table, precision=args.precision, now_s=now_s))
-    elif console.is_interactive:
-        draw = load("offbranch.views.terminal:render_terminal")
-        text = draw(table, precision=args.precision, now_s=now_s, color=console.has_color(console.out))
-        show_in_pager(text, console, wanted=not args.no_pager)
+    if console.is_interactive and not (args.csv or args.md):
+        show_in_pager(_text(table, args, console), console, wanted=not args.no_pager)
     else:
-        console.data(load("offbranch.views.text:render_text")(table, precision=args.precision, now_s=now_s))
+        console.data(_text(table, args, console))
     if options.has_filter and all(row.typ == BASELINE for row in table.rows):
         console.hint("no experiment is left by --where, --tag and --best; 'ob exp show -A' shows all")
     return ExitCode.DONE
+
+
+def _text(table: Table, args: Namespace, console: Console) -> str:
+    now_s, precision = time.time(), args.precision
+    if args.csv:
+        text: str = load("offbranch.views.csv:render_csv")(table, precision=precision)
+    elif args.md:
+        text = load("offbranch.views.markdown:render_markdown")(table, precision=precision, now_s=now_s)
+    elif console.is_interactive:
+        color = console.has_color(console.out)
+        text = load("offbranch.views.terminal:render_terminal")(table, precision=precision, now_s=now_s, color=color)
+    else:
+        text = load("offbranch.views.text:render_text")(table, precision=precision, now_s=now_s)
+    return text
 
 
 def _warn_of_loss(args: Namespace, console: Console) -> None:

@@ -1,0 +1,42 @@
+"""`ob exp show --follow`: on a terminal a table that is redrawn where it changes, elsewhere a table or line of JSON each time.
+
+Ctrl-C is how it is ended, and no failure.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+
+from offbranch.api.show_follow import Followed
+from offbranch.base.plugins import load
+from offbranch.cli.console import Console
+from offbranch.cli.screen import Screen
+from offbranch.views.table import Table
+
+
+def show_changes(views: Iterator[Followed], console: Console, render: Callable[[Table], str] | None) -> None:
+    """Shows experiments as they change, until Ctrl-C.
+
+    Args:
+        views: What they look like.
+        console: Where to.
+        render: Draws a table where it is not to be redrawn in place; None for JSON.
+    """
+    try:
+        if render is not None and console.is_interactive:
+            screen = Screen(console.out)
+            draw = load("offbranch.views.terminal:render_terminal")
+            for view in views:
+                precision, color = view.options.precision, console.has_color(console.out)
+                screen.show(draw(view.table, precision=precision, now_s=time.time(), color=color).splitlines())
+            return
+        is_first = True
+        for view in views:
+            if render is None:
+                console.data(json.dumps(view.states, default=str))
+            else:
+                console.data(("" if is_first else "\n") + render(view.table))
+            console.flush()
+            is_first = False
+    except KeyboardInterrupt:
+        return
