@@ -34,12 +34,15 @@ THIRD_PARTY = (
     "plotille",
     "vl_convert",
 )
+# Libraries that `Live` takes values of, or looks at the machine with, where a training program has them.
+OF_THE_USER = ("IPython", "PIL", "matplotlib", "psutil", "pynvml", "sklearn")
 MAX_LINES = 500
 ASKS_TO_BE_SPLIT = 300
 # Longer than that, looked at and left whole. A new one needs a reviewer's yes; one that has shrunk must leave this list.
 LONG_MODULES = frozenset(
     {
         "base/yaml_simple.py",
+        "live/logger.py",  # every method of `Live` with its documentation, and little else
         "pipeline/lockfile.py",
         "pipeline/resolve.py",
         "pipeline/schema.py",
@@ -110,6 +113,8 @@ def test_every_target_of_late_loading_exists(where: str, target: str) -> None:
     module, _, attribute = target.partition(":")
     if module.partition(".")[0] in sys.stdlib_module_names and module not in sys.builtin_module_names:
         assert importlib.util.find_spec(module) is not None or sys.platform == "win32", f"{where}: no module {module}"
+    if module.partition(".")[0] in OF_THE_USER and importlib.util.find_spec(module.partition(".")[0]) is None:
+        pytest.skip(f"{module} is not installed")
     found = load(module)
     assert not attribute or hasattr(found, attribute), f"{where}: '{module}' has no '{attribute}'"
 
@@ -188,6 +193,56 @@ def test_a_command_starts_without_libraries(command: str) -> None:
     )
     loaded = {module.partition(".")[0] for module in loaded_by(code)}
     assert not loaded & {*THIRD_PARTY, "sqlite3", "logging", "asyncio", "concurrent", "pathlib", "tempfile"}
+
+
+# Training programs pay for what these load.
+HEAVY = {
+    *THIRD_PARTY,
+    "numpy",
+    "PIL",
+    "matplotlib",
+    "pandas",
+    "sklearn",
+    "psutil",
+    "sqlite3",
+    "subprocess",
+    "logging",
+    "asyncio",
+    "concurrent",
+    "pathlib",
+    "shutil",
+    "tempfile",
+    "inspect",
+    "dataclasses",
+    "json",
+}
+LOOP = """
+from offbranch import Live
+live = Live({directory!r}, save_dvc_exp=False, dvcyaml=None)
+live.log_metric("loss", 0.5)
+"""
+
+
+def test_a_training_program_loads_nothing_heavy(tmp_path: Path) -> None:
+    for code in ("from offbranch import Live", "import offbranch; offbranch.checkpoint", LOOP):
+        loaded = loaded_by(code.format(directory=str(tmp_path / "live")))
+        assert not {module.partition(".")[0] for module in loaded} & HEAVY
+        above = ("api", "cli", "experiments", "git", "params", "pipeline", "project", "queue", "storage", "views")
+        assert not {module for module in loaded if module.startswith(tuple(f"offbranch.{name}" for name in above))}
+
+
+def test_frameworks_are_not_loaded_before_they_are_asked_for() -> None:
+    assert "offbranch.live.logger" not in loaded_by("import offbranch.live")
+
+
+@pytest.mark.parametrize("module", ["offbranch", "offbranch.live"])
+def test_public_names_are_those_that_type_checkers_see(module: str) -> None:
+    loaded = load(module)
+    path = PACKAGE.joinpath(*module.split(".")[1:], "__init__.pyi")
+    stub = ast.parse(path.read_text("utf-8"))
+    seen = {a.asname for node in stub.body if isinstance(node, ast.ImportFrom) for a in node.names if a.asname}
+    assert seen == set(loaded.PUBLIC) <= set(dir(loaded))
+    assert all(getattr(loaded, name) is not None for name in loaded.PUBLIC)
 
 
 # What only some packages may do

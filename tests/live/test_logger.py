@@ -262,7 +262,7 @@ def test_resuming_keeps_what_dvc_yaml_says_of_plots() -> None:
 def test_mistakes_in_arguments() -> None:
     with pytest.raises(InvalidReportModeError, match="Got pdf instead"):
         plain(report="pdf")
-    with pytest.raises(InvalidDvcyamlError, match="must have filename 'dvc.yaml'"):
+    with pytest.raises(InvalidDvcyamlError, match=r"must have filename 'dvc\.yaml'"):
         plain(dvcyaml="pipeline.yaml")
     live = plain()
     with pytest.raises(InvalidPlotTypeError, match=r"Plot type 'x' is not supported.*\n.*'roc'"):
@@ -271,7 +271,7 @@ def test_mistakes_in_arguments() -> None:
         live.log_plot("p", 5, "x", "y")
     with pytest.raises(InvalidDataTypeError, match="Data 'p'"):
         live.log_plot("p", [1], "x", "y")
-    with pytest.raises(InvalidImageNameError, match="Cannot log image with name 'x.txt'"):
+    with pytest.raises(InvalidImageNameError, match=r"Cannot log image with name 'x\.txt'"):
         live.log_image("x.txt", np.zeros((2, 2)))
     with pytest.raises(InvalidDataTypeError, match="Data '5'"):
         live.log_artifact(5)  # type: ignore[arg-type]

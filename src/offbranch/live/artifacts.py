@@ -55,25 +55,24 @@ def copy_artifact(path: str, directory: str) -> str:
     return target
 
 
-def add_artifact(path: str, *, inside: Inside, faults: Faults) -> Tracked:
+def add_artifact(path: str, *, home: str, inside: Inside, faults: Faults) -> Tracked:
     """Puts an artifact under control by `ob add`; a failure is a warning.
 
     Args:
-        path: As seen from the current directory.
+        path: Absolute.
+        home: Directory it is named as seen from.
         inside: What runs the program: in a pipeline an artifact had better be an output.
         faults: Is told of a failure.
 
     Returns:
         The files that are for Git.
     """
+    shown = os.path.relpath(path, home)
     if inside is not Inside.NOTHING:
-        say(
-            "warning",
-            f"'{path}' is not an output of the pipeline; name it under 'outs' of the stage to have it tracked",
-        )
-    done = run_ob("add", "--quiet", os.path.abspath(path), cwd=os.getcwd())
+        say("warning", f"'{shown}' is not an output of the pipeline; 'outs' of its stage would have it tracked")
+    done = run_ob("add", "--quiet", shown, cwd=home)
     if done.code != 0:
-        faults.tell(f"add '{path}'", done.err or f"'ob add' ended with {done.code}")
+        faults.tell(f"add '{shown}'", done.err or f"'ob add' ended with {done.code}")
         return Tracked()
     place = os.path.normpath(path)
     beside = os.path.join(os.path.dirname(place), ".gitignore")

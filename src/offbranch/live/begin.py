@@ -5,12 +5,13 @@ from typing import Any
 
 from offbranch.base.environ import some_variables
 from offbranch.base.plugins import load
-from offbranch.base.records import record
+from offbranch.base.records import record, replace
 from offbranch.live.errors import InvalidDvcyamlError
 from offbranch.live.faults import Faults, say
 from offbranch.live.handoff import Asking, asking_of, tell_paths
 from offbranch.live.outlet import Outlet
 from offbranch.live.outputs import is_output, outputs_of
+from offbranch.live.registry import flush_all
 from offbranch.live.saving import Signals, name_of, prepare
 from offbranch.live.surroundings import Inside, Surroundings, is_first_rank, look_around
 
@@ -44,6 +45,7 @@ class Begun:
         asking: What asks for checkpoints, None if nothing does.
         step: Where it begins; None before a first step is known.
         repeats_from: In a resumed program, the step from which what is there may be repeated; else None.
+        dvcyaml: Path of the dvc.yaml as the program knows it.
         tracked: Files for Git that artifacts have brought.
     """
 
@@ -56,6 +58,7 @@ class Begun:
     asking: Asking | None
     step: int | None
     repeats_from: int | None
+    dvcyaml: str | None
     tracked: list[str]
 
 
@@ -65,7 +68,7 @@ def begin(settings: Settings) -> Begun:
     Raises:
         InvalidReportModeError, InvalidDvcyamlError: See `Live`.
     """
-    dvcyaml = _dvcyaml_of(settings.dvcyaml)
+    _dvcyaml_of(settings.dvcyaml)
     faults = Faults()
     report = settings.report
     if report is not None:
@@ -76,13 +79,10 @@ def begin(settings: Settings) -> Begun:
     if not is_first:
         say("info", "this is not the process of rank 0: that one logs")
     if is_first and around.is_trial:
-        return _begin(
-            settings,
-            around,
-            Outlet(_trial_directory(), dvcyaml=None, report=str_or_none(report), faults=faults),
-            saves=False,
-        )
-    outlet = Outlet(settings.directory, dvcyaml=dvcyaml, report=str_or_none(report), faults=faults)
+        settings = replace(settings, directory=_trial_directory(), dvcyaml=None, saves=False)
+    outlet = Outlet(
+        settings.directory, dvcyaml=_dvcyaml_of(settings.dvcyaml), report=str_or_none(report), faults=faults
+    )
     if not is_first:
         return _inert(settings, around, outlet, step=None)
     return _begin(settings, around, outlet, saves=settings.saves)
@@ -114,6 +114,7 @@ def str_or_none(value: object) -> str | None:
 def _begin(settings: Settings, around: Surroundings, outlet: Outlet, *, saves: bool) -> Begun:
     faults = outlet.faults
     resumes = settings.resumes or around.is_resumed
+    flush_all()  # what an earlier Live of this process has to write comes first
     if resumes:
         outlet.read()
     else:
@@ -148,6 +149,7 @@ def _begin(settings: Settings, around: Surroundings, outlet: Outlet, *, saves: b
         asking=asking_of(around, wish=settings.checkpoint),
         step=step,
         repeats_from=None if not resumes else step or 0,
+        dvcyaml=_dvcyaml_of(settings.dvcyaml),
         tracked=[],
     )
 
@@ -155,11 +157,11 @@ def _begin(settings: Settings, around: Surroundings, outlet: Outlet, *, saves: b
 def pipeline_outputs(around: Surroundings, outlet: Outlet) -> frozenset[str]:
     """Returns the absolute paths of the outputs of the pipelines that may concern a program."""
     root = around.project or "."
-    files = [os.path.join(root, "dvc.yaml"), os.path.abspath("dvc.yaml")]
+    files = [os.path.join(root, "dvc.yaml"), os.path.join(outlet.home, "dvc.yaml")]
     if ":" in around.stage:
         files.append(os.path.join(root, around.stage.rpartition(":")[0]))
     if outlet.dvcyaml:
-        files.append(os.path.abspath(outlet.dvcyaml))
+        files.append(outlet.dvcyaml)
     return outputs_of(*files)
 
 
@@ -176,6 +178,7 @@ def _inert(
         asking=None,
         step=step,
         repeats_from=None,
+        dvcyaml=_dvcyaml_of(settings.dvcyaml),
         tracked=[],
     )
 

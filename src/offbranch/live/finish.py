@@ -48,14 +48,16 @@ def save_now(begun: Begun, saved: str | None) -> str | None:
         if around.inside is Inside.DVC:
             add_for_peer(outlet.directory, outlet.dvcyaml, pipeline_outputs(around, outlet), outlet.faults)
         elif begun.saves and around.inside is Inside.NOTHING:
-            paths = (outlet.directory, *((outlet.dvcyaml,) if outlet.dvcyaml else ()), *dict.fromkeys(begun.tracked))
+            own = uncached(outlet.directory) or ()
+            wanted = (*own, *((outlet.dvcyaml,) if outlet.dvcyaml else ()), *dict.fromkeys(begun.tracked))
+            paths = tuple(os.path.relpath(path, outlet.home) for path in wanted if os.path.exists(path))
             wish = Wish(
                 name=saved or begun.exp_name,
                 message=begun.settings.exp_message,
                 paths=paths,
                 replaces=saved is not None,
             )
-            return save(wish, outlet.faults) or saved
+            return save(wish, outlet.home, outlet.faults) or saved
     return saved
 
 
@@ -72,9 +74,30 @@ def log_artifact(begun: Begun, artifact: Artifact, *, copies: bool, caches: bool
             artifact = load("offbranch.base.records:replace")(artifact, path=path)
         if caches:
             _cache(begun, artifact.path)
-        entry = load(f"{functions}:entry_of")(artifact, os.path.dirname(outlet.dvcyaml or "") or ".")
+        entry = load(f"{functions}:entry_of")(artifact, outlet.base)
         if entry is not None:
             outlet.artifacts[entry[0]] = entry[1]
+
+
+def uncached(directory: str) -> tuple[str, ...] | None:
+    """Returns what of a directory is not in the cache: itself alone if all of it is so; None if there is nothing."""
+    with os.scandir(directory) as listed:
+        entries = sorted(listed, key=lambda entry: entry.name)
+    names = {entry.name for entry in entries}
+    found: list[str] = []
+    is_whole = True
+    for entry in entries:
+        if f"{entry.name}.dvc" in names:
+            is_whole = False
+        elif entry.is_dir(follow_symlinks=False):
+            inner = uncached(entry.path)
+            is_whole = is_whole and inner in (None, (entry.path,))
+            found += inner or ()
+        else:
+            found.append(entry.path)
+    if not found:
+        return None
+    return (directory,) if is_whole else tuple(found)
 
 
 def _cache(begun: Begun, path: str) -> None:
@@ -82,7 +105,9 @@ def _cache(begun: Begun, path: str) -> None:
     outlet, around = begun.outlet, begun.around
     if around.project is None or is_output(path, pipeline_outputs(around, outlet)):
         return
-    tracked = load("offbranch.live.artifacts:add_artifact")(path, inside=around.inside, faults=outlet.faults)
+    tracked = load("offbranch.live.artifacts:add_artifact")(
+        path, home=outlet.home, inside=around.inside, faults=outlet.faults
+    )
     begun.tracked.extend(tracked.paths)
     if around.handoff is not None and tracked.paths:
         with outlet.faults.during("tell ob what Live writes"):

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from offbranch.base.plugins import load
 from offbranch.live.formats import read_json, replace_file
-from offbranch.live.registry import before_checkpoint
+from offbranch.live.registry import flush_all
 from offbranch.live.surroundings import Surroundings, look_around
 
 PATIENCE_S: Final = 60.0
@@ -106,7 +106,7 @@ def checkpoint(step: int | None = None) -> bool:
     around = look_around()
     if around.handoff is None or around.checkpoint == "off":
         return False
-    before_checkpoint()
+    flush_all()
     reply = request(around.handoff, kind="explicit", stage=around.stage, step=step)
     return reply is not None and reply.get("is_taken") is True
 

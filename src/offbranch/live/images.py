@@ -35,7 +35,7 @@ def write_image(path: str, value: Any) -> None:
 
     Raises:
         OSError: It cannot be written, or not in this format.
-        OffbranchError: That needs Pillow, which is not installed.
+        ImportError: That needs Pillow, which is not installed.
     """
     os.makedirs(os.path.dirname(path), exist_ok=True)
     extension = os.path.splitext(path)[1]
@@ -60,7 +60,7 @@ def _copy_or_convert(source: str, target: str, extension: str) -> None:
     if any({os.path.splitext(source)[1].lower(), extension} <= kinds for kinds in same):
         shutil.copyfile(source, target)
         return
-    with load("PIL.Image", extra="images").open(source) as picture:
+    with load("PIL.Image").open(source) as picture:
         (picture if extension in (".png", ".gif") else picture.convert("RGB")).save(target)
 
 
@@ -72,7 +72,7 @@ def _picture_of(value: Any) -> Any:
         array = array.astype("uint8") * 255
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
-    return load("PIL.Image", extra="images").fromarray(array)
+    return load("PIL.Image").fromarray(array)
 
 
 def _kinds(value: object) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from offbranch.live.artifacts import Artifact
 from offbranch.live.begin import Begun, Settings, begin, begin_guest
 from offbranch.live.errors import InvalidDataTypeError
 from offbranch.live.finish import finish
-from offbranch.live.formats import field, json_text, put, replace_file
+from offbranch.live.formats import field, put, read_json
 from offbranch.live.registry import enter
 from offbranch.live.table import Table, cut_repeated, open_table
 from offbranch.live.values import metric_value
@@ -24,12 +24,6 @@ from offbranch.live.values import metric_value
 
 class Live:
     """Logs metrics, parameters, images, plots and artifacts of a training program.
-
-    Example:
-        with Live() as live:
-            for epoch in range(epochs):
-                live.log_metric("loss", train(...))
-                live.next_step()
 
     Attributes:
         step: Number of the step that is being logged, from 0; may be set.
@@ -102,38 +96,38 @@ class Live:
     @property
     def dir(self) -> str:
         """Directory of the files, as it was given."""
-        return self._outlet.directory
+        return self._begun.settings.directory
 
     @property
     def params_file(self) -> str:
         """Path of the file of parameters."""
-        return self._outlet.file("params.yaml")
+        return self._shown("params.yaml")
 
     @property
     def metrics_file(self) -> str:
         """Path of the file of metrics."""
-        return self._outlet.file("metrics.json")
+        return self._shown("metrics.json")
 
     @property
     def dvc_file(self) -> str | None:
         """Path of the dvc.yaml that is written, None if none is."""
-        return self._outlet.dvcyaml
+        return self._begun.dvcyaml
 
     @property
     def plots_dir(self) -> str:
         """Directory of the data of plots and the images."""
-        return self._outlet.file("plots")
+        return self._shown("plots")
 
     @property
     def artifacts_dir(self) -> str:
         """Directory of copies of artifacts."""
-        return self._outlet.file("artifacts")
+        return self._shown("artifacts")
 
     @property
     def report_file(self) -> str | None:
         """Path of the report, None if none is written."""
         report = self._outlet.report
-        return None if report in (None, "notebook") else self._outlet.file(f"report.{report}")
+        return None if report in (None, "notebook") else self._shown(f"report.{report}")
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -164,7 +158,7 @@ class Live:
         Args:
             name: Of the metric; with `/` for levels.
             val: A number, text, or a NumPy scalar or tensor of one element.
-            timestamp: Note the time, in milliseconds since the epoch, in a column of its own.
+            timestamp: Note the time too, in milliseconds since the epoch.
             plot: Add it to the table of the metric; otherwise only the newest value is kept.
 
         Raises:
@@ -274,7 +268,7 @@ class Live:
         looks = load("offbranch.live.plots:Looks")(
             template=template, x=x, y=fields, title=title, x_label=x_label, y_label=y_label
         )
-        self._plot("custom", name, points, looks)
+        self._outlet.write_plot("custom", name, points, looks)
 
     def log_sklearn_plot(
         self,
@@ -308,7 +302,7 @@ class Live:
             kind, labels, predictions, normalized=normalized, options=kwargs
         )
         looks = load("offbranch.live.plots:changed_looks")(looks, title=title, x_label=x_label, y_label=y_label)
-        self._plot("sklearn", name or kind, data, looks)
+        self._outlet.write_plot("sklearn", name or kind, data, looks)
 
     def log_artifact(
         self,
@@ -338,7 +332,7 @@ class Live:
             raise InvalidDataTypeError(path, path)
         if self._is_inert:
             return
-        artifact = Artifact(path=os.fspath(path), kind=type, name=name, desc=desc, labels=labels, meta=meta)
+        artifact = Artifact(path=os.path.abspath(path), kind=type, name=name, desc=desc, labels=labels, meta=meta)
         load("offbranch.live.finish:log_artifact")(self._begun, artifact, copies=copy, caches=cache)
 
     def monitor_system(
@@ -411,7 +405,7 @@ class Live:
 
     def read_latest(self) -> dict[str, Any]:
         """Returns what is in metrics.json."""
-        return dict(load("offbranch.live.formats:read_json")(self.metrics_file))
+        return read_json(self._outlet.file("metrics.json"))
 
     def read_step(self) -> int:
         """Returns the last step that is in metrics.json, 0 if there is none."""
@@ -465,15 +459,17 @@ class Live:
         if self._is_ahead and isinstance(self._outlet.summary.get("step"), int):
             # `next_step` has begun a step that does not come.
             self._step, self._is_ahead = self._outlet.summary["step"], False
-        if self._outlet.is_guest:
-            self.flush()
-            return
         self.flush()
+        if self._outlet.is_guest:
+            return
         if self._step is not None:
             self._outlet.summary["step"] = self._step
         self._saved = finish(self._begun, self._saved, failure=failure)
 
     # Pieces
+
+    def _shown(self, *parts: str) -> str:
+        return os.path.join(self.dir, *parts)
 
     def _table(self, name: str, timestamp: bool) -> Table:
         path = self._outlet.table_path(name)
@@ -491,16 +487,8 @@ class Live:
         row = row[:-1] + os.linesep
         return f"{int(time.time() * 1000)}\t{row}" if table.has_timestamp else row
 
-    def _plot(self, kind: str, name: str, data: Any, looks: Any) -> None:
-        path = self._outlet.file("plots", kind, load("offbranch.live.plots:plot_name")(name))
-        with self._outlet.faults.during(f"write '{path}'"):
-            replace_file(path, json_text(data).encode())
-            base = os.path.dirname(self._outlet.dvcyaml or "") or "."
-            seen = os.path.relpath(path, base).replace(os.sep, "/")
-            self._outlet.plots[seen] = load("offbranch.live.plots:options_of")(looks)
-
     def __getstate__(self) -> dict[str, Any]:
-        return {"directory": os.path.abspath(self.dir), "step": self._step, "is_inert": self._is_inert}
+        return {"directory": self._outlet.directory, "step": self._step, "is_inert": self._is_inert}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # In a process that was not forked, such as a worker of a data loader: as in a forked one.

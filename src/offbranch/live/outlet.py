@@ -25,19 +25,26 @@ _Stamp = tuple[int, int, int]
 class Outlet:
     """The files of one Live.
 
+    A program may change its current directory meanwhile: paths are made whole at the start.
+
     Attributes:
+        home: The current directory at the start.
+        directory: Where the files are.
         summary: What metrics.json holds; the program may change it.
         params: What params.yaml holds.
         plots: Path of the data of a plot -> options for dvc.yaml.
         artifacts: Name -> entry for dvc.yaml.
         dvcyaml: Path of the dvc.yaml, None if none is written.
+        base: Directory that paths in it are seen from.
         report: Kind of report, None if there is none.
         is_guest: This is a child of the process that made it: it leaves alone what is not about metrics.
     """
 
     def __init__(self, directory: str, *, dvcyaml: str | None, report: str | None, faults: Faults) -> None:
-        self.directory = directory
-        self.dvcyaml = dvcyaml
+        self.home = os.getcwd()
+        self.directory = os.path.join(self.home, directory)
+        self.dvcyaml = None if dvcyaml is None else os.path.normpath(os.path.join(self.home, dvcyaml))
+        self.base = os.path.dirname(self.dvcyaml or "") or self.home
         self.report = report
         self.faults = faults
         self.summary: dict[str, Any] = {}
@@ -51,6 +58,7 @@ class Outlet:
         self._step_budget = Budget(at_start_s=0.25, share=0.05)
         self._report_budget = Budget(at_start_s=0.25, share=0.02)
         self._stamp: _Stamp | None = None
+        self._written: str | None = None
         self._said: object = None
         self._shown: Any = None
 
@@ -77,11 +85,9 @@ class Outlet:
             self._stamp = _stamp_of(self.file("metrics.json"))
             self.summary = read_json(self.file("metrics.json"))
             if self.dvcyaml is not None:
-                base = os.path.dirname(self.dvcyaml) or "."
-                prefixes = load("offbranch.live.dvcyaml:prefixes_of")(self.directory, base)
+                prefixes = load("offbranch.live.dvcyaml:prefixes_of")(self.directory, self.base)
                 plots, self.artifacts = load("offbranch.live.dvcyaml:known_entries")(self.dvcyaml, prefixes)
-                kinds = (self.file("plots", kind) + os.sep for kind in ("custom", "sklearn"))
-                data = tuple(os.path.relpath(kind, base).replace(os.sep, "/") + "/" for kind in kinds)
+                data = tuple(f"{self._seen('plots', kind)}/" for kind in ("custom", "sklearn"))
                 self.plots = {path: options for path, options in plots.items() if path.startswith(data)}
 
     def step(self, number: int) -> None:
@@ -104,8 +110,12 @@ class Outlet:
                 self.signals.step(number)
         self._step_budget.spend(time.monotonic() - now)
 
-    def write_summary(self) -> None:
-        """Writes metrics.json; what another process has added to it meanwhile stays."""
+    def write_summary(self, *, if_changed: bool = False) -> None:
+        """Writes metrics.json; what another process has added to it meanwhile stays.
+
+        Args:
+            if_changed: Only if it is not what was written last.
+        """
         path = self.file("metrics.json")
         # A signal handler that interrupts this would wait for itself: it goes on without after a moment.
         is_mine = self._lock.acquire(timeout=1)
@@ -114,8 +124,11 @@ class Outlet:
                 stamp = _stamp_of(path)
                 if stamp is not None and stamp != self._stamp:
                     merge_missing(self.summary, read_json(path))
-                replace_file(path, json_text(copy_of(self.summary)).encode(), marker=f"-{_thread.get_ident()}")
-                self._stamp = _stamp_of(path)
+                text = json_text(copy_of(self.summary))
+                if if_changed and text == self._written:
+                    return
+                replace_file(path, text.encode(), marker=f"-{_thread.get_ident()}")
+                self._written, self._stamp = text, _stamp_of(path)
                 self.faults.is_over(f"write '{path}'")
         finally:
             if is_mine:
@@ -149,6 +162,13 @@ class Outlet:
             load("offbranch.live.dvcyaml:write_entries")(self.dvcyaml, self._entries())
             self._said = said
 
+    def write_plot(self, kind: str, name: str, data: Any, looks: Any) -> None:
+        """Writes data of a plot, and notes what dvc.yaml is to say of it."""
+        file = load("offbranch.live.plots:plot_name")(name)
+        with self.faults.during(f"write '{self.file('plots', kind, file)}'"):
+            replace_file(self.file("plots", kind, file), json_text(data).encode())
+            self.plots[self._seen("plots", kind, file)] = load("offbranch.live.plots:options_of")(looks)
+
     def write_report(self) -> None:
         """Writes the report, or shows it in the notebook."""
         if self.report is None or self.is_guest:
@@ -167,14 +187,14 @@ class Outlet:
         """Writes lines of metrics that wait, and the summary."""
         self.writer.flush_now()
         if not self.is_guest:
-            self.write_summary()
+            self.write_summary(if_changed=True)
 
     def leave(self) -> None:
         """Writes what waits, where there may be no threads any more."""
         self.writer.flush()
         if not self.is_guest:
             if self.writer.is_awake:
-                self.write_summary()
+                self.write_summary(if_changed=True)
             if self.signals is not None:
                 self.signals.end()
 
@@ -195,25 +215,24 @@ class Outlet:
     def _later(self) -> None:
         """Is called by the thread of the writer."""
         if not self.is_guest:
-            self.write_summary()
+            self.write_summary(if_changed=True)
 
     def _entries(self) -> Any:
-        base = os.path.dirname(self.dvcyaml or "") or "."
         plots: dict[str, Mapping[str, Any]] = {}
         if self.writer.tables or os.path.isdir(self.file("plots", "metrics")):
-            plots[self._seen(base, "plots", "metrics")] = {"x": "step"}
+            plots[self._seen("plots", "metrics")] = {"x": "step"}
         if self.has_images():
-            plots[self._seen(base, "plots", "images")] = {}
+            plots[self._seen("plots", "images")] = {}
         return load("offbranch.live.dvcyaml:Entries")(
-            prefixes=load("offbranch.live.dvcyaml:prefixes_of")(self.directory, base),
-            params=(self._seen(base, "params.yaml"),) if self.params else (),
-            metrics=(self._seen(base, "metrics.json"),) if self.summary else (),
+            prefixes=load("offbranch.live.dvcyaml:prefixes_of")(self.directory, self.base),
+            params=(self._seen("params.yaml"),) if self.params else (),
+            metrics=(self._seen("metrics.json"),) if self.summary else (),
             plots={**plots, **self.plots},
             artifacts=dict(self.artifacts),
         )
 
-    def _seen(self, base: str, *parts: str) -> str:
-        return os.path.relpath(self.file(*parts), base).replace(os.sep, "/")
+    def _seen(self, *parts: str) -> str:
+        return os.path.relpath(self.file(*parts), self.base).replace(os.sep, "/")
 
 
 def _stamp_of(path: str) -> _Stamp | None:

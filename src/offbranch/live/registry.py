@@ -1,4 +1,4 @@
-"""The `Live`s that are open in this process: what is done about them at its end, in a forked child, and before a checkpoint."""
+"""The `Live`s that are open in this process: what is done about them at its end, in a forked child, and before others look."""
 
 import atexit
 import os
@@ -36,7 +36,7 @@ def enter(opened: Open) -> None:
     _open.add(opened)
 
 
-def before_checkpoint() -> None:
+def flush_all() -> None:
     """Writes all that waits."""
     for opened in list(_open):
         opened.flush()

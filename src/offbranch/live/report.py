@@ -96,7 +96,7 @@ def markdown_of(story: Story) -> str:
     for title, values in (("Parameters", story.params), ("Metrics", story.metrics)):
         flat = dict(flattened(values))
         if flat:
-            lines += [f"## {title}", "", _row(flat), _row(dict.fromkeys(flat, "---")), _row(flat.values()), ""]
+            lines += [f"## {title}", "", _row(flat), _row(["---"] * len(flat)), _row(flat.values()), ""]
     for curve in curves_below(story.directory):
         image = f"static/{curve.name.replace('/', '_')}.png"
         _draw(curve, os.path.join(story.directory, image))

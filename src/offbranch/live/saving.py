@@ -21,7 +21,7 @@ class Wish:
     Attributes:
         name: Of the experiment; None: a new one is made up.
         message: Of its commit.
-        paths: Files that Git does not track yet, as seen from the current directory.
+        paths: Files that Git does not track yet, as seen from the directory it is saved from.
         replaces: An experiment of this name is an earlier one of this program.
     """
 
@@ -69,12 +69,16 @@ def name_of(wished: str | None, around: Surroundings) -> str | None:
     return name
 
 
-def save(wish: Wish, faults: Faults) -> str | None:
-    """Saves the workspace as an experiment; returns its name, None if that failed, of which a warning has told."""
-    done = _save(wish, named=True)
+def save(wish: Wish, home: str, faults: Faults) -> str | None:
+    """Saves the workspace around a directory as an experiment.
+
+    Returns:
+        Its name, None if that failed, of which a warning has told.
+    """
+    done = _save(wish, home, named=True)
     if done.code != 0 and wish.name is not None and not wish.replaces:
         # The name may be no name for a ref, or somebody was quicker: what was trained is saved all the same.
-        again = _save(wish, named=False)
+        again = _save(wish, home, named=False)
         if again.code == 0:
             say("warning", f"the experiment could not be saved as '{wish.name}' ({done.err}): it gets another name")
             done = again
@@ -85,7 +89,7 @@ def save(wish: Wish, faults: Faults) -> str | None:
     return str(found.get("name")) if isinstance(found, dict) else None
 
 
-def _save(wish: Wish, *, named: bool) -> Done:
+def _save(wish: Wish, home: str, *, named: bool) -> Done:
     words = ["exp", "save", "--json"]
     if named and wish.name is not None:
         words += ["--name", wish.name]
@@ -94,9 +98,8 @@ def _save(wish: Wish, *, named: bool) -> Done:
     if wish.message:
         words += ["--message", wish.message]
     for path in wish.paths:
-        if os.path.exists(path):
-            words += ["--include-untracked", path]
-    return run_ob(*words, cwd=os.getcwd())
+        words += ["--include-untracked", path]
+    return run_ob(*words, cwd=home)
 
 
 def add_for_peer(directory: str, dvcyaml: str | None, outputs: frozenset[str], faults: Faults) -> None:
@@ -108,7 +111,7 @@ def add_for_peer(directory: str, dvcyaml: str | None, outputs: frozenset[str], f
     if not found or is_output(directory, outputs):
         found = found[:1] if dvcyaml in found else []
     for start in range(0, len(found), 500):
-        done = run(("git", "add", "--", *found[start : start + 500]), cwd=os.getcwd())
+        done = run(("git", "add", "--", *found[start : start + 500]), cwd=os.path.dirname(directory))
         if done.code != 0:
             faults.tell("hand the files of Live to Git", done.err)
 

@@ -106,7 +106,8 @@ class Writer:
     def forked(self) -> None:
         """Begins anew in a child: what waits is its parent's to write, and there is no thread here."""
         self._lock = _thread.allocate_lock()
-        self.is_guest = True
+        self.is_guest, self.is_deferring = True, False
+        self.is_awake = True  # so that nobody starts the thread
         for table in self.tables.values():
             table.rows.clear()
 

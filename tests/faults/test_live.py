@@ -1,0 +1,302 @@
+"""Training programs that are killed, forked, interrupted or left without a disk: what Live has written stays readable."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from offbranch import Live
+from projects import SOURCE
+
+pytestmark = pytest.mark.fault
+
+FAST = """\
+import sys, time
+from offbranch import Live
+live = Live(save_dvc_exp=False, dvcyaml=None)
+print("ready", flush=True)
+i = 0
+while True:
+    live.log_metric("m", i)
+    live.log_metric("train/loss", i * 0.5, timestamp=True)
+    i += 1
+    if i % 100 == 0:
+        live.next_step()
+    if PAUSE:
+        time.sleep(PAUSE)
+"""
+
+
+def start(code: str, where: Path) -> "subprocess.Popen[str]":
+    env = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    return subprocess.Popen([sys.executable, "-c", code], cwd=where, env=env, stdout=subprocess.PIPE, text=True)
+
+
+def run(code: str, where: Path) -> "subprocess.CompletedProcess[str]":
+    env = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=where, env=env, capture_output=True, text=True, timeout=100, check=False
+    )
+
+
+def rows(where: Path, name: str = "m") -> list[list[str]]:
+    text = (where / "dvclive" / "plots" / "metrics" / f"{name}.tsv").read_text()
+    assert text.endswith("\n")
+    return [line.split("\t") for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("pause", [0, 0.0005])
+def test_what_was_logged_survives_a_kill(pause: float, tmp_path: Path) -> None:
+    chance = random.Random(7)
+    for round_ in range(4):
+        where = tmp_path / str(round_)
+        where.mkdir()
+        process = start(FAST.replace("PAUSE", str(pause)), where)
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        time.sleep(chance.uniform(0.02, 0.9))
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        if (where / "dvclive/plots/metrics/m.tsv").exists():
+            header, *found = rows(where)
+            assert header == ["step", "m"]
+            assert [int(row[1]) for row in found] == list(range(len(found)))
+        if (where / "dvclive/plots/metrics/train/loss.tsv").exists():
+            header, *found = rows(where, "train/loss")
+            assert header == ["timestamp", "step", "loss"]
+            assert [float(row[2]) for row in found] == [i * 0.5 for i in range(len(found))]
+        if (where / "dvclive/metrics.json").exists():
+            assert "m" in json.loads((where / "dvclive/metrics.json").read_text())
+
+
+def test_rows_are_on_disk_within_a_second_without_any_further_call(tmp_path: Path) -> None:
+    code = """\
+from offbranch import Live
+live = Live(save_dvc_exp=False, dvcyaml=None)
+for i in range(20000):
+    live.log_metric("m", i)
+live.log_metric("extra", 5, plot=False)
+import os, time, signal
+time.sleep(1.0)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert run(code, tmp_path).returncode == -signal.SIGKILL
+    assert len(rows(tmp_path)) == 20001
+    assert json.loads((tmp_path / "dvclive/metrics.json").read_text()) == {"m": 19999, "extra": 5}
+
+
+def test_the_end_of_the_interpreter_writes_all(tmp_path: Path) -> None:
+    code = """\
+from offbranch import Live
+live = Live(save_dvc_exp=False)
+for i in range(20000):
+    live.log_metric("m", i)
+"""
+    done = run(code, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(rows(tmp_path)) == 20001
+    assert json.loads((tmp_path / "dvclive/metrics.json").read_text()) == {"m": 19999}
+
+
+def test_ctrl_c_loses_and_repeats_nothing(tmp_path: Path) -> None:
+    code = """\
+import json, os, signal, threading, time
+from offbranch import Live
+def later():
+    time.sleep(0.7)
+    os.kill(os.getpid(), signal.SIGINT)
+live = Live(save_dvc_exp=False, dvcyaml=None)
+threading.Thread(target=later).start()
+done = 0
+try:
+    with live:
+        while True:
+            live.log_metric("m", done)
+            done += 1
+            if done % 50 == 0:
+                live.next_step()
+except KeyboardInterrupt:
+    print(done)
+"""
+    done = run(code, tmp_path)
+    n = int(done.stdout)
+    values = [int(row[1]) for row in rows(tmp_path)[1:]]
+    assert values == list(range(len(values)))
+    assert n <= len(values) <= n + 1, done.stderr
+
+
+def test_a_signal_handler_may_log_and_end(tmp_path: Path) -> None:
+    code = """\
+import signal, sys
+from offbranch import Live
+live = Live(save_dvc_exp=False)
+n = 0
+def handler(*_):
+    live.log_metric("late", n)
+    live.next_step()
+    live.end()
+    sys.exit(0)
+signal.signal(signal.SIGALRM, handler)
+signal.setitimer(signal.ITIMER_REAL, 0.5)
+while True:
+    live.log_metric("m", n)
+    live.next_step()
+    n += 1
+"""
+    done = run(code, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(rows(tmp_path, "late")) == 2
+
+
+def test_forked_children_log_too(tmp_path: Path) -> None:
+    code = """\
+import os
+from offbranch import Live
+live = Live(save_dvc_exp=False)
+for i in range(6000):
+    live.log_metric("m", i)
+children = []
+for n in range(4):
+    pid = os.fork()
+    if pid == 0:
+        for i in range(300):
+            live.log_metric("m", 10000 + n * 1000 + i)
+            live.log_metric(f"own/{n}", i)
+        os._exit(0)
+    children.append(pid)
+    for i in range(500):
+        live.log_metric("m", 6000 + n * 500 + i)
+    live.next_step()
+for pid in children:
+    assert os.waitpid(pid, 0)[1] == 0
+live.end()
+"""
+    done = run(code, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    values = sorted(int(row[1]) for row in rows(tmp_path)[1:])
+    assert values == [*range(8000), *(10000 + n * 1000 + i for n in range(4) for i in range(300))]
+    assert all(len(rows(tmp_path, f"own/{n}")) == 301 for n in range(4))
+    assert json.loads((tmp_path / "dvclive/metrics.json").read_text()) == {"m": 7999, "step": 3}
+
+
+def test_a_child_that_does_all_the_work_is_not_undone_by_its_parent(tmp_path: Path) -> None:
+    code = """\
+import multiprocessing
+from offbranch import Live
+live = Live(save_dvc_exp=False)
+def train():
+    for i in range(3):
+        live.log_metric("loss", i)
+        live.next_step()
+    live.end()
+process = multiprocessing.get_context("fork").Process(target=train)
+process.start()
+process.join()
+live.end()
+"""
+    done = run(code, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads((tmp_path / "dvclive/metrics.json").read_text()) == {"loss": 2, "step": 2}
+    assert [row[0] for row in rows(tmp_path, "loss")] == ["step", "0", "1", "2"]
+
+
+def test_a_process_that_was_spawned_may_log(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(
+        "import multiprocessing\nfrom offbranch import Live\n"
+        "def work(live, n):\n    live.log_metric('m', n)\n"
+        "if __name__ == '__main__':\n"
+        "    with Live(save_dvc_exp=False) as live:\n"
+        "        live.log_metric('m', 0)\n"
+        "        p = multiprocessing.get_context('spawn').Process(target=work, args=(live, 1))\n"
+        "        p.start()\n        p.join()\n        assert p.exitcode == 0\n"
+    )
+    done = run("import runpy; runpy.run_path('train.py', run_name='__main__')", tmp_path)
+    env = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    done = subprocess.run([sys.executable, "train.py"], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [row[1] for row in rows(tmp_path)] == ["m", "0", "1"]
+
+
+# Faults of the machine
+
+
+def test_a_directory_that_is_removed_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    live = Live(save_dvc_exp=False)
+    live.log_metric("m", 1)
+    live.next_step()
+    subprocess.run(["rm", "-r", "dvclive"], check=True)
+    live.log_metric("m", 2)
+    live.next_step()
+    live.end()
+    assert rows(tmp_path) == [["step", "m"], ["1", "2"]]
+    assert json.loads(Path("dvclive/metrics.json").read_text()) == {"m": 2, "step": 1}
+
+
+def test_a_full_disk_is_one_warning_and_its_end_brings_all_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    live = Live(save_dvc_exp=False)
+    live.log_metric("m", 0)
+    real = os.write
+    monkeypatch.setattr(os, "write", no_space)
+    for i in range(1, 2000):
+        live.log_metric("m", i)
+    live.flush()
+    monkeypatch.setattr(os, "write", real)
+    live.end()
+    assert [row[1] for row in rows(tmp_path)[1:]] == [str(i) for i in range(2000)]
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 1 and "No space left" in said[0] and "m.tsv" in said[0]
+
+
+def no_space(descriptor: int, content: bytes) -> int:
+    raise OSError(28, "No space left on device")
+
+
+def test_half_a_line_does_not_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    live = Live(save_dvc_exp=False)
+    live.log_metric("m", 11)
+    real, calls = os.write, []
+
+    def half(descriptor: int, content: bytes) -> int:
+        calls.append(content)
+        if len(calls) == 1:
+            return real(descriptor, content[:2])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", half)
+    live.log_metric("m", 22)
+    assert rows(tmp_path) == [["step", "m"], ["0", "11"]]
+    monkeypatch.setattr(os, "write", real)
+    live.end()
+    assert rows(tmp_path) == [["step", "m"], ["0", "11"], ["0", "22"]]
+
+
+def test_no_fault_of_the_machine_comes_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A file where the directory should be: nothing can be written at all."""
+    monkeypatch.chdir(tmp_path)
+    Path("dvclive").write_text("in the way")
+    Path("dvc.yaml").write_text("a: [\n")
+    with Live(save_dvc_exp=False, report="html") as live:
+        for i in range(50):
+            live.log_metric("m", i)
+            live.log_param("p", 1)
+            live.log_plot("x", [{"a": 1}], "a", "b")
+            live.log_image("x.png", "missing.png")
+            live.log_artifact("missing", type="model", copy=True)
+            live.next_step()
+    assert (live.step, live.summary["m"]) == (49, 49)
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == len(set(said)) < 12
+    assert Path("dvc.yaml").read_text() == "a: [\n"

@@ -1,0 +1,192 @@
+"""The experiment that a training program leaves: alone, in a repository without a project, inside of runs."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from git_repos import run as git
+from projects import SOURCE, Ended, TestProject, make_project
+
+TWO_STEPS = """
+    for i in range(2):
+        live.log_metric("acc", i / 2)
+        live.next_step()
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> TestProject:
+    return make_project(tmp_path / "p", {"train.py": "pass\n"})
+
+
+def train(project: TestProject, body: str, arguments: str = "", **env: str) -> Ended:
+    code = f"from offbranch import Live\nwith Live({arguments}) as live:\n    pass\n{body}"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=project.root,
+        env={**os.environ, "PYTHONPATH": str(SOURCE), **env},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def tree(project: TestProject, name: str) -> set[str]:
+    return set(project.git("ls-tree", "-r", "--name-only", project.exps()[name]).splitlines())
+
+
+def test_a_program_becomes_an_experiment(project: TestProject) -> None:
+    body = (
+        TWO_STEPS
+        + """
+    import json, os
+    print(json.dumps({n: json.load(open(f".dvc/tmp/exps/run/{n}")) for n in os.listdir(".dvc/tmp/exps/run")}))
+    open("model.pt", "w").write("m")
+    open("untracked.txt", "w").write("u")
+    live.log_artifact("model.pt", type="model", name="best", meta={"k": 1})
+"""
+    )
+    before = project.git("rev-parse", "HEAD")
+    done = train(project, body, 'exp_name="mine", exp_message="two steps"')
+    assert (done.code, done.err) == (0, "")
+    signals = json.loads(done.out)
+    assert signals["DVCLIVE_ONLY"]["exp_name"] == "mine"
+    assert signals["DVCLIVE_STEP_COMPLETED"] == {"pid": signals["DVCLIVE_ONLY"]["pid"], "step": 1}
+    assert os.listdir(project.root / ".dvc/tmp/exps/run") == []
+    assert tree(project, "mine") >= {
+        ".gitignore",
+        "dvc.yaml",
+        "dvclive/metrics.json",
+        "dvclive/plots/metrics/acc.tsv",
+        "model.pt.dvc",
+        "train.py",
+    }
+    assert "untracked.txt" not in tree(project, "mine") and "model.pt" not in tree(project, "mine")
+    assert project.git("log", "-1", "--format=%B", project.exps()["mine"]).strip() == "two steps"
+    assert project.git("rev-parse", "HEAD") == before
+    shown = project.ob("exp", "show", "--csv").out
+    assert "mine" in shown and "0.5" in shown
+
+
+def test_names_that_are_taken_or_none(project: TestProject) -> None:
+    assert train(project, TWO_STEPS, DVC_EXP_NAME="taken").err == ""
+    done = train(project, TWO_STEPS, 'exp_name="taken"')
+    assert "there is an experiment 'taken' already" in done.err
+    done = train(project, TWO_STEPS, 'exp_name="bad name"')
+    assert "could not be saved as 'bad name'" in done.err
+    assert done.code == 0 and len(project.exps()) == 3
+
+
+def test_a_program_that_fails_leaves_no_experiment(project: TestProject) -> None:
+    done = train(project, TWO_STEPS + "    1 / 0\n", 'exp_name="x"')
+    assert done.code == 1 and "no experiment is saved, because of ZeroDivisionError" in done.err
+    assert project.exps() == {}
+    assert json.loads(project.read("dvclive/metrics.json")) == {"acc": 0.5, "step": 1}
+    assert os.listdir(project.root / ".dvc/tmp/exps/run") == []
+
+
+def test_a_second_end_replaces_its_own_experiment(project: TestProject) -> None:
+    code = "from offbranch import Live\nlive = Live(exp_name='x')\nlive.log_metric('m', 1)\nlive.end()\nlive.end()\n"
+    done = train(project, "", "save_dvc_exp=False")
+    project.write("train.py", code + "live.log_metric('m', 2)\nlive.end()\n")
+    done = subprocess_of(project)
+    assert (done.code, done.err) == (0, "")
+    assert json.loads(project.file_at(project.exps()["x"], "dvclive/metrics.json")) == {"m": 2}
+
+
+def subprocess_of(project: TestProject, **env: str) -> Ended:
+    done = subprocess.run(
+        [sys.executable, "train.py"],
+        cwd=project.root,
+        env={**os.environ, "PYTHONPATH": str(SOURCE), **env},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def test_a_repository_without_a_project_becomes_one(tmp_path: Path) -> None:
+    root = tmp_path / "r"
+    root.mkdir()
+    git(root, "init", "-q", "-b", "main")
+    project = TestProject(root)
+    assert "without a commit" in train(project, TWO_STEPS).err
+    project.write("a", "a")
+    project.commit()
+    done = train(project, TWO_STEPS, 'exp_name="first"')
+    assert (done.code, done.err) == (0, "")
+    assert project.exps().keys() == {"first"} and project.exists(".dvc/config")
+
+
+def test_without_git_nothing_is_saved(tmp_path: Path) -> None:
+    done = train(TestProject(tmp_path), TWO_STEPS + "    live.log_artifact('x')\n")
+    assert done.code == 0
+    assert "without a Git repository" in done.err and "no project here" in done.err
+    assert (tmp_path / "dvclive/metrics.json").exists()
+
+
+def test_images_go_into_the_cache(project: TestProject) -> None:
+    body = TWO_STEPS + "    open('in.png', 'wb').write(b'x')\n    live.log_image('a.png', 'in.png')\n"
+    for name in ("one", "two"):
+        done = train(project, body, f'cache_images=True, exp_name="{name}"')
+        assert (done.code, done.err) == (0, "")
+        assert "dvclive/plots/images.dvc" in tree(project, name)
+        assert "dvclive/plots/images/a.png" not in tree(project, name)
+
+
+PIPELINE = """\
+stages:
+  train:
+    cmd: {python} train.py
+    deps: [train.py]
+    outs: [model.pt, dvclive/plots]
+    metrics:
+    - dvclive/metrics.json: {{cache: false}}
+"""
+TRAIN = """\
+from offbranch import Live
+open("model.pt", "w").write("m")
+with Live(exp_name="ignored") as live:
+    for i in range(2):
+        live.log_metric("acc", i / 2)
+        live.next_step()
+    live.log_param("lr", 1)
+    live.log_artifact("model.pt", type="model")
+"""
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path) -> TestProject:
+    files = {"train.py": TRAIN, "dvc.yaml": PIPELINE.format(python=sys.executable)}
+    return make_project(tmp_path / "q", files)
+
+
+def test_repro_is_told_that_nothing_is_saved(pipeline: TestProject) -> None:
+    done = pipeline.ob("repro")
+    assert done.code == 0 and "nothing is saved as an experiment" in done.out + done.err
+    assert pipeline.exps() == {}
+    assert not pipeline.exists("model.pt.dvc")
+
+
+def test_inside_of_a_run_of_dvc_files_are_handed_to_git(pipeline: TestProject) -> None:
+    head = pipeline.git("rev-parse", "HEAD")
+    done = subprocess_of(pipeline, DVC_ROOT=str(pipeline.root), DVC_EXP_BASELINE_REV=head, DVC_STAGE="train")
+    assert (done.code, done.err) == (0, "")
+    staged = set(pipeline.git("diff", "--cached", "--name-only").splitlines())
+    assert staged == {"dvc.yaml", "dvclive/params.yaml"}
+    assert pipeline.exps() == {}
+
+
+def test_a_temporary_current_directory_does_not_matter(project: TestProject) -> None:
+    body = "    import os\n    os.chdir('/')\n" + TWO_STEPS
+    done = train(project, body, 'exp_name="x"')
+    assert (done.code, done.err) == (0, "")
+    assert "dvclive/metrics.json" in tree(project, "x")
