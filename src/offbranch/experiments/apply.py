@@ -8,7 +8,7 @@ not lost either): applying that commit goes back, outputs that were changed by h
 from offbranch.base.errors import OffbranchError
 from offbranch.base.events import Reporter, Warned
 from offbranch.base.paths import GitPath, RepoPath
-from offbranch.base.plugins import load
+from offbranch.base.plugins import load as load_by_name
 from offbranch.base.records import record, replace
 from offbranch.experiments.apply_plan import ApplyPlan, plan_apply
 from offbranch.experiments.baseline import find_baseline, refuse_mismatch
@@ -89,7 +89,7 @@ def apply_experiment(
         done = _applied(name, commit, baseline, head, plan)
         if dry or mark_of(target) is not None:
             foreseen = _foreseen(project, objects, target, back, plan, done, reporter)
-            load(_REFUSE_THINNED)(project, repo, objects, name, target, foreseen.missing)
+            load_by_name(_REFUSE_THINNED)(project, repo, objects, name, target, foreseen.missing)
             if dry:
                 return foreseen
         saved = _keep(repo, done, plan) if plan.mine else None
