@@ -33,8 +33,9 @@ from offbranch.storage.state import StateDb
 from offbranch.storage.workspace import find_status, is_executable, known_md5s
 
 # Of one checkpoint: read at once, and held by leases; beyond that, files are copied before the loop goes on.
-_READ_BYTES = 16 << 20
-_HELD_FILES = 128
+# Reading 64 MB of small files takes 20 ms, copying them ten times as long.
+_READ_BYTES = 128 << 20
+_HELD_FILES = 256
 _ATTEMPTS = 3
 # In one call: few calls, for each has to wait for the interpreter.
 _COPY_BYTES = 16 << 20
