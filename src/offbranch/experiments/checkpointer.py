@@ -24,6 +24,8 @@ from offbranch.pipeline.stage import LockedStage, Stage
 # In mode `auto`: the run's time for each second that its checkpoints have taken.
 SPARING = 50
 VARIABLE = "OFFBRANCH_CHECKPOINT"
+# A run that takes so long may well ask; getting ready costs 20 ms.
+_SOON_S = 0.4
 _MAKER = "offbranch.experiments.checkpoint_maker:Maker"
 
 
@@ -127,6 +129,8 @@ class Checkpointer:
         try:
             while not self._is_over:
                 self._handoff.wait()
+                if self._maker is None and self._clock() - self._began_s > _SOON_S and self._may_make():
+                    self._maker = load(_MAKER)(self._terms)  # so that the first who asks need not wait for it
                 for request in self._handoff.requests():
                     if self._is_over:
                         break
@@ -137,6 +141,9 @@ class Checkpointer:
         finally:
             if self._maker is not None:
                 self._maker.end_taking()
+
+    def _may_make(self) -> bool:
+        return self._terms.spec.checkpoints.mode is not CheckpointMode.OFF and not self._is_over
 
     def _answer(self, request: Request) -> None:
         assert self._handoff is not None
