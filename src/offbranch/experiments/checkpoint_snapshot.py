@@ -63,10 +63,10 @@ class Snapshot:
 
     def close(self) -> None:
         """Lets go of everything."""
-        for held in self.all_held():
+        for held in self.everything():
             held.close()
 
-    def all_held(self) -> Iterator[Held]:
+    def everything(self) -> Iterator[Held]:
         """Yields everything that is held."""
         for stage in self.stages:
             yield from (each.held for each in stage.outs if each.held is not None)
@@ -120,7 +120,7 @@ def let_go(snapshot: Snapshot, cache: LocalCache) -> None:
         ChangedError: A file was changed meanwhile.
         OffbranchError: The disk is full.
     """
-    for held in snapshot.all_held():
+    for held in snapshot.everything():
         copy(held, cache)
 
 

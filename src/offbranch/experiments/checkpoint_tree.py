@@ -221,9 +221,9 @@ class TreeMaker:
         if output.link is not None:
             return {self._in_git(output.out.path): File(mode=MODE_LINK, content=output.link)}
         assert output.held is not None
-        return dict(self._of_held(output.out.path, output.held))
+        return dict(self._of_content(output.out.path, output.held))
 
-    def _of_held(self, path: RepoPath, held: Held) -> Iterator[tuple[GitPath, File]]:
+    def _of_content(self, path: RepoPath, held: Held) -> Iterator[tuple[GitPath, File]]:
         for file, content in contents(held):
             where = RepoPath(f"{path}/{file.name}".replace(os.sep, "/")) if file.name else path
             yield self._in_git(where), File(mode=MODE_EXECUTABLE if file.is_executable else MODE_FILE, content=content)
@@ -252,7 +252,7 @@ class TreeMaker:
         files: dict[GitPath, File | None] = {}
         cached = [o.path for s in snapshot.stages for o in s.running.stage.outs if o.cache and o.path is not None]
         for path, held in snapshot.live:
-            for where, file in self._of_held(path, held):
+            for where, file in self._of_content(path, held):
                 inside = where[len(self._place.prefix) + 1 :] if self._place.prefix else where
                 if not any(is_same_or_inside(inside, out) for out in cached):
                     files[where] = file
