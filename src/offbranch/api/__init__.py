@@ -167,6 +167,8 @@ PUBLIC: Mapping[str, str] = {
     "ExperimentRows": "offbranch.views.experiment_rows:ExperimentRows",
     "exp_show": "offbranch.api.python_experiments:exp_show",
     "exp_save": "offbranch.api.python_experiments:exp_save",
+    "checkpoint": "offbranch.api.checkpoints:checkpoint",
+    "make_checkpoint": "offbranch.api.checkpoints:make_checkpoint",
     "all_branches": "offbranch.api.python_refs:all_branches",
     "all_tags": "offbranch.api.python_refs:all_tags",
     "all_commits": "offbranch.api.python_refs:all_commits",

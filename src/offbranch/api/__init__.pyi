@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from offbranch.api.care import fsck, gc
+from offbranch.api.checkpoints import checkpoint, make_checkpoint
 from offbranch.api.config import cache_dir, get_config, list_config, set_config, unset_config
 from offbranch.api.config_levels import Level as ConfigLevel
 from offbranch.api.data import add
@@ -184,6 +185,7 @@ __all__ = [
     "cache_migrate",
     "check_ignore",
     "checkout",
+    "checkpoint",
     "commit",
     "create_demo",
     "dag",
@@ -234,6 +236,7 @@ __all__ = [
     "live_follow",
     "live_view",
     "look_at_slots",
+    "make_checkpoint",
     "make_report",
     "make_session",
     "metrics_show",

@@ -15,6 +15,7 @@ from offbranch.base.plugins import load
 from offbranch.base.records import field, record, replace
 from offbranch.experiments.apply import Applied, apply_experiment
 from offbranch.experiments.branch import Branched, make_branch
+from offbranch.experiments.checkpoint_policy import checkpoint_policy
 from offbranch.experiments.composition import hydra_source_of
 from offbranch.experiments.experiment import Experiment, ExperimentSpec
 from offbranch.experiments.names import Chooser
@@ -54,6 +55,8 @@ class RunRequest:
         copy_paths: For a temporary run: untracked paths it shall have too.
         dry: Only plans.
         use_hydra: Composes the parameters with Hydra where the project is configured for it.
+        checkpoint: When checkpoints are made: `auto`, `every` or `off`; None as configured.
+        keep_checkpoints: Whose data is kept; None as configured.
         select: How the stages are chosen.
         execute: How they are carried out.
     """
@@ -67,6 +70,8 @@ class RunRequest:
     copy_paths: tuple[str, ...] = ()
     dry: bool = False
     use_hydra: bool = True
+    checkpoint: str | None = None
+    keep_checkpoints: str | None = None
     select: SelectOptions = field(default_factory=SelectOptions)
     execute: ExecuteOptions = field(default_factory=ExecuteOptions)
 
@@ -293,6 +298,7 @@ def _make_spec(request: RunRequest, project: Project, repo: GitRepo, rng: Choose
         message=request.message,
         force=request.force,
         hydra=hydra,
+        checkpoints=checkpoint_policy(project.config, request.checkpoint, request.keep_checkpoints),
     )
 
 

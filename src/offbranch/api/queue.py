@@ -11,6 +11,7 @@ from offbranch.base.errors import UsageError
 from offbranch.base.paths import RepoPath, absolute, join, relative_to
 from offbranch.base.plugins import load
 from offbranch.base.records import record, replace
+from offbranch.experiments.checkpoint_policy import checkpoint_policy
 from offbranch.experiments.composition import group_options, hydra_source_of, source_files
 from offbranch.experiments.experiment import ExperimentSpec
 from offbranch.experiments.names import Chooser, check_name
@@ -140,6 +141,7 @@ def _wish(request: RunRequest, session: Session, project: Project, now_utc: floa
             message=request.message,
             force=request.force,
             hydra=hydra,
+            checkpoints=checkpoint_policy(project.config, request.checkpoint, request.keep_checkpoints),
         ),
         options=RunOptions(select=replace(request.select, cwd=cwd), execute=request.execute),
         copy_paths=tuple(RepoPath(relative_to(path, project.root) or "") for path in copies),

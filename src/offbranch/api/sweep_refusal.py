@@ -50,7 +50,11 @@ def _options(request: RunRequest) -> Iterator[str]:
         "-k": execute.on_failure is FailurePolicy.KEEP_GOING,
         "--ignore-errors": execute.on_failure is FailurePolicy.IGNORE,
         "--no-hydra": not request.use_hydra,
+        "--checkpoint": request.checkpoint == "every",
+        "--no-checkpoint": request.checkpoint == "off",
     }
     yield from (flag for flag, is_given in flags.items() if is_given)
+    if request.keep_checkpoints is not None:
+        yield from ("--keep-checkpoints", request.keep_checkpoints)
     if execute.jobs != 1:
         yield from ("--stage-jobs", str(execute.jobs))

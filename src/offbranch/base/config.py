@@ -19,7 +19,7 @@ KNOWN: Mapping[str, frozenset[str] | None] = {
         " experiments machine".split()
     ),
     "cache": frozenset("dir type shared slow_link_warning verify local s3 gs ssh azure hdfs webhdfs protected".split()),
-    "exp": frozenset("auto_push git_remote strict_baseline code datetime".split()),
+    "exp": frozenset("auto_push git_remote strict_baseline checkpoint checkpoint_keep code datetime".split()),
     "plots": frozenset("html_template auto_open out_dir".split()),
     "parsing": frozenset("bool list".split()),
     "hydra": frozenset("enabled config_dir config_module config_name plugins_path".split()),

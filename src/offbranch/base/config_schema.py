@@ -64,6 +64,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "parsing.bool": ("store_true", "boolean_optional"),
     "parsing.list": ("nargs", "append"),
     "shared": ("group",),
+    "exp.checkpoint": ("auto", "every", "off"),
     "auth": ("basic", "digest", "custom"),
 }
 _LINK_KINDS = ("reflink", "hardlink", "symlink", "copy")

@@ -36,6 +36,7 @@ VARIABLES: Mapping[str, str] = {
     "OFFBRANCH_UPDATE_GOLDEN": "for the test suite: with 1, golden files are written anew",
     "DVC_ROOT": "set by ob for commands it runs: root of the project",
     "DVC_STAGE": "set by ob for commands it runs: address of the stage",
+    "DVC_CHECKPOINT": "set by ob, to 1, for commands of an experiment that makes a checkpoint at every step",
     "DVC_EXP_NAME": "set by ob for commands of an experiment: its name",
     "DVC_EXP_BASELINE_REV": "set by ob for commands of an experiment: commit id of its baseline",
     "DVC_EXP_AUTO_PUSH": "whether each new experiment is pushed at once, in place of exp.auto_push: true or false",

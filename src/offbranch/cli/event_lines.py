@@ -7,7 +7,13 @@ from collections.abc import Iterator, Sequence
 
 from offbranch.base.events import Event
 from offbranch.cli.lines import Line, Style, warning
-from offbranch.experiments.events import AttemptRecovered, ExperimentStarted, WorkspaceRestored
+from offbranch.experiments.events import (
+    AttemptRecovered,
+    CheckpointMade,
+    CheckpointsMade,
+    ExperimentStarted,
+    WorkspaceRestored,
+)
 from offbranch.params.sweep import Grid
 from offbranch.pipeline.events import (
     CommandStarted,
@@ -46,6 +52,12 @@ def lines_of(event: Event, level: int) -> Iterator[Line]:
         case ExperimentStarted():
             yield Line(f"Reproducing experiment '{event.name}'")
             yield Line(f"its log is {event.log}", style=Style.DIM, level=1)
+        case CheckpointMade():
+            level_of = 0 if event.is_told else 1
+            yield Line(f"Checkpoint experiment iteration '{event.commit[:7]}'.", level=level_of)
+        case CheckpointsMade():
+            many = f"{event.n_made} checkpoints" if event.n_made > 1 else "1 checkpoint"
+            yield Line(f"made {many} of '{event.name}'", style=Style.DIM)
         case WorkspaceRestored():
             what = f" ({names(event.paths, level)})" if event.paths else ""
             yield Line(f"the workspace is as it was before '{event.name}'{what}", is_aside=True)

@@ -85,6 +85,7 @@ COMMANDS: Mapping[str, Command] = {
         ("exp pull", "exp_pull", "pull experiments from a Git remote, with their outputs"),
         ("exp clean", "exp_clean", "remove what workers and control messages have left behind"),
         ("exp save", "exp_save", "save the workspace as an experiment without running"),
+        ("checkpoint", "checkpoint", "make a checkpoint of the experiment that runs this command"),
         ("queue start", "queue_start", "start workers that run what is queued"),
         ("queue status", "queue_status", "show the tasks of the queue and the workers"),
         ("queue wait", "queue_wait", "wait until tasks have ended; tells whether all succeeded"),

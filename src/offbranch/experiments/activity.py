@@ -36,6 +36,11 @@ def active(project: Project) -> Iterator[str]:
     for attempt in read_records(project.root):
         if attempt.state is AttemptState.RUNNING and _goes_on(project, attempt):
             yield f"the experiment '{attempt.name}' runs (process {attempt.process.pid})"
+    yield from active_of_dvc(project)
+
+
+def active_of_dvc(project: Project) -> Iterator[str]:
+    """Yields which processes of DVC work on a project."""
     runs = join(project.root, f"{_EXPS}/run")
     for name in _names(runs):
         info = _json(os.path.join(runs, name, f"{name}.json"))

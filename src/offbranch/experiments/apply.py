@@ -8,6 +8,7 @@ not lost either): applying that commit goes back, outputs that were changed by h
 from offbranch.base.errors import OffbranchError
 from offbranch.base.events import Reporter, Warned
 from offbranch.base.paths import GitPath, RepoPath
+from offbranch.base.plugins import load as load_by_name
 from offbranch.base.records import record, replace
 from offbranch.experiments.apply_plan import ApplyPlan, plan_apply
 from offbranch.experiments.baseline import find_baseline, refuse_mismatch
@@ -18,7 +19,6 @@ from offbranch.experiments.loading import load, parsing_options
 from offbranch.experiments.placed import placed_of, remember_outputs
 from offbranch.experiments.refs import APPLY_ORIG_HEAD, APPLY_STASH, EXEC_APPLY
 from offbranch.experiments.sides import find_commit
-from offbranch.experiments.thinned import refuse_thinned
 from offbranch.git.checkout import apply_tree_checkout
 from offbranch.git.objects import Commit, CommitId, ObjectReader
 from offbranch.git.refs import ANY, RefUpdate, update_refs
@@ -27,6 +27,9 @@ from offbranch.git.tree_reader import TreeReader
 from offbranch.pipeline.load import load_pipelines
 from offbranch.pipeline.recorded import all_recorded
 from offbranch.project import Project
+
+# What few need; it brings with it what talks to data remotes.
+_REFUSE_THINNED = "offbranch.experiments.thinned:refuse_thinned"
 
 
 @record
@@ -86,7 +89,7 @@ def apply_experiment(
         done = _applied(name, commit, baseline, head, plan)
         if dry or mark_of(target) is not None:
             foreseen = _foreseen(project, objects, target, back, plan, done, reporter)
-            refuse_thinned(project, repo, objects, name, target, foreseen.missing)
+            load_by_name(_REFUSE_THINNED)(project, repo, objects, name, target, foreseen.missing)
             if dry:
                 return foreseen
         saved = _keep(repo, done, plan) if plan.mine else None

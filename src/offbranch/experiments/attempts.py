@@ -88,11 +88,11 @@ def end_attempt(repo: GitRepo, root: AbsPath, attempt: Attempt, tree: TreeId | N
 
 
 def end_update(repo: GitRepo, attempt: Attempt, tree: TreeId | None = None) -> tuple[Attempt, RefUpdate]:
-    """Returns an ended attempt with its new commit, and the change of its ref.
+    """Returns an attempt with a new commit, and the change of its ref.
 
     Args:
         repo: Where.
-        attempt: As it ended; its commit still that of its beginning.
+        attempt: As it is now; its commit still the one that its ref is at.
         tree: Its files now; None for those of that commit.
     """
     assert attempt.commit is not None
@@ -104,16 +104,25 @@ def end_update(repo: GitRepo, attempt: Attempt, tree: TreeId | None = None) -> t
 
 
 def publish(
-    repo: GitRepo, root: AbsPath, attempt: Attempt, spec: ExperimentSpec, commit: CommitId, *more: RefUpdate
+    repo: GitRepo,
+    root: AbsPath,
+    attempt: Attempt,
+    spec: ExperimentSpec,
+    commit: CommitId,
+    *more: RefUpdate,
+    was: CommitId | None = None,
 ) -> Experiment:
     """Turns an attempt into an experiment: one transaction makes the ref and drops that of the attempt.
+
+    Args:
+        was: Where its own checkpoints have left the ref.
 
     Raises:
         ConflictError: Another experiment of this name has come into being; the attempt stays recorded.
     """
     ref = encode(spec.baseline, spec.name)
     updates = [
-        RefUpdate(ref=ref, new=commit, old=ANY if spec.force else None),
+        RefUpdate(ref=ref, new=commit, old=ANY if spec.force else was),
         RefUpdate(ref=attempt_ref(attempt.id), new=None, old=ANY),
         *more,
     ]
@@ -199,7 +208,7 @@ def _read_all(root: AbsPath) -> Iterator[Attempt]:
 
 def _commit(repo: GitRepo, attempt: Attempt, tree: TreeId) -> CommitId:
     message = f"{_SUBJECT}{attempt.name}\n\n{_text(attempt)}"
-    parents = (attempt.baseline,) if attempt.task_commit is None else (attempt.baseline, attempt.task_commit)
+    parents = [commit for commit in (attempt.baseline, attempt.task_commit, attempt.checkpoint) if commit is not None]
     return write_commit(repo, tree=tree, parents=parents, message=message)
 
 

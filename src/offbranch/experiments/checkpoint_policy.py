@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from enum import Enum
 
-from offbranch.base.errors import UsageError
+from offbranch.base.config import Config
+from offbranch.base.errors import BadInputError, UsageError
 from offbranch.base.records import record
 
 LAST_BY_DEFAULT = 3
@@ -55,6 +56,37 @@ class Keep:
     best: str | None = ""
     is_lower_better: bool | None = None
     every: int | None = None
+
+
+def checkpoint_policy(config: Config, mode: str | None, keep: str | None) -> CheckpointPolicy:
+    """Returns what is to become of the checkpoints of a run.
+
+    Args:
+        config: Says it where the user does not.
+        mode: `auto`, `every` or `off`.
+        keep: Whose data is kept.
+
+    Raises:
+        UsageError: What is to be kept makes no sense.
+        BadInputError: The configuration does not.
+    """
+    modes = [each.value for each in CheckpointMode]
+    if mode is None:
+        mode = config.choice("exp", "checkpoint", modes, CheckpointMode.AUTO.value)
+    elif mode not in modes:
+        raise UsageError(f"'{mode}' does not say when to make checkpoints", hint=f"one of {', '.join(modes)}")
+    if keep is None:
+        setting = config.settings.get(("exp", "checkpoint_keep"))
+        keep = "" if setting is None else setting.value
+        try:
+            parse_keep(keep)
+        except UsageError as error:
+            assert setting is not None
+            raise BadInputError(
+                error.message, path=setting.origin, line=setting.line, key="exp.checkpoint_keep", hint=error.hint
+            ) from error
+    parse_keep(keep)
+    return CheckpointPolicy(mode=CheckpointMode(mode), keep=keep)
 
 
 def parse_keep(text: str) -> Keep:

@@ -81,10 +81,10 @@ def snapshot_of(
 
 
 def commit_experiment(
-    repo: GitRepo, *, tree: TreeId, baseline: CommitId, message: str, headers: Sequence[tuple[str, str]] = ()
+    repo: GitRepo, *, tree: TreeId, parent: CommitId, message: str, headers: Sequence[tuple[str, str]] = ()
 ) -> CommitId:
     """Writes the commit of an experiment; nothing refers to it yet."""
-    return add_headers(repo, write_commit(repo, tree=tree, parents=(baseline,), message=message), headers)
+    return add_headers(repo, write_commit(repo, tree=tree, parents=(parent,), message=message), headers)
 
 
 def standard_message(entries: Mapping[str, LockedStage]) -> str:

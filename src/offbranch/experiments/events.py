@@ -26,3 +26,22 @@ class AttemptRecovered(Event):
 
     name: str
     paths: tuple[str, ...]
+
+
+@record
+class CheckpointMade(Event):
+    """A checkpoint of a run was committed; `is_told` unless it was one of those that nobody asks for by name."""
+
+    name: str
+    commit: str
+    number: int
+    step: int | None
+    is_told: bool
+
+
+@record
+class CheckpointsMade(Event):
+    """A run has made so many checkpoints; its commands are over."""
+
+    name: str
+    n_made: int

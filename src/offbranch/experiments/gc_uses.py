@@ -8,12 +8,14 @@ from offbranch.base.events import Reporter, Warned
 from offbranch.base.files import DirectoryReader
 from offbranch.base.paths import AbsPath, join
 from offbranch.base.records import record
+from offbranch.experiments.checkpoint_kept import dropped
 from offbranch.experiments.kept import GcScope, asked_trees, failed_error, protected_trees
 from offbranch.experiments.loading import keep_listings, load, parsing_options
+from offbranch.experiments.revision_reader import RevisionReader
 from offbranch.experiments.used import RevisionOutputs, UsedOutput, outputs_of_stages
 from offbranch.git.objects import ObjectReader
 from offbranch.pipeline.load import load_pipelines
-from offbranch.pipeline.stage import Pipelines
+from offbranch.pipeline.stage import Pipelines, Stage
 from offbranch.project import Project
 from offbranch.storage.ignore import load_ignore_rules
 from offbranch.storage.objects import ObjectId
@@ -85,12 +87,29 @@ def _by_revision(
         return
     with ObjectReader(project.repo) as objects:
         reader = RevisionOutputs(objects, project.prefix, project.cache)
-        trees = asked_trees(project.repo, objects, scope, lenient=lenient) | protected_trees(project.repo, objects)
+        metrics = RevisionReader(objects, project.prefix, project.cache)
+        asked = asked_trees(
+            project.repo, objects, scope, lenient=lenient, without=lambda chain: dropped(objects, metrics, chain)
+        )
+        trees = asked | protected_trees(project.repo, objects)
         for tree, label in trees.items():
             try:
                 yield label, reader.of_tree(tree)
             except OffbranchError as error:
                 yield label, error
+
+
+def pipelines_at(project: Project, root: AbsPath) -> tuple[Pipelines, tuple[Stage, ...]]:
+    """Returns the pipelines of a project as they are in a directory, and their stages.
+
+    Raises:
+        OffbranchError: They cannot be understood, or not all of them.
+    """
+    ignores = load_ignore_rules(root).ignores
+    pipelines = load_pipelines(DirectoryReader(root), ignores=ignores, options=parsing_options(project))
+    for error in pipelines.broken.values():
+        raise error
+    return pipelines, pipelines.stages
 
 
 def _of_pipelines(pipelines: Pipelines) -> tuple[UsedOutput, ...]:

@@ -5,12 +5,20 @@ own stash: work that nobody else has.
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from offbranch.base.errors import GitError, NotFoundError, OffbranchError, UsageError
 from offbranch.base.paths import AbsPath
 from offbranch.base.records import record
-from offbranch.experiments.refs import APPLY_ORIG_HEAD, APPLY_STASH, LABELS, TASKS, list_experiments, resolve_any
+from offbranch.experiments.refs import (
+    APPLY_ORIG_HEAD,
+    APPLY_STASH,
+    ATTEMPTS,
+    LABELS,
+    TASKS,
+    list_experiments,
+    resolve_any,
+)
 from offbranch.git.ids import CommitId, TreeId
 from offbranch.git.index import private_index
 from offbranch.git.objects import ObjectReader
@@ -22,6 +30,9 @@ _OURS = "refs/ob/"
 _EXEC_MERGE = "refs/exps/exec/EXEC_MERGE"
 # Each entry is a stash commit: its second and third parent hold the index and the untracked files.
 _STASHES = ("refs/exps/stash", "refs/exps/celery/stash", "refs/exps/celery/failed", APPLY_STASH, "refs/stash")
+
+
+Without = Callable[[tuple[CommitId, ...]], frozenset[CommitId]]
 
 
 @record
@@ -95,10 +106,13 @@ def check_scope(scope: GcScope) -> None:
         _midnight(scope.since)
 
 
-def asked_trees(repo: GitRepo, objects: ObjectReader, scope: GcScope, *, lenient: bool = False) -> dict[TreeId, str]:
+def asked_trees(
+    repo: GitRepo, objects: ObjectReader, scope: GcScope, *, without: Without, lenient: bool = False
+) -> dict[TreeId, str]:
     """Returns the trees that a scope names, each with a name for messages.
 
     Args:
+        without: Tells which of the commits of a chain, newest first, are checkpoints whose data is not kept.
         lenient: A revision that is not known is left out: it is one of another project.
 
     Raises:
@@ -122,7 +136,7 @@ def asked_trees(repo: GitRepo, objects: ObjectReader, scope: GcScope, *, lenient
         first_s = _midnight(scope.since) if scope.since is not None and not scope.all_commits else None
         commits |= {commit: f"commit {commit[:7]}" for commit in _history(repo, first_s)}
     if scope.all_experiments:
-        commits |= {commit: f"experiment {name}" for name, commit in experiment_commits(repo)}
+        commits |= {commit: f"experiment {name}" for name, commit in experiment_commits(repo, without)}
     return {commit.tree: commits[commit.id] for commit in objects.commits(tuple(commits))}
 
 
@@ -142,15 +156,22 @@ def protected_trees(repo: GitRepo, objects: ObjectReader) -> dict[TreeId, str]:
     return found
 
 
-def experiment_commits(repo: GitRepo) -> Iterator[tuple[str, CommitId]]:
-    """Yields (name, commit) of each experiment, from its tip down to its baseline, which is left out."""
+def experiment_commits(repo: GitRepo, without: Without) -> Iterator[tuple[str, CommitId]]:
+    """Yields (name, commit) of each experiment, from its tip down to its baseline, which is left out.
+
+    Args:
+        repo: Where.
+        without: Tells which of the commits of a chain, newest first, are checkpoints whose data is not kept.
+    """
     for experiment in list_experiments(repo):
-        yield experiment.name, experiment.commit
         parents = repo_git(
             repo, "rev-list", "--first-parent", experiment.commit, f"^{experiment.baseline}", "--", ok=(0, 128)
         )
-        for line in parents.decode().split():
-            yield experiment.name, CommitId(line)
+        commits = dict.fromkeys((experiment.commit, *map(CommitId, parents.decode().split())))
+        gone = without(tuple(commits)) if len(commits) > 1 else frozenset()
+        for commit in commits:
+            if commit not in gone:
+                yield experiment.name, commit
 
 
 def _protected_commits(repo: GitRepo) -> Iterator[tuple[str, CommitId]]:
@@ -158,11 +179,20 @@ def _protected_commits(repo: GitRepo) -> Iterator[tuple[str, CommitId]]:
         if not ref.startswith(LABELS):  # words, no files
             kind = "queued task" if ref.startswith(TASKS) else "attempt"
             yield f"{kind} {ref.rpartition('/')[2]}", CommitId(commit)
+            if ref.startswith(ATTEMPTS):
+                yield from _newest_checkpoint(repo, ref)
     for ref, commit in list_refs(repo, APPLY_ORIG_HEAD):
         yield ref, CommitId(commit)
     for ref, commit in (*list_refs(repo, *_STASHES), *list_refs(repo, _EXEC_MERGE)):
         logged = [CommitId(entry.new) for entry in read_reflog(repo, ref)] if ref != _EXEC_MERGE else []
         yield from _of_stashes(repo, ref, dict.fromkeys((CommitId(commit), *logged)))
+
+
+def _newest_checkpoint(repo: GitRepo, ref: str) -> Iterator[tuple[str, CommitId]]:
+    """Yields the last parent of an attempt, unless that is its baseline: what it can go on from."""
+    parents = repo_git(repo, "rev-list", "--parents", "-n1", ref, "--", ok=(0, 128)).decode().split()
+    if len(parents) > 2:
+        yield f"the newest checkpoint of attempt {ref.rpartition('/')[2]}", CommitId(parents[-1])
 
 
 def _of_stashes(repo: GitRepo, ref: str, commits: Iterable[CommitId]) -> Iterator[tuple[str, CommitId]]:

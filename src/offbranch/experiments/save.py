@@ -69,7 +69,7 @@ def save_experiment(
     tracked_too = files_of_stages(pipelines, pipelines.stages)
     tree = snapshot_of(project, repo, tracked_too, force=request.include)
     _warn_of_untracked(project, repo, {*tracked_too, *request.include}, reporter)
-    commit = commit_experiment(repo, tree=tree, baseline=baseline, message=request.message or standard_message(entries))
+    commit = commit_experiment(repo, tree=tree, parent=baseline, message=request.message or standard_message(entries))
     ref = encode(baseline, name)
     update = RefUpdate(ref=ref, new=commit, old=ANY if request.force else None)
     update_refs(repo, [update, *leftover_labels(repo, baseline, name)])

@@ -9,9 +9,11 @@ from offbranch.base.errors import Interrupted, OffbranchError
 from offbranch.base.paths import RepoPath
 from offbranch.base.plugins import load
 from offbranch.base.records import replace
+from offbranch.experiments.checkpoint_kept import dropped
 from offbranch.experiments.data_remotes import DataScope, Group, grouped, is_at_source
 from offbranch.experiments.move_data import BRING_IMPORTS, exchange_run_cache, fetch_groups, push_groups
 from offbranch.experiments.moved import Brought, Moved, TransferOptions, of_imports, sum_moved
+from offbranch.experiments.revision_reader import RevisionReader
 from offbranch.experiments.sharing import SharedData, Sharing
 from offbranch.experiments.used import RevisionOutputs, UsedOutput
 from offbranch.git.ids import CommitId
@@ -84,13 +86,15 @@ def with_run_cache(transfer: Sharing, moved: Moved, *, is_push: bool) -> Moved:
 def _outputs(
     project: Project, objects: ObjectReader, chains: _Chains
 ) -> tuple[dict[str, tuple[UsedOutput, ...]], dict[str, OffbranchError]]:
-    """Returns what experiments record, and why that of some cannot be known."""
+    """Returns what experiments record, and why that of some cannot be known; without checkpoints whose data is not kept."""
     reader = RevisionOutputs(objects, project.prefix, project.cache)
+    metrics = RevisionReader(objects, project.prefix, project.cache)
     outputs: dict[str, tuple[UsedOutput, ...]] = {}
     errors: dict[str, OffbranchError] = {}
     for ref, chain in chains.items():
         try:
-            outputs[ref] = tuple(used for commit in chain for used in reader.of_commit(commit))
+            gone = dropped(objects, metrics, chain)
+            outputs[ref] = tuple(used for commit in chain if commit not in gone for used in reader.of_commit(commit))
         except OffbranchError as error:
             errors[ref] = error
     return outputs, errors

@@ -44,6 +44,7 @@ from offbranch.experiments.underway import (
     give_up,
     new_attempt,
     raise_if_failed,
+    with_chain,
 )
 from offbranch.experiments.workbench import in_git
 from offbranch.git.ignore import ignored_files, untracked_files
@@ -175,7 +176,7 @@ def run_prepared(prepared: Prepared, options: RunOptions) -> Ran:
         StageFailedError: A stage failed; the attempt is recorded.
         Interrupted: The user stopped it; likewise.
     """
-    under = prepared.under
+    under = with_chain(prepared.under)
     project, spec = under.project, under.spec
     under.launch.reporter.emit(ExperimentStarted(name=spec.name, log=under.attempt.log))
     place, outcome = project, None
@@ -190,7 +191,8 @@ def run_prepared(prepared: Prepared, options: RunOptions) -> Ran:
                 check_copies(project, prepared.copy_paths)
                 _copy_paths(project, place, prepared.copy_paths)
                 write_parameter_files(place, prepared.written)
-                outcome = carry_out_in(place, under, options, keep_open=(copy.lock.descriptor, *prepared.keep_open))
+                keep_open = (copy.lock.descriptor, *prepared.keep_open)
+                outcome = carry_out_in(place, under, options, keep_open=keep_open, parameters=prepared.written)
                 raise_if_failed(outcome, options)
                 _warn_of_untracked(place, copy.repo, outcome, under)
                 experiment = conclude(under, place, outcome)

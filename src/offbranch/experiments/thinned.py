@@ -1,18 +1,17 @@
 """Checkpoints whose data was not kept: said before anything is written, with those nearest that can still be had."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 
-from offbranch.base.errors import MissingDataError, OffbranchError
+from offbranch.base.errors import MissingDataError
 from offbranch.experiments.checkpoint_commits import chain_commits, find_in_chains
+from offbranch.experiments.checkpoint_kept import metrics_of, policy_of
 from offbranch.experiments.checkpoint_names import mark_of, number_chain
-from offbranch.experiments.checkpoint_policy import Keep, kept, parse_keep
+from offbranch.experiments.checkpoint_policy import kept
 from offbranch.experiments.refs import find_checkpoint, list_experiments
-from offbranch.experiments.revision import RevisionData
 from offbranch.experiments.revision_reader import RevisionReader
 from offbranch.experiments.used import RevisionOutputs
 from offbranch.git.objects import Commit, ObjectReader
 from offbranch.git.repository import GitRepo
-from offbranch.params.lookup import flatten
 from offbranch.project import Project
 
 
@@ -37,8 +36,9 @@ def refuse_thinned(
         return
     chain = chain_commits(objects, part.experiment)
     checkpoints = [each for each in reversed(chain) if mark_of(each) is not None]
+    reader = RevisionReader(objects, project.prefix, project.cache)
     place = next(n for n, each in enumerate(checkpoints) if each.id == target.id)
-    if place + 1 in kept(_policy(checkpoints[-1]), _metrics(project, objects, checkpoints)):
+    if place + 1 in kept(policy_of(checkpoints[-1]), metrics_of(reader, checkpoints)):
         return
     own, numbers = part.experiment.name, dict(zip((each.id for each in chain), number_chain(chain), strict=True))
     outputs = RevisionOutputs(objects, project.prefix, project.cache)
@@ -51,25 +51,6 @@ def refuse_thinned(
         if names
         else "none of its checkpoints has data here: ob pull",
     )
-
-
-def _policy(newest: Commit) -> Keep:
-    mark = mark_of(newest)
-    try:
-        return parse_keep(mark.keep if mark is not None else "")
-    except OffbranchError:
-        return Keep()
-
-
-def _metrics(project: Project, objects: ObjectReader, commits: Sequence[Commit]) -> list[Mapping[str, object]]:
-    found = RevisionReader(objects, project.prefix, project.cache).read([each.id for each in commits])
-    return [dict(_flat(found[each.id])) for each in commits]
-
-
-def _flat(data: RevisionData | OffbranchError) -> Iterator[tuple[str, object]]:
-    if isinstance(data, RevisionData):
-        for entry in data.metrics.values():
-            yield from flatten(entry.get("data", {}))
 
 
 def _has_data(project: Project, outputs: RevisionOutputs, commit: Commit) -> bool:

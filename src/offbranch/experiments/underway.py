@@ -5,16 +5,19 @@ From the record of the attempt to the published experiment, or to the record of 
 """
 
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, closing, suppress
 
 from offbranch.base.errors import Interrupted, OffbranchError, StageFailedError
 from offbranch.base.events import Reporter
-from offbranch.base.paths import AbsPath, join
+from offbranch.base.paths import AbsPath, RepoPath, join
 from offbranch.base.processes import this_process
 from offbranch.base.records import record, replace
 from offbranch.base.undisturbed import undisturbed
 from offbranch.experiments.attempts import end_attempt, log_of, prune_records, publish
+from offbranch.experiments.checkpoint_chain import TASK_HEADER, Chain, name_was_at, put_back
+from offbranch.experiments.checkpoint_terms import Terms
+from offbranch.experiments.checkpointer import Checkpointer, SharedReporter
 from offbranch.experiments.commit import (
     commit_experiment,
     files_of_stages,
@@ -35,9 +38,6 @@ from offbranch.params.apply import file_of
 from offbranch.pipeline.execute import FailurePolicy
 from offbranch.pipeline.runner import CommandRunner
 from offbranch.project import Project
-
-# Header of the commit of an experiment that came from the queue: the id of its task.
-TASK_HEADER = "ob-task"
 
 OpenRunner = Callable[[AbsPath, tuple[int, ...]], AbstractContextManager[CommandRunner]]
 
@@ -92,6 +92,7 @@ class Underway:
         task: Ref of the queued task that it carries out.
         lease: Ref that says that the task is ours; whoever finds it changed has lost the task, and publishes nothing.
         fate: What an error that ends it means for it and for its task.
+        chain: Its checkpoints, which may have moved its record on; None where it cannot make any.
     """
 
     project: Project
@@ -103,6 +104,7 @@ class Underway:
     task: str | None = None
     lease: str | None = None
     fate: Callable[[BaseException], Fate] = fate_of
+    chain: Chain | None = None
 
     @property
     def log(self) -> AbsPath:
@@ -131,25 +133,58 @@ def new_attempt(project: Project, spec: ExperimentSpec, launch: Launch, where: W
         log=log_of(launch.attempt_id),
         started_utc=launch.clock(),
         overrides=spec.overrides,
+        resumed=spec.resumed,
     )
 
 
-def carry_out_in(place: Project, under: Underway, options: RunOptions, *, keep_open: tuple[int, ...] = ()) -> Outcome:
+def carry_out_in(
+    place: Project,
+    under: Underway,
+    options: RunOptions,
+    *,
+    keep_open: tuple[int, ...] = (),
+    parameters: Mapping[RepoPath, bytes] | None = None,
+) -> Outcome:
     """Runs the stages in a directory whose parameter files are ready; a failed one is in the result.
 
     Args:
         keep_open: Descriptors of locks that must live as long as a command, also if we are killed.
+        parameters: What of these files the attempt does not begin with.
     """
-    with under.launch.open_runner(under.log, keep_open) as runner:
+    reporter = SharedReporter(under.launch.reporter)
+    assert under.chain is not None
+    under.chain.place_root = place.root
+    terms = Terms(
+        place=place,
+        project=under.project,
+        repo=under.repo,
+        spec=under.spec,
+        chain=under.chain,
+        reporter=reporter,
+        parameters=parameters or {},
+    )
+    with under.launch.open_runner(under.log, keep_open) as runner, closing(Checkpointer(terms)) as watcher:
         bench = make_workbench(
             place,
             runner=runner,
-            reporter=under.launch.reporter,
+            reporter=reporter,
             env=experiment_env(under.project, under.spec),
             pull=options.execute.pull,
             home=under.project,
+            watcher=watcher,
         )
         return run_in(place, under.spec, options, bench)
+
+
+def with_chain(under: Underway) -> Underway:
+    """Returns a run whose attempt is recorded, ready for checkpoints."""
+    root, spec = under.project.root, under.spec
+    return replace(under, chain=Chain(under.repo, root, spec, under.attempt, under.lease))
+
+
+def _as_it_is(under: Underway) -> Underway:
+    """Returns a run with its record as its checkpoints have left it."""
+    return under if under.chain is None else replace(under, attempt=under.chain.attempt)
 
 
 def experiment_env(project: Project, spec: ExperimentSpec) -> dict[str, str]:
@@ -176,21 +211,24 @@ def conclude(under: Underway, place: Project, outcome: Outcome) -> Experiment:
         place: The directory it ran in.
         outcome: What was done.
     """
+    under = _as_it_is(under)
     results, spec = outcome.result.stages, under.spec
     touched = [path for result in results for path in result.touched]
     overridden = [file_of(override) for override in parse_overrides(spec)]
     files = files_of_stages(outcome.pipelines, (result.stage for result in results))
     # A copy was filled with the sources; what is there beside them are files that Git ignores in the workspace.
     sources = source_files(place, spec.hydra)[: None if place is under.project else 1]
-    tree = snapshot_of(place, place.repo or under.repo, dict.fromkeys((*files, *touched, *overridden, *sources)))
+    live = under.chain.live if under.chain is not None else ()
+    tree = snapshot_of(place, place.repo or under.repo, dict.fromkeys((*files, *touched, *overridden, *sources, *live)))
     message = spec.message or standard_message(reproduced_entries(results))
     headers = composition_headers(spec)
     if under.attempt.task_id is not None:
         headers += ((TASK_HEADER, under.attempt.task_id),)
-    commit = commit_experiment(under.repo, tree=tree, baseline=spec.baseline, message=message, headers=headers)
+    parent = (under.chain.tip if under.chain is not None else None) or spec.baseline
+    commit = commit_experiment(under.repo, tree=tree, parent=parent, message=message, headers=headers)
     ended = replace(under.attempt, state=AttemptState.SUCCEEDED, ended_utc=under.launch.clock())
     more = (*_drops(under), *leftover_labels(under.repo, spec.baseline, spec.name))
-    experiment = publish(under.repo, under.project.root, ended, spec, commit, *more)
+    experiment = publish(under.repo, under.project.root, ended, spec, commit, *more, was=name_was_at(under.chain))
     with suppress(OSError):  # published is published, whatever becomes of old logs
         prune_records(under.project.root)
     return experiment
@@ -206,7 +244,9 @@ def give_up(
     if isinstance(error, StageFailedError) and error.hint is None:
         error.hint = f"all it printed is in '{under.attempt.log}'"
     with undisturbed():
-        _give_up(under, place, outcome, error, restore)
+        if under.chain is not None:
+            under.chain.close()
+        _give_up(_as_it_is(under), place, outcome, error, restore)
 
 
 def _give_up(
@@ -214,14 +254,16 @@ def _give_up(
 ) -> None:
     as_found: TreeId | None = None
     with suppress(OffbranchError, OSError):
-        as_found = tree_of_attempt(place, place.repo or under.repo, outcome)
+        live = tuple(under.chain.live) if under.chain is not None else ()
+        as_found = tree_of_attempt(place, place.repo or under.repo, outcome, live)
     # Before the attempt gets another commit: its present one is what we, or `recover_attempts`, restore from.
     with suppress(OffbranchError, OSError):
         restore()
     with suppress(OffbranchError, OSError):
         fate = under.fate(error)
         ended = ended_attempt(under.attempt, error, fate, under.launch)
-        end_attempt(under.repo, under.project.root, ended, as_found, *_drops(under, keep_task=fate.keeps_task))
+        drops = (*_drops(under, keep_task=fate.keeps_task), *put_back(under.repo, under.attempt))
+        end_attempt(under.repo, under.project.root, ended, as_found, *drops)
 
 
 def ended_attempt(attempt: Attempt, error: BaseException, fate: Fate, launch: Launch) -> Attempt:
@@ -243,7 +285,7 @@ def cause_of(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def tree_of_attempt(place: Project, repo: GitRepo, outcome: Outcome | None) -> TreeId:
+def tree_of_attempt(place: Project, repo: GitRepo, outcome: Outcome | None, live: tuple[RepoPath, ...] = ()) -> TreeId:
     """Returns the files of an unfinished run, without outputs that are left over from earlier runs."""
     reached: frozenset[str] = frozenset()
     pipelines = outcome.pipelines if outcome else load(place)
@@ -257,7 +299,7 @@ def tree_of_attempt(place: Project, repo: GitRepo, outcome: Outcome | None) -> T
         for out in stage.outs
         if not out.cache and out.path is not None
     ]
-    return snapshot_of(place, repo, files_of_stages(pipelines, pipelines.stages), exclude=stale)
+    return snapshot_of(place, repo, (*files_of_stages(pipelines, pipelines.stages), *live), exclude=stale)
 
 
 def _drops(under: Underway, *, keep_task: bool = False) -> list[RefUpdate]:

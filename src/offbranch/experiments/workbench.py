@@ -1,12 +1,13 @@
 """Builds the workbench a pipeline is carried out on, for the workspace or a temporary copy of it."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 
 from offbranch.base.events import Reporter
 from offbranch.base.files import FileReader
 from offbranch.base.locks import hold_lock, holder_as_pid
 from offbranch.base.paths import AbsPath, GitPath, RepoPath, join
+from offbranch.experiments.cache_users import using_cache
 from offbranch.experiments.pulling import fetch_of
 from offbranch.experiments.urls import url_access
 from offbranch.git.ignore import ignored_paths, remove_ignore_entries, tracked_paths, write_ignore_entries
@@ -50,11 +51,23 @@ def make_workbench(
         reporter=reporter,
         source_control=source_control(project),
         env=env or {},
-        guard=peer_guard(project),
+        guard=_guard(project, home or project),
         fetch=fetch_of(home or project, reporter) if pull else None,
         urls=url_access(project, reporter),
         watcher=watcher,
     )
+
+
+def _guard(project: Project, home: Project) -> Callable[[], AbstractContextManager[object]]:
+    """Returns what is held while a stage is prepared or recorded: DVC's lock, and that no data is removed meanwhile."""
+    peer = peer_guard(project)
+
+    @contextmanager
+    def guard() -> Iterator[None]:
+        with peer(), using_cache(home.root):
+            yield
+
+    return guard
 
 
 def peer_guard(project: Project) -> Callable[[], AbstractContextManager[object]]:

@@ -28,6 +28,7 @@ from offbranch.experiments.underway import (
     give_up,
     new_attempt,
     raise_if_failed,
+    with_chain,
 )
 from offbranch.experiments.workbench import make_workbench
 from offbranch.git.refs import ANY, RefUpdate
@@ -73,7 +74,7 @@ def run_workspace(project: Project, repo: GitRepo, spec: ExperimentSpec, options
         files = (*files_of_stages(ahead.pipelines, stages), *written, *source_files(project, spec.hydra))
         tree = snapshot_of(project, repo, files)
         exec_head = RefUpdate(ref=EXEC_HEAD, new=spec.baseline, old=ANY)
-        under = replace(under, attempt=begin_attempt(repo, project.root, attempt, tree, exec_head))
+        under = with_chain(replace(under, attempt=begin_attempt(repo, project.root, attempt, tree, exec_head)))
         launch.reporter.emit(ExperimentStarted(name=spec.name, log=attempt.log))
         show_running(project, spec)
         outcome = carry_out_in(project, under, options)

@@ -252,7 +252,7 @@ def _outs_are_cached(stage: Stage, locked: LockedStage, facts: Facts) -> bool:
         present = isinstance(content, Content) and content.id == was.md5
         if not (present and not out.cache) and not facts.is_cached(ObjectId(was.md5)):
             return False
-    return not any(out.persist for out in stage.outs)
+    return not any(out.persist or out.checkpoint for out in stage.outs)
 
 
 def _misses_input(status: StageStatus) -> bool:

@@ -97,7 +97,9 @@ def examine(stage: Stage, locked: LockedStage | None, facts: Facts) -> StageStat
         never_ran=locked is None,
         command=locked is not None and stage.command != locked.command,
         checkpoint=None if locked is None else unfinished_at(stage.command, locked.command),
-        always=stage.always_changed or not (stage.deps or stage.params or stage.outs),
+        always=stage.always_changed
+        or any(out.checkpoint for out in stage.outs)
+        or not (stage.deps or stage.params or stage.outs),
         deps=deps,
         outs=outs,
     )
@@ -130,7 +132,9 @@ def reasons(stage: Stage, status: StageStatus) -> Iterator[Reason]:
         for leaf in _leaves(change):
             yield _reason_of_dependency(leaf)
     if status.always:
+        goes_on = next((out.written for out in stage.outs if out.checkpoint), None)
         what = "it is marked always_changed" if stage.always_changed else "it has neither dependencies nor outputs"
+        what = what if goes_on is None else f"it goes on from its checkpoint '{goes_on}'"
         yield Reason(code="always", text=f"{what}, so it always runs")
     if status.is_edited:
         yield Reason(code="checksum", text="its .dvc file was edited, or its import never carried out")

@@ -10,10 +10,10 @@ from offbranch.base.errors import NotFoundError, UsageError, did_you_mean
 from offbranch.base.paths import AbsPath
 from offbranch.base.records import record
 from offbranch.experiments.attempts import list_attempts
+from offbranch.experiments.checkpoint_chain import task_of_head
 from offbranch.experiments.choose import is_pattern
 from offbranch.experiments.experiment import Attempt, AttemptState, Experiment
 from offbranch.experiments.refs import is_abbreviation, list_experiments
-from offbranch.experiments.underway import TASK_HEADER
 from offbranch.git.ids import CommitId, ObjectName
 from offbranch.git.objects import ObjectReader
 from offbranch.git.repository import GitRepo
@@ -120,15 +120,13 @@ def read_known(repo: GitRepo, root: AbsPath, *, with_succeeded: bool = False) ->
 def made_of_tasks(repo: GitRepo) -> dict[str, Experiment]:
     """Returns the experiments that came of tasks, by the id of the task."""
     experiments = list_experiments(repo)
-    sign = f"\n{TASK_HEADER} ".encode()
     found: dict[str, Experiment] = {}
     with ObjectReader(repo) as objects:
         contents = objects.read_many(each.commit for each in experiments)
     for each in experiments:
         _, content = contents.get(ObjectName(each.commit), ("", b""))
-        head = content.partition(b"\n\n")[0]
-        if sign in head:
-            task_id = head.partition(sign)[2].partition(b"\n")[0].decode(errors="replace")
+        task_id, is_checkpoint = task_of_head(content)
+        if task_id is not None and not is_checkpoint:
             found[task_id] = each
     return found
 

@@ -1,12 +1,12 @@
 """What the commits of tasks, attempts and experiments say, as JSON: read from Git, for whom the index does not know."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from offbranch.base.plugins import load
 from offbranch.experiments.attempts import attempt_of
+from offbranch.experiments.checkpoint_chain import task_of_head
 from offbranch.experiments.experiment import attempt_to_json
-from offbranch.experiments.underway import TASK_HEADER
 from offbranch.git.ids import CommitId
 from offbranch.git.objects import ObjectReader
 from offbranch.git.records import parse_commit
@@ -16,7 +16,6 @@ from offbranch.queue.task import task_from_message, task_to_json
 
 # What few have; it brings with it what talks to other machines.
 _READ_LEASE = "offbranch.queue.remote_lease:lease_from_message"
-_HEADER = f"\n{TASK_HEADER} ".encode()
 
 
 def read_facts(repo: GitRepo, keys: Sequence[str]) -> dict[str, Fact]:
@@ -75,10 +74,7 @@ def _lease(name: CommitId, content: bytes) -> dict[str, Any]:
 
 def _experiment(name: CommitId, content: bytes) -> dict[str, Any]:
     head = content.partition(b"\n\n")[0]
-    return {"task_id": next(_headers(head), None), "made_utc": parse_commit(name, head + b"\n\n").commit_time}
-
-
-def _headers(head: bytes) -> Iterator[str]:
-    _, found, rest = head.partition(_HEADER)
-    if found:
-        yield rest.partition(b"\n")[0].decode("utf-8", "replace")
+    task_id, is_checkpoint = task_of_head(content)
+    made_utc = parse_commit(name, head + b"\n\n").commit_time
+    # A task has not become what one of its runs has left at a checkpoint.
+    return {"task_id": None if is_checkpoint else task_id, "made_utc": made_utc}

@@ -8,9 +8,10 @@ from offbranch.base.errors import ConflictError
 from offbranch.base.paths import AbsPath
 from offbranch.base.records import replace
 from offbranch.experiments.attempts import attempt_of, end_update, write_record
+from offbranch.experiments.checkpoint_chain import header_of, put_back
 from offbranch.experiments.experiment import Attempt, AttemptState, Experiment
 from offbranch.experiments.refs import attempt_ref, encode, lease_ref
-from offbranch.experiments.underway import TASK_HEADER, Fate
+from offbranch.experiments.underway import Fate
 from offbranch.git.ids import CommitId, TreeId
 from offbranch.git.objects import ObjectReader
 from offbranch.git.refs import ANY, RefUpdate, list_refs, update_refs
@@ -114,7 +115,7 @@ def _settle(
     if not fate.keeps_task:
         drops.append(RefUpdate(ref=stored.ref, new=None, old=ANY))
     try:
-        update_refs(repo, [update, *drops])
+        update_refs(repo, [update, *drops, *(put_back(repo, attempt) if was_running else ())])
     except ConflictError:
         return None
     with suppress(OSError):
@@ -173,11 +174,8 @@ def published(repo: GitRepo, stored: StoredTask) -> Experiment | None:
     spec = stored.task.spec
     ref = encode(spec.baseline, spec.name)
     for found, at in list_refs(repo, ref):
-        if found == ref:
-            with ObjectReader(repo) as objects:
-                head = objects.read(at)[1].partition(b"\n\n")[0]
-            if f"\n{TASK_HEADER} {stored.task.id}\n".encode() in head + b"\n":
-                return Experiment(name=spec.name, baseline=spec.baseline, commit=CommitId(at), ref=ref)
+        if found == ref and header_of(repo, CommitId(at)) == (stored.task.id, False):
+            return Experiment(name=spec.name, baseline=spec.baseline, commit=CommitId(at), ref=ref)
     return None
 
 

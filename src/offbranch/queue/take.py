@@ -11,6 +11,7 @@ from offbranch.base.locks import LockFile
 from offbranch.base.paths import absolute
 from offbranch.base.records import record, replace
 from offbranch.experiments.attempts import end_update, write_record
+from offbranch.experiments.checkpoint_chain import put_back
 from offbranch.experiments.experiment import Attempt, AttemptState
 from offbranch.experiments.refs import sending_ref, sent_ref
 from offbranch.experiments.run import RunOptions
@@ -68,8 +69,9 @@ def take_task(
     before: tuple[RefUpdate, ...] = ()
     if lost is not None and lost.state is AttemptState.RUNNING:
         lost = replace(lost, state=AttemptState.INTERRUPTED, ended_utc=launch.clock(), cause=LOST)
+        name_back = put_back(repo, lost)
         lost, update = end_update(repo, lost, left(lost))
-        before = (update,)
+        before = (update, *name_back)
     alone = () if stored.is_shared else _not_at_a_remote(stored.task.id)
     queued = QueuedFiles(
         id=stored.task.id,

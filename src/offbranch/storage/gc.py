@@ -117,9 +117,14 @@ def iter_sized(store: Store) -> Iterator[tuple[ObjectId, int]]:
     if not isinstance(store, LocalCache):
         yield from store.iter_sized()
         return
-    for id in store.iter_objects():
+    yield from iter_sized_of(store, store.iter_objects())
+
+
+def iter_sized_of(cache: LocalCache, ids: Iterable[ObjectId]) -> Iterator[tuple[ObjectId, int]]:
+    """Yields the same of some objects, those that a cache has."""
+    for id in ids:
         try:
-            status = os.lstat(store.path_of(id))
+            status = os.lstat(cache.path_of(id))
         except OSError:
             continue
         yield id, status.st_size if status.st_nlink == 1 else 0

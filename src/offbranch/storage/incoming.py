@@ -49,6 +49,10 @@ class Incoming:
         except OSError as error:
             raise self._explain(error) from error
 
+    def explain(self, error: OSError) -> OffbranchError:
+        """Returns what is said of a piece that could not be written."""
+        return self._explain(error)
+
     def publish(self, id: ObjectId, *, mtime_ns: int | None = None) -> None:
         """Gives the object its name, unless there is a sound one. The caller has hashed what was written."""
         self._give_name(self, id, mtime_ns)

@@ -21,6 +21,7 @@ from offbranch.api.exp import run as run_experiment
 from offbranch.api.session import Session
 from offbranch.base.errors import ExitCode, UsageError
 from offbranch.base.plugins import load
+from offbranch.cli.checkpoint_options import add_checkpoints, checkpoint_mode
 from offbranch.cli.console import Console
 from offbranch.cli.lines import Style
 from offbranch.cli.options import add_json, add_targets, refuse_together
@@ -76,6 +77,7 @@ def add_arguments(parser: Parser) -> None:
         force_help="run every stage, changed or not, and replace an experiment of this name",
         jobs=("--stage-jobs",),
     )
+    add_checkpoints(parser)
     parser.add_flag("--no-hydra", help="do not compose params.yaml by Hydra, also if the project is set up for it")
     parser.add_flag("--queue", help="do not run it now: keep it, as the workspace is, for --run-all")
     add_task_options(parser, when="with --queue: ")
@@ -108,6 +110,8 @@ def run(args: Namespace, console: Console) -> int:
         copy_paths=tuple(args.copy_paths),
         dry=args.dry,
         use_hydra=not args.no_hydra,
+        checkpoint=checkpoint_mode(args),
+        keep_checkpoints=args.keep_checkpoints,
         select=select_options(args),
         execute=execute_options(args),
     )

@@ -1,0 +1,43 @@
+"""What the makers of checkpoints need to know of a run."""
+
+from collections.abc import Mapping
+
+from offbranch.base.events import Reporter
+from offbranch.base.paths import AbsPath, RepoPath
+from offbranch.base.records import field, record
+from offbranch.experiments.checkpoint_chain import Chain
+from offbranch.experiments.experiment import ExperimentSpec
+from offbranch.git.repository import GitRepo
+from offbranch.project import Project
+
+
+@record
+class Terms:
+    """One run.
+
+    Attributes:
+        place: The project, or its copy, that its commands run in.
+        project: The user's project.
+        repo: The repository that gets commits and refs.
+        chain: Its commits so far.
+        parameters: What the overrides have made of parameter files, where the attempt does not begin with that.
+        reporter: Takes events from any thread.
+    """
+
+    place: Project
+    project: Project
+    repo: GitRepo
+    spec: ExperimentSpec
+    chain: Chain
+    reporter: Reporter
+    parameters: Mapping[RepoPath, bytes] = field(default_factory=dict)
+
+    @property
+    def place_root(self) -> AbsPath:
+        """Where the commands run."""
+        return self.place.root
+
+    @property
+    def root(self) -> AbsPath:
+        """Of the user's project."""
+        return self.project.root

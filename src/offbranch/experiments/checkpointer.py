@@ -1,0 +1,276 @@
+"""Makes checkpoints while commands run: a thread answers who asks for one, and a second one commits them.
+
+The first has the files held and lets the command go on; hashing, trees, commits and refs are the second's. The main thread only
+says which commands run. Whatever goes wrong here is one warning and never the end of a run.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from offbranch.base.errors import OffbranchError
+from offbranch.base.events import Event, Reporter, Warned
+from offbranch.base.plugins import load
+from offbranch.base.undisturbed import undisturbed
+from offbranch.experiments.checkpoint_chain import LeftOutError, LostError
+from offbranch.experiments.checkpoint_policy import CheckpointMode
+from offbranch.experiments.checkpoint_requests import Handoff, Request
+from offbranch.experiments.checkpoint_terms import Terms
+from offbranch.experiments.events import CheckpointMade, CheckpointsMade
+from offbranch.pipeline.stage import LockedStage, Stage
+
+# In mode `auto`: the run's time for each second that its checkpoints have taken.
+SPARING = 50
+VARIABLE = "OFFBRANCH_CHECKPOINT"
+# A run that takes so long may well ask; getting ready costs 20 ms.
+_SOON_S = 0.4
+_MAKER = "offbranch.experiments.checkpoint_maker:Maker"
+
+
+class SharedReporter:
+    """Lets several threads use one reporter."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self._lock = threading.Lock()
+
+    def emit(self, event: Event) -> None:
+        with self._lock:
+            self._reporter.emit(event)
+
+
+class Checkpointer:
+    """A `CommandWatcher`; one for each run. `close` is to be called when its commands are over.
+
+    Args:
+        terms: Of the run.
+        clock: Seconds, monotonic: that of `state.json`.
+    """
+
+    def __init__(self, terms: Terms, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._terms = terms
+        self._clock = clock
+        self._began_s = clock()
+        self._cost_s = 0.0
+        self._made = 0
+        self._running: dict[str, tuple[Stage, LockedStage]] = {}
+        self._ended: list[str] = []
+        self._handoff: Handoff | None = None
+        self._maker: Any = None
+        self._listener: threading.Thread | None = None
+        self._committer: threading.Thread | None = None
+        self._work: list[Any] = []
+        self._works = threading.Semaphore(0)
+        # Held while somebody is answered; who holds it knows what runs.
+        self._answering = threading.Lock()
+        self._idle = threading.Event()
+        self._idle.set()
+        self._is_over = self._is_broken = self._copies_first = False
+        self._warned: set[str] = set()
+
+    def began(self, stage: Stage, described: LockedStage) -> Mapping[str, str]:
+        mode = mode_of(self._terms.spec.checkpoints.mode, stage)
+        try:
+            if self._handoff is None:
+                self._open()
+        except (OSError, OffbranchError) as error:
+            self._warn(f"no checkpoints can be made: {error}")
+            return {VARIABLE: CheckpointMode.OFF.value}
+        assert self._handoff is not None
+        with self._answering:
+            self._running[stage.address] = (stage, described)
+        env = {"OFFBRANCH_HANDOFF": self._handoff.path, VARIABLE: mode.value}
+        if mode is CheckpointMode.EVERY:
+            env["DVC_CHECKPOINT"] = "1"
+        if self._terms.spec.resumed is not None:
+            env["DVCLIVE_RESUME"] = "1"
+        return env
+
+    def ended(self, stage: Stage) -> None:
+        if self._handoff is None:
+            return
+        with self._answering:
+            if self._running.pop(stage.address, None) is not None:
+                self._ended.append(stage.address)
+        self._idle.wait()
+        self._terms.chain.live.update(dict.fromkeys(self._handoff.live_paths()))
+
+    def close(self) -> None:
+        """Ends the threads; what is under way is finished."""
+        self._is_over = True
+        try:
+            if self._handoff is not None:
+                self._handoff.wake()
+            if self._listener is not None:
+                self._listener.join()
+            if self._committer is not None:
+                self._give(None)
+                self._committer.join()
+        finally:
+            self._terms.chain.close()
+            with suppress(OSError):
+                if self._handoff is not None:
+                    self._handoff.close()
+        if self._made:
+            self._terms.reporter.emit(CheckpointsMade(name=self._terms.spec.name, n_made=self._made))
+
+    def _open(self) -> None:
+        terms = self._terms
+        self._handoff = Handoff(terms.place_root, terms.chain.attempt.id, (terms.root,))
+        self._say(next_at=0.0)
+        with undisturbed():  # a signal is for the main thread, which waits for the commands
+            self._listener = threading.Thread(target=self._listen, name="checkpoints", daemon=True)
+            self._listener.start()
+
+    def _listen(self) -> None:
+        assert self._handoff is not None
+        try:
+            while not self._is_over:
+                self._handoff.wait()
+                if self._maker is None and self._clock() - self._began_s > _SOON_S and self._may_make():
+                    self._maker = load(_MAKER)(self._terms)  # so that the first who asks need not wait for it
+                for request in self._handoff.requests():
+                    if self._is_over:
+                        break
+                    with self._answering:
+                        self._answer(request)
+        except Exception as error:  # noqa: BLE001 - an edge: a mistake of ours is no reason to stop a run
+            self._break(f"no more checkpoints are made: {error}")
+        finally:
+            if self._maker is not None:
+                self._maker.end_taking()
+
+    def _may_make(self) -> bool:
+        return self._terms.spec.checkpoints.mode is not CheckpointMode.OFF and not self._is_over
+
+    def _answer(self, request: Request) -> None:
+        assert self._handoff is not None
+        began_s = self._clock()
+        reason = self._refusal(request, began_s)
+        if reason is not None:
+            self._handoff.reply(request, number=None, reason=reason)
+            return
+        if not self._idle.is_set():
+            return  # its turn comes when the one before it is committed
+        snapshot = None
+        try:
+            self._maker = self._maker or load(_MAKER)(self._terms)
+            snapshot = self._maker.take(
+                self._asked(request), self._handoff.live_paths(), request.step, copies_first=self._copies_first
+            )
+        except (OffbranchError, OSError) as error:
+            self._warn(f"a checkpoint could not be made: {_reason(error)}")
+            self._handoff.reply(request, number=None, reason=_reason(error))
+        else:
+            self._idle.clear()
+            self._say(next_at=None)
+            self._handoff.reply(request, number=snapshot.number)
+            self._cost_s += self._clock() - began_s
+            self._hand_over(snapshot, is_told=request.kind != "auto")
+
+    def _refusal(self, request: Request, now_s: float) -> str | None:
+        """Returns why there will be no checkpoint; None where there will be one."""
+        if self._is_broken:
+            return "no more checkpoints are made"
+        if self._terms.spec.checkpoints.mode is CheckpointMode.OFF:
+            return "checkpoints are off"
+        if not self._asked(request):
+            return "no command of a stage runs"
+        if request.kind == "auto" and not self._idle.is_set():
+            return "an earlier one is still being committed"
+        if request.kind == "auto" and now_s < self._next_s():
+            return "too early"
+        return None
+
+    def _asked(self, request: Request) -> list[tuple[Stage, LockedStage]]:
+        own = self._running.get(request.stage or "")
+        return [own] if own is not None else list(self._running.values())
+
+    def _next_s(self) -> float:
+        return self._began_s + SPARING * self._cost_s
+
+    def _say(self, *, next_at: float | None) -> None:
+        assert self._handoff is not None
+        mode = self._terms.spec.checkpoints.mode.value
+        self._handoff.say(mode=mode, made=self._made, cost_s=self._cost_s, next_at=next_at)
+
+    def _hand_over(self, snapshot: Any, *, is_told: bool) -> None:
+        if self._committer is None:
+            with undisturbed():
+                self._committer = threading.Thread(target=self._commit_all, name="commits", daemon=True)
+                self._committer.start()
+        stages = tuple(stage for stage, _ in self._running.values())
+        self._give((snapshot, stages, tuple(self._ended), is_told))
+
+    def _give(self, work: Any) -> None:
+        self._work.append(work)
+        self._works.release()
+
+    def _next(self) -> Any:
+        self._works.acquire()
+        return self._work.pop(0)
+
+    def _commit_all(self) -> None:
+        while (work := self._next()) is not None:
+            began_s = self._clock()
+            try:
+                self._commit(*work)
+            except Exception as error:  # noqa: BLE001 - an edge: a mistake of ours is no reason to stop a run
+                self._break(f"no more checkpoints are made: {error!r}")
+            finally:
+                work[0].close()
+                self._cost_s += self._clock() - began_s
+                with suppress(OSError):
+                    self._say(next_at=self._next_s())
+                self._idle.set()
+                assert self._handoff is not None
+                self._handoff.wake()
+        self._maker.end_making()
+
+    def _commit(self, snapshot: Any, running: tuple[Stage, ...], ended: tuple[str, ...], is_told: bool) -> None:
+        try:
+            made = self._maker.make(snapshot, running, ended)
+        except LeftOutError as error:
+            self._copies_first = True
+            self._warn(f"a checkpoint is left out: '{error}' was changed while it was copied")
+        except LostError:
+            self._break("no more checkpoints are made: this run has been taken over or removed by somebody else")
+        except (OffbranchError, OSError) as error:
+            self._warn(f"a checkpoint could not be made: {_reason(error)}")
+        else:
+            self._made += 1
+            if made.news:
+                self._warn(f"{made.news}; its checkpoints are kept with the attempt")
+            self._terms.reporter.emit(
+                CheckpointMade(
+                    name=self._terms.spec.name,
+                    commit=made.commit,
+                    number=snapshot.number,
+                    step=snapshot.step,
+                    is_told=is_told,
+                )
+            )
+
+    def _break(self, text: str) -> None:
+        self._is_broken = True
+        self._warn(text)
+
+    def _warn(self, text: str) -> None:
+        if text not in self._warned:
+            self._warned.add(text)
+            self._terms.reporter.emit(Warned(text=text, hint="the run goes on"))
+
+
+def mode_of(mode: CheckpointMode, stage: Stage) -> CheckpointMode:
+    """Returns how often the commands of a stage shall ask: at every step where one of its outputs says so."""
+    if mode is CheckpointMode.AUTO and any(out.checkpoint for out in stage.outs):
+        return CheckpointMode.EVERY
+    return mode
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OffbranchError):
+        return error.message
+    return str(error.strerror or error) if isinstance(error, OSError) else str(error)
