@@ -18,6 +18,7 @@ from offbranch.base.errors import Interrupted, OffbranchError, StageFailedError
 from offbranch.base.paths import AbsPath
 from offbranch.base.processes import this_process
 from offbranch.base.records import replace
+from offbranch.base.undisturbed import is_held_back
 from offbranch.experiments.experiment import AttemptState
 from offbranch.experiments.underway import Fate
 from offbranch.queue.offer import Offer
@@ -141,23 +142,40 @@ class _Element:
         write_note(self._root, self._submission.id, self._index, self._note)
 
     def _fate(self, error: BaseException) -> Fate | None:
-        """Returns what a stop by SLURM means for the task; None for any other error.
-
-        The signal goes to all processes of the job at once: a command may have ended of it before we hear of it.
-        """
-        if not isinstance(error, Interrupted | StageFailedError):
+        if (fate := fate_of_error(error, self._note.job, self._printed)) is None:
             return None
-        code = error.exit_code_of_command if isinstance(error, StageFailedError) else None
-        is_by_signal = code is None or code < 0 or code > _SIGNALS_FROM
-        why = wait_for_reason(self._printed, patience_s=_WHY_S if is_by_signal else 0.0)
-        if why is None:
-            return None
-        if is_withdrawn(self._root, self._submission.id, self._index):
-            why = "OFFBRANCH"
-        return fate_of_stop(why, self._note.job)
+        is_back = is_withdrawn(self._root, self._submission.id, self._index)
+        return fate_of_stop("OFFBRANCH", self._note.job) if is_back else fate
 
     def _printed(self) -> str:
         return read_output(self._root, self._submission.id, self._index, self._printed_before)
+
+
+def fate_of_error(
+    error: BaseException, job: str, printed: Callable[[], str], *, patience_s: float = _WHY_S
+) -> Fate | None:
+    """Returns what a stop by SLURM means for a task; None for any other error. To be called while signals are held back.
+
+    The signal goes to all processes of the job, one after the other: a command, or a Git of ours, may have ended of it before
+    we hear of it. Who was signalled too was stopped, whatever its command made of that and even if nobody says why. squeue
+    cannot tell at this moment either: whatever the reason, it says COMPLETING (SLURM 22.05).
+    """
+    is_stopped = isinstance(error, Interrupted)
+    if not is_stopped and not _may_be_by_signal(error) and not is_held_back():
+        patience_s = 0.0
+    why = wait_for_reason(printed, patience_s=patience_s)
+    if why is not None:
+        return fate_of_stop(why, job)
+    if not is_stopped and not is_held_back():
+        return None
+    return Fate(state=AttemptState.CANCELLED, cause=f"stopped by SIGTERM (job {job})", keeps_task=True)
+
+
+def _may_be_by_signal(error: BaseException) -> bool:
+    if not isinstance(error, StageFailedError):
+        return isinstance(error, OffbranchError)
+    code = error.exit_code_of_command
+    return code is None or code < 0 or code > _SIGNALS_FROM
 
 
 def fate_of_stop(why: str, job: str) -> Fate:

@@ -30,7 +30,7 @@ from offbranch.queue.slots import Slot, SlotPool
 from offbranch.queue.store import read_tasks
 from offbranch.queue.supervisor import Supervisor
 from offbranch.queue.task import StoredTask
-from offbranch.queue.task_end import TaskEnd, end_to_json
+from offbranch.queue.task_end import TaskEnd, end_to_words
 from offbranch.queue.workers import SlotUse, Worker, WorkerKind, registered
 
 
@@ -175,7 +175,7 @@ def work(session: Session, shift: Shift, crew: Crew) -> Iterator[TaskEnd]:
         )
         end = carry_out_stored(stored, manner)
         if end is not None:
-            say(end_to_json(end))
+            say(end_to_words(end))
 
     def left(attempt: Attempt) -> TreeId | None:
         with opened(session) as project:

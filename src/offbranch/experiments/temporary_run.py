@@ -23,6 +23,7 @@ from offbranch.base.paths import (
 )
 from offbranch.base.plugins import load as load_by_name
 from offbranch.base.records import record, replace
+from offbranch.base.undisturbed import undisturbed
 from offbranch.experiments.attempts import begin_attempt, begin_leased, write_record
 from offbranch.experiments.commit import files_of_stages, snapshot_of
 from offbranch.experiments.composition import source_files
@@ -195,9 +196,10 @@ def run_prepared(prepared: Prepared, options: RunOptions) -> Ran:
                 _warn_of_untracked(place, copy.repo, outcome, under)
                 experiment = conclude(under, place, outcome)
             except BaseException as error:
-                # Nothing shall go on in a copy that is put in order for others.
-                end_holders(lock_of_copy(copy.root))
-                give_up(under, place, outcome, error, restore=_nothing)
+                with undisturbed():
+                    # Nothing shall go on in a copy that is put in order for others.
+                    end_holders(lock_of_copy(copy.root))
+                    give_up(under, place, outcome, error, restore=_nothing)
                 raise
             finally:
                 place.state.close()

@@ -129,9 +129,8 @@ class RunningTask:
 
     def make_sure(self, repo: GitRepo, root: AbsPath, left: Left, end: TaskEnd) -> None:
         """Records how a run ended, if the child could not, as on a full disk."""
-        is_over = end.state in (TaskState.FAILED, TaskState.CANCELLED)
-        state = AttemptState.CANCELLED if end.state is TaskState.CANCELLED else AttemptState.FAILED
-        settle(repo, root, self.stored, Fate(state=state, cause=end.cause, keeps_task=not is_over), left)
+        fate = Fate(state=end.outcome, cause=end.cause, keeps_task=end.state is TaskState.QUEUED)
+        settle(repo, root, self.stored, fate, left)
 
     def _kill(self, root: AbsPath) -> None:
         self.child.signal(signal.SIGKILL)

@@ -27,7 +27,7 @@ from offbranch.queue.settle import drop_lease, not_run
 from offbranch.queue.shift import Around, Shift
 from offbranch.queue.slots import Slot, SlotPool
 from offbranch.queue.task import StoredTask
-from offbranch.queue.task_end import TaskEnd, end_from_json
+from offbranch.queue.task_end import TaskEnd, end_from_words
 from offbranch.queue.trouble import Trouble
 from offbranch.queue.workers import SlotUse, Worker, stop_wish, with_slot, write_worker
 
@@ -213,7 +213,7 @@ class Supervisor:
             for name in said["loaded"]:  # what one task needed the next ones need, too
                 load(name)
         elif "state" in said:
-            running.end = end_from_json(said)
+            running.end = end_from_words(said)
         elif not said.get("is_stopped"):
             running.refusal = said["error"]
 
