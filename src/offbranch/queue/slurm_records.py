@@ -128,10 +128,9 @@ def write_script(root: AbsPath, submission_id: str, text: str) -> RepoPath:
 
 def read_submissions(root: AbsPath) -> tuple[Submission, ...]:
     """Returns the records of submissions, oldest first; what cannot be read is left out."""
-    found = (
-        read_submission(root, name.removesuffix(".json")) for name in sorted(_names(root)) if name.endswith(".json")
-    )
-    return tuple(each for each in found if each is not None)
+    found = (read_submission(root, name.removesuffix(".json")) for name in _names(root) if name.endswith(".json"))
+    # Names tell the time to the second only.
+    return tuple(sorted((each for each in found if each is not None), key=lambda each: (each.submitted_utc, each.id)))
 
 
 def read_submission(root: AbsPath, submission_id: str) -> Submission | None:
