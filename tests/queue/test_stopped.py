@@ -119,7 +119,7 @@ GIT = GitError("git was ended by signal 15")
 REASON = "slurmstepd-vm: error: *** JOB 9 ON vm CANCELLED AT 2026-11-27T16:40:49 DUE TO PREEMPTION ***\n"
 
 
-@pytest.mark.parametrize("error", [ENDED_BY_SIGNAL, SHELL_SAYS_SO, FAILED, GIT, Interrupted("stopped by SIGTERM")])
+@pytest.mark.parametrize("error", [ENDED_BY_SIGNAL, SHELL_SAYS_SO, FAILED, GIT])
 @pytest.mark.parametrize("said", ["", REASON])
 def test_who_was_signalled_too_has_not_failed(error: BaseException, said: str) -> None:
     came: list[int] = []
@@ -143,3 +143,10 @@ def test_who_was_not_has_failed_unless_slurm_says_otherwise(error: BaseException
     assert fate_of_error(error, "7_0", lambda: "", patience_s=0.0) is None
     fate = fate_of_error(error, "7_0", lambda: REASON, patience_s=0.0)
     assert fate is not None and fate.keeps_task
+
+
+def test_who_was_interrupted_is_put_back_as_usual_unless_slurm_says_otherwise() -> None:
+    assert fate_of_error(Interrupted("stopped by SIGTERM"), "7_0", lambda: "", patience_s=0.0) is None
+    over = REASON.replace("PREEMPTION", "TIME LIMIT")
+    fate = fate_of_error(Interrupted("stopped by SIGTERM"), "7_0", lambda: over, patience_s=0.0)
+    assert fate is not None and (fate.state, fate.keeps_task) == (AttemptState.FAILED, False)

@@ -154,19 +154,17 @@ class _Element:
 def fate_of_error(
     error: BaseException, job: str, printed: Callable[[], str], *, patience_s: float = _WHY_S
 ) -> Fate | None:
-    """Returns what a stop by SLURM means for a task; None for any other error. To be called while signals are held back.
+    """Returns what a stop by SLURM means for a task; None for the usual. To be called while signals are held back.
 
     The signal goes to all processes of the job, one after the other: a command, or a Git of ours, may have ended of it before
-    we hear of it. Who was signalled too was stopped, whatever its command made of that and even if nobody says why. squeue
-    cannot tell at this moment either: whatever the reason, it says COMPLETING (SLURM 22.05).
+    we hear of it. Who was signalled too was stopped, whatever its command made of that and even if nobody says why; then it
+    waits again, for squeue cannot tell either: whatever the reason, it says COMPLETING at this moment (SLURM 22.05).
     """
-    is_stopped = isinstance(error, Interrupted)
-    if not is_stopped and not _may_be_by_signal(error) and not is_held_back():
-        patience_s = 0.0
-    why = wait_for_reason(printed, patience_s=patience_s)
+    is_worth_waiting = _may_be_by_signal(error) or is_held_back()
+    why = wait_for_reason(printed, patience_s=patience_s if is_worth_waiting else 0.0)
     if why is not None:
         return fate_of_stop(why, job)
-    if not is_stopped and not is_held_back():
+    if isinstance(error, Interrupted) or not is_held_back():
         return None
     return Fate(state=AttemptState.CANCELLED, cause=f"stopped by SIGTERM (job {job})", keeps_task=True)
 
