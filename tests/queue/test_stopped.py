@@ -16,11 +16,13 @@ from offbranch.base.errors import GitError, Interrupted, OffbranchError, StageFa
 from offbranch.base.undisturbed import is_held_back, undisturbed
 from offbranch.experiments import temporary_run, underway
 from offbranch.experiments.experiment import Attempt, AttemptState
+from offbranch.experiments.underway import Fate
+from offbranch.queue.events import TaskFailed, TaskPutBack
 from offbranch.queue.shift import Shift
 from offbranch.queue.task import TaskState
 from offbranch.queue.task_end import TaskEnd
 from offbranch.queue.workers import WorkerKind
-from projects import TestProject, make_project
+from projects import DVC_YAML, Recorder, TestProject, make_project
 from queue_processes import attempts_of, tasks_of, working_in
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "sigpending"), reason="needs masks of signals")
@@ -76,6 +78,30 @@ def signal_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
         end_holders(path)
 
     monkeypatch.setattr(temporary_run, "end_holders", signalled)
+
+
+@pytest.mark.parametrize("is_over", [True, False])
+def test_of_one_that_does_not_listen_its_worker_says_why_it_was_stopped(
+    project: TestProject, monkeypatch: pytest.MonkeyPatch, is_over: bool
+) -> None:
+    """Its time in SLURM is over, and it is still busy when we have to end it: put back, it would be run for ever."""
+    deaf = "trap '' INT TERM; kill -TERM $TEST_WORKER; for i in $(seq 600); do sleep 0.05; done"
+    project.write("dvc.yaml", DVC_YAML.replace("sh train.sh", deaf))
+    project.commit("stops the worker, and does not listen")
+    submit(RunRequest(name="a"), project.session())
+    monkeypatch.setenv("TEST_WORKER", str(os.getpid()))
+    why = Fate(state=AttemptState.FAILED, cause="its time is over") if is_over else None
+    crew = Crew(
+        kind=WorkerKind.SLURM, into_log=True, fate=lambda error: why if isinstance(error, Interrupted) else None
+    )
+    recorder = Recorder()
+    with pytest.raises(Interrupted):
+        list(work(project.session(recorder), Shift(idle_s=0.0, grace_s=0.2), crew))
+    attempt = the_attempt(project)
+    expected = (AttemptState.FAILED, "its time is over") if is_over else (AttemptState.CANCELLED, "stopped by SIGTERM")
+    assert (attempt.state, attempt.cause) == expected
+    assert [task.name for task in tasks_of(project).queued] == ([] if is_over else ["a"])
+    assert (len(recorder.of(TaskFailed)), len(recorder.of(TaskPutBack))) == ((1, 0) if is_over else (0, 1))
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,7 @@ def work(session: Session, shift: Shift, crew: Crew) -> Iterator[TaskEnd]:
     with registered(root, worker):
         remove_stale_locks(repo)
         crew.is_ready()
-        around = Around(repo=repo, root=root, carry_out=in_child, left=left, reporter=session.reporter)
+        around = Around(repo=repo, root=root, carry_out=in_child, left=left, reporter=session.reporter, fate=crew.fate)
         yield from Supervisor(around, worker, shift, pool).work()
 
 

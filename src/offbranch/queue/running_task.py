@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Callable
 
+from offbranch.base.errors import Interrupted
 from offbranch.base.events import Event
 from offbranch.base.paths import AbsPath
 from offbranch.base.processes import this_process
@@ -93,15 +94,23 @@ class RunningTask:
         if is_late or (self.asked is not None and self.asked.force):
             self._kill(root)
 
-    def end_for_it(self, repo: GitRepo, root: AbsPath, left: Left) -> TaskEnd | None:
+    def end_for_it(
+        self, repo: GitRepo, root: AbsPath, left: Left, of_stop: Callable[[BaseException], Fate | None]
+    ) -> TaskEnd | None:
         """Records the end of a child that was killed: as it was wished, as stopped with its worker, or as lost.
 
-        The latter two leave the task waiting.
+        The latter two leave the task waiting, unless who stopped the worker means something else by it.
+
+        Args:
+            repo: Where.
+            root: Of the project.
+            left: Tells what files it has left.
+            of_stop: Tells what the stop of the worker means; None for the usual.
 
         Returns:
             None where there is nothing to record.
         """
-        fate = self._fate()
+        fate = self._fate(of_stop)
         end_orphans(root, self.stored.task.id, self.child.pid)
         end = settle(repo, root, self.stored, fate, left)
         if end is None and (made := published(repo, self.stored)) is not None:  # killed when everything was done
@@ -111,21 +120,23 @@ class RunningTask:
             sweep_lease(root, self.stored.task.id)
         return end
 
-    def _fate(self) -> Fate:
+    def _fate(self, of_stop: Callable[[BaseException], Fate | None]) -> Fate:
         if self.asked is not None:
             return fate_by_request(self.stored, self.asked)
         if self.signalled is None:
             return _LOST
         stopped_by = f"stopped by {signal.Signals(self.signalled).name}"
-        return Fate(state=AttemptState.CANCELLED, cause=stopped_by, keeps_task=True)
+        usual = Fate(state=AttemptState.CANCELLED, cause=stopped_by, keeps_task=True)
+        return of_stop(Interrupted(stopped_by)) or usual
 
     def event_of(self, end: TaskEnd) -> Event:
         """Returns what is told of an end that was recorded for the child, which cannot tell it itself any more."""
-        if self.asked is None:
-            return TaskLost(name=end.name) if self.signalled is None else TaskPutBack(name=end.name)
-        if self.asked.kind is RequestKind.KILL:
-            return TaskCancelled(name=end.name, cause=end.cause)
-        return TaskFailed(name=end.name, cause=end.cause, hint=None, is_repeated=end.state is TaskState.QUEUED)
+        if self.asked is None and self.signalled is None:
+            return TaskLost(name=end.name)
+        is_back = end.state is TaskState.QUEUED
+        if end.outcome is AttemptState.CANCELLED:
+            return TaskPutBack(name=end.name) if is_back else TaskCancelled(name=end.name, cause=end.cause)
+        return TaskFailed(name=end.name, cause=end.cause, hint=None, is_repeated=is_back)
 
     def make_sure(self, repo: GitRepo, root: AbsPath, left: Left, end: TaskEnd) -> None:
         """Records how a run ended, if the child could not, as on a full disk."""

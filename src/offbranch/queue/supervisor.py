@@ -56,6 +56,7 @@ class Supervisor:
         self._pool = pool
         self._carry_out = around.carry_out
         self._left = around.left
+        self._fate = around.fate
         self._reporter = around.reporter
         self._clock = clock
         self._board = Board(self._repo, self._root, shift.only)
@@ -228,7 +229,7 @@ class Supervisor:
             if end is None and running.attempt_id is None:
                 end = self._refused(running)
             elif end is None:
-                end = running.end_for_it(self._repo, self._root, self._left)
+                end = running.end_for_it(self._repo, self._root, self._left, self._fate)
                 if end is not None and end.experiment is None:
                     self._reporter.emit(event := running.event_of(end))
                     end = None if isinstance(event, TaskLost) else end
