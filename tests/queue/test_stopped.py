@@ -56,6 +56,23 @@ def test_a_signal_while_a_failure_is_recorded_does_not_change_it(
     assert tasks_of(project).all == ()
 
 
+def test_a_command_that_the_same_signal_has_ended_has_not_failed(
+    project: TestProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session that ends sends it to one process after the other."""
+    project.write(
+        "train.sh", "[ -e $DVC_ROOT/second ] || { touch $DVC_ROOT/second; kill -TERM $$; }\n" + project.read("train.sh")
+    )
+    project.commit("is ended by a signal the first time")
+    submit(RunRequest(name="a"), project.session())
+    signal_at_the_end(monkeypatch)
+    ends = list(work(project.session(), Shift(idle_s=0.0), Crew(kind=WorkerKind.FOREGROUND, into_log=True)))
+    assert [end.state for end in ends] == [TaskState.QUEUED, TaskState.SUCCEEDED]
+    attempt = the_attempt(project)
+    assert (attempt.state, attempt.cause) == (AttemptState.CANCELLED, "stopped by a signal")
+    assert set(project.exps()) == {"a"} and tasks_of(project).all == ()
+
+
 def test_nor_does_one_that_another_thread_has_taken(project: TestProject, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> None:
         # Like those of compiled code that transfers data: it holds no signal back.

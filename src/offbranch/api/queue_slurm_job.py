@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from offbranch.api.queue_manner import may_be_by_signal
 from offbranch.api.queue_work import run_one
 from offbranch.api.session import Session, need_git, opened
-from offbranch.base.errors import Interrupted, OffbranchError, StageFailedError
+from offbranch.base.errors import Interrupted, OffbranchError
 from offbranch.base.paths import AbsPath
 from offbranch.base.processes import this_process
 from offbranch.base.records import replace
@@ -40,8 +41,6 @@ from offbranch.queue.workers import WorkerKind
 
 _SAID = re.compile(r"slurmstepd.*\*\*\* (?:JOB|STEP) \S+ ON \S+ CANCELLED AT \S+(?: DUE TO (.+?))? \*\*\*")
 _WHY_S = 2.0
-# A shell says with such an exit code that its command ended of a signal.
-_SIGNALS_FROM = 128
 _MOMENT_S = 0.1
 TIME_IS_OVER = "its time limit in SLURM passed"
 BY_SCANCEL = "cancelled in SLURM"
@@ -160,20 +159,13 @@ def fate_of_error(
     we hear of it. Who was signalled too was stopped, whatever its command made of that and even if nobody says why; then it
     waits again, for squeue cannot tell either: whatever the reason, it says COMPLETING at this moment (SLURM 22.05).
     """
-    is_worth_waiting = _may_be_by_signal(error) or is_held_back()
+    is_worth_waiting = may_be_by_signal(error) or is_held_back()
     why = wait_for_reason(printed, patience_s=patience_s if is_worth_waiting else 0.0)
     if why is not None:
         return fate_of_stop(why, job)
     if isinstance(error, Interrupted) or not is_held_back():
         return None
     return Fate(state=AttemptState.CANCELLED, cause=f"stopped by SIGTERM (job {job})", keeps_task=True)
-
-
-def _may_be_by_signal(error: BaseException) -> bool:
-    if not isinstance(error, StageFailedError):
-        return isinstance(error, OffbranchError)
-    code = error.exit_code_of_command
-    return code is None or code < 0 or code > _SIGNALS_FROM
 
 
 def fate_of_stop(why: str, job: str) -> Fate:
