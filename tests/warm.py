@@ -64,7 +64,7 @@ def run_program(
 ) -> "subprocess.CompletedProcess[str]":
     """Runs a program as `subprocess.run` does, with nothing to read and its output captured as text."""
     command = [program[0], *([] if os.path.isabs(program[1]) else ["-m"]), program[1], *words]
-    if not sys.platform.startswith("linux") or not _is_usual(env):
+    if not sys.platform.startswith("linux") or _settings(env) != _SETTINGS or env.get("LANG") != "C.UTF-8":
         return subprocess.run(
             command, cwd=cwd, env=env, capture_output=True, stdin=subprocess.DEVNULL, text=True, timeout=timeout
         )
@@ -93,11 +93,9 @@ def run_program(
     return subprocess.CompletedProcess(command, code, *texts)
 
 
-def _is_usual(env: Mapping[str, str]) -> bool:
-    """Tells whether an interpreter that starts with these variables is like the warm one."""
-    settings = {name: value for name, value in env.items() if name.startswith(("PYTHON", "LANG", "LC_"))}
-    settings.pop("PYTHONPATH", None)
-    return settings == {"LANG": "C.UTF-8"}
+def _settings(env: Mapping[str, str]) -> dict[str, str]:
+    """What an interpreter reads of the environment as it starts; where it finds modules is a part of which one is asked."""
+    return {name: env[name] for name in env if name.startswith(("PYTHON", "LC_")) and name != "PYTHONPATH"}
 
 
 def _umask() -> int:
@@ -141,6 +139,9 @@ def _read_all(pipes: tuple[int, int], connection: socket.socket, timeout: float)
     for pipe in pipes:
         os.close(pipe)
     return is_in_time, [b"".join(parts[pipe]) for pipe in pipes]
+
+
+_SETTINGS = _settings(os.environ)
 
 
 @atexit.register
