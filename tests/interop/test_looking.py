@@ -23,16 +23,30 @@ PLAIN = {"dvc.yaml": PIPELINE, "g/plain": "g\n", ".dvcignore": "*.dvi\n"}
 DATA = {"d/1": "1\n", "d/2": "2\n", "d/sub/s": "s\n", "e/e": "e\n", "f.txt": "f\n", "ren.txt": "r\n"}
 
 
+@pytest.fixture(scope="module")
+def made() -> dict[str, PeerProject]:
+    """The project of which every test gets a copy, once a test has made it."""
+    return {}
+
+
 @pytest.fixture
-def project(dvc: str, tmp_path: Path) -> PeerProject:
+def project(
+    made: dict[str, PeerProject], dvc: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> PeerProject:
     """A project with directories, files, a pipeline and one commit, made by DVC."""
-    made = make_peer_project(tmp_path / "p", dvc, PLAIN)
+    if not made:
+        made["p"] = build(tmp_path_factory.mktemp("looking") / "p", dvc)
+    return made["p"].copy(tmp_path / "p")
+
+
+def build(root: Path, dvc: str) -> PeerProject:
+    found = make_peer_project(root, dvc, PLAIN)
     for path, text in DATA.items():
-        made.write(path, text)
-    made.dvc("add", "d", "e", "f.txt", "ren.txt")
-    made.dvc("repro")
-    made.commit("data")
-    return made
+        found.write(path, text)
+    found.dvc("add", "d", "e", "f.txt", "ren.txt")
+    found.dvc("repro")
+    found.commit("data")
+    return found
 
 
 def unordered(value: Any) -> Any:
