@@ -3,7 +3,7 @@
 import os
 import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +43,24 @@ class PeerProject(TestProject):
     def copy(self, to: Path) -> "PeerProject":
         shutil.copytree(self.root, to, symlinks=True)
         return peer_project(to, self.dvc_command)
+
+
+class Originals:
+    """Projects that several tests begin with: each is made once, and a test gets a copy.
+
+    Args:
+        directory: For the originals.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._made: dict[Callable[[Path, str], PeerProject], PeerProject] = {}
+
+    def copy(self, build: Callable[[Path, str], PeerProject], dvc_command: str, to: Path) -> PeerProject:
+        """Copies what a function makes in a directory with the command of DVC."""
+        if build not in self._made:
+            self._made[build] = build(self._directory / str(len(self._made)), dvc_command)
+        return self._made[build].copy(to)
 
 
 def program_of(command: str) -> Program:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from interop.peers import PeerProject, assert_same, make_peer_project
+from interop.peers import Originals, PeerProject, assert_same, make_peer_project
 
 pytestmark = pytest.mark.interop
 PIPELINE = """\
@@ -23,20 +23,10 @@ PLAIN = {"dvc.yaml": PIPELINE, "g/plain": "g\n", ".dvcignore": "*.dvi\n"}
 DATA = {"d/1": "1\n", "d/2": "2\n", "d/sub/s": "s\n", "e/e": "e\n", "f.txt": "f\n", "ren.txt": "r\n"}
 
 
-@pytest.fixture(scope="module")
-def made() -> dict[str, PeerProject]:
-    """The project of which every test gets a copy, once a test has made it."""
-    return {}
-
-
 @pytest.fixture
-def project(
-    made: dict[str, PeerProject], dvc: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> PeerProject:
+def project(originals: Originals, dvc: str, tmp_path: Path) -> PeerProject:
     """A project with directories, files, a pipeline and one commit, made by DVC."""
-    if not made:
-        made["p"] = build(tmp_path_factory.mktemp("looking") / "p", dvc)
-    return made["p"].copy(tmp_path / "p")
+    return originals.copy(build, dvc, tmp_path / "p")
 
 
 def build(root: Path, dvc: str) -> PeerProject:
@@ -355,7 +345,8 @@ def test_checkout_of_a_part_touches_only_that(project: PeerProject) -> None:
     )
 
 
-def test_abandoned_outputs_go_with_both(project: PeerProject, tmp_path: Path) -> None:
+def test_abandoned_outputs_go_with_both(dvc: str, tmp_path: Path) -> None:
+    project = build(tmp_path / "p", dvc)  # no copy: each tool must know that it has put the outputs there itself
     ours = project.copy(tmp_path / "q")
     ours.did("checkout")
     for one in (ours, project):
