@@ -67,7 +67,9 @@ def program_of(command: str) -> Program:
     """The interpreter that a command written in Python names in its first line, and the command itself."""
     with open(command, encoding="utf-8") as file:
         interpreter = file.readline().removeprefix("#!").strip()
-    assert os.path.basename(interpreter).startswith("python"), f"'{command}' does not begin with the path of its interpreter"
+    assert os.path.basename(interpreter).startswith("python"), (
+        f"'{command}' does not begin with the path of its interpreter"
+    )
     return interpreter, command
 
 
