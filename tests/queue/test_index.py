@@ -17,6 +17,7 @@ from offbranch.queue.standing import read_status
 from projects import SOURCE, TestProject, make_project
 from queue_histories import MadeHistory
 
+KINDS = ("attempt", "task")
 FACTS = {"task 1": {"name": "a", "n": 1}, "attempt 2": {"name": "ä\udc80", "n": None}}
 
 
@@ -27,7 +28,7 @@ def root(tmp_path: Path) -> AbsPath:
 
 def written(root: AbsPath) -> Path:
     index = Index(root)
-    index.write(FACTS, wanted=FACTS)
+    index.write(FACTS)
     index.close()
     return Path(root, FILE)
 
@@ -35,7 +36,7 @@ def written(root: AbsPath) -> Path:
 def read(root: AbsPath) -> dict[str, object]:
     index = Index(root)
     try:
-        return dict(index.read())
+        return dict(index.read(KINDS))
     finally:
         index.close()
 
@@ -111,13 +112,13 @@ def test_a_damaged_file_is_as_good_as_none(root: AbsPath, damage: Callable[[Path
         assert read(root) == FACTS, "it has been made anew"
 
 
-def test_what_nobody_asks_for_goes_in_the_end(root: AbsPath) -> None:
+def test_only_what_is_asked_for_is_read(root: AbsPath) -> None:
+    written(root)
     index = Index(root)
-    old = {f"task {n}": {"n": n} for n in range(2500)}
-    index.write(old, wanted=old)
-    index.read()
-    index.write({"task new": {"n": 0}}, wanted=["task new", "task 7"])
-    assert set(index.read()) == {"task new", "task 7"}
+    assert index.read(["task"]) == {"task 1": FACTS["task 1"]}
+    assert index.read(["tas", "ask", "experiment"]) == {}
+    index.drop(["task 1"])
+    assert index.read(KINDS) == {"attempt 2": FACTS["attempt 2"]}
     index.close()
 
 
@@ -126,8 +127,8 @@ def test_a_directory_that_cannot_be_written(root: AbsPath) -> None:
     Path(root).chmod(0o500)
     try:
         index = Index(root)
-        index.write(FACTS, wanted=FACTS)
-        assert index.read() == {}
+        index.write(FACTS)
+        assert index.read(KINDS) == {}
     finally:
         Path(root).chmod(0o700)
 
@@ -135,8 +136,8 @@ def test_a_directory_that_cannot_be_written(root: AbsPath) -> None:
 def test_a_place_that_takes_no_file(root: AbsPath) -> None:
     Path(root, ".dvc").write_text("no directory\n")
     index = Index(root)
-    index.write(FACTS, wanted=FACTS)
-    assert index.read() == {}
+    index.write(FACTS)
+    assert index.read(KINDS) == {}
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
@@ -145,8 +146,8 @@ def test_a_full_disk(root: AbsPath) -> None:
     path.parent.mkdir(parents=True)
     path.symlink_to("/dev/full")
     index = Index(root)
-    index.write(FACTS, wanted=FACTS)
-    assert index.read() == {}
+    index.write(FACTS)
+    assert index.read(KINDS) == {}
 
 
 def test_many_processes_at_once(tmp_path: Path) -> None:
