@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from offbranch.base.paths import AbsPath
 from offbranch.base.plugins import load
 from offbranch.experiments.experiment import Attempt, attempt_from_json
+from offbranch.git.ids import CommitId
 from offbranch.git.repository import GitRepo
 from offbranch.queue.index import Fact, Index
-from offbranch.queue.task import StoredTask, stored_to_json
 
 TASK, ATTEMPT, EXPERIMENT, LEASE = "task", "attempt", "experiment", "lease"
 
@@ -26,11 +26,11 @@ def key_of(kind: str, commit: str) -> str:
     return f"{kind} {commit}"
 
 
-def remember_tasks(root: AbsPath, tasks: Iterable[StoredTask]) -> None:
-    """Tells the index of tasks that were written a moment ago, so that nobody has to read them; never fails."""
+def remember_tasks(root: AbsPath, tasks: Mapping[CommitId, Fact]) -> None:
+    """Tells the index what commits of tasks say that were written a moment ago, so that nobody reads them; never fails."""
     index = Index(root)
     try:
-        index.write({key_of(TASK, each.commit): stored_to_json(each.task, each.tree) for each in tasks})
+        index.write({key_of(TASK, commit): fact for commit, fact in tasks.items()})
     finally:
         index.close()
 
