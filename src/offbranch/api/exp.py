@@ -25,16 +25,14 @@ from offbranch.experiments.preview import preview_run
 from offbranch.experiments.refs import TASKS
 from offbranch.experiments.remove import Removal, Removed, remove_experiments
 from offbranch.experiments.rename import Renamed, rename_experiment
-from offbranch.experiments.run import RunOptions
 from offbranch.experiments.save import SaveRequest, save_experiment
 from offbranch.experiments.temporary_run import prepare_temporary, run_prepared
 from offbranch.experiments.underway import Launch
 from offbranch.experiments.workspace_run import run_workspace
 from offbranch.git.refs import may_have_refs
 from offbranch.git.repository import GitRepo, head_commit
-from offbranch.pipeline.execute import ExecuteOptions
+from offbranch.pipeline.options import ExecuteOptions, RunOptions, SelectOptions
 from offbranch.pipeline.plan import Plan
-from offbranch.pipeline.select import SelectOptions
 from offbranch.project import Project
 
 TASK_REVISION: Final = "offbranch.queue.store:revision_of"

@@ -5,8 +5,7 @@ from typing import Any
 
 from offbranch.base.plugins import load
 from offbranch.experiments.attempts import attempt_of
-from offbranch.experiments.experiment import attempt_to_json
-from offbranch.experiments.underway import TASK_HEADER
+from offbranch.experiments.experiment import TASK_HEADER, attempt_to_json
 from offbranch.git.ids import CommitId
 from offbranch.git.objects import ObjectReader
 from offbranch.git.records import parse_commit

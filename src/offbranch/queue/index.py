@@ -54,7 +54,8 @@ class Index:
 
     def write(self, facts: Mapping[str, Fact]) -> None:
         """Adds facts, by key; never fails."""
-        texts = ((key, json.dumps(fact, separators=(",", ":"))) for key, fact in facts.items())
+        encode = json.JSONEncoder(separators=(",", ":")).encode
+        texts = ((key, encode(fact)) for key, fact in facts.items())
         rows = [(key, _checksum(key, data), data) for key, data in texts]
         self._write("INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", rows)
 

@@ -18,7 +18,6 @@ from offbranch.experiments.experiment import ExperimentSpec
 from offbranch.experiments.names import Chooser, generate_name
 from offbranch.experiments.preview import Ahead, look_ahead_with
 from offbranch.experiments.refs import task_ref
-from offbranch.experiments.run import RunOptions
 from offbranch.experiments.workbench import in_git
 from offbranch.git.ids import BlobId, CommitId, TreeId
 from offbranch.git.many_commits import CommitDraft, clean_blobs, write_commits
@@ -26,6 +25,7 @@ from offbranch.git.objects import MODE_EXECUTABLE, MODE_FILE, MODE_LINK, ObjectR
 from offbranch.git.refs import RefUpdate, update_refs
 from offbranch.git.repository import GitRepo
 from offbranch.params.overrides import Override
+from offbranch.pipeline.options import RunOptions
 from offbranch.pipeline.stage import Pipelines
 from offbranch.project import Project
 from offbranch.queue.history import read_history

@@ -14,12 +14,9 @@ from offbranch.base.paths import ROOT, RepoPath, resolve_in
 from offbranch.base.records import as_dict, fields_of, record
 from offbranch.experiments.experiment import Attempt, AttemptState, ExperimentSpec
 from offbranch.experiments.names import check_name
-from offbranch.experiments.run import RunOptions
 from offbranch.git.ids import CommitId, TreeId, is_hex
 from offbranch.params.hydra_source import HydraSource
-from offbranch.pipeline.execute import ExecuteOptions, FailurePolicy
-from offbranch.pipeline.plan import PlanOptions
-from offbranch.pipeline.select import SelectOptions
+from offbranch.pipeline.options import ExecuteOptions, FailurePolicy, PlanOptions, RunOptions, SelectOptions
 from offbranch.queue.resources import Resources, resources_from_json, resources_to_json
 
 FORMAT_VERSION = 2
