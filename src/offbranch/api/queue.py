@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Callable
 
-from offbranch.api.exp import RunRequest
+from offbranch.api.run_request import RunRequest
 from offbranch.api.session import Session, held, need_git, refuse_during_operation, working_directory
 from offbranch.base.errors import UsageError
 from offbranch.base.paths import RepoPath, absolute, join, relative_to
