@@ -10,10 +10,17 @@ from pathlib import Path
 import pytest
 
 from git_repos import opened
+from offbranch.base.errors import ConflictError
 from offbranch.base.paths import AbsPath
 from offbranch.experiments.experiment import AttemptState
+from offbranch.queue import memory as memory_module
+from offbranch.queue.board import Board
+from offbranch.queue.chosen import read_known
 from offbranch.queue.index import FILE, FORMAT_VERSION, Index
+from offbranch.queue.memory import Memory
 from offbranch.queue.standing import read_status
+from offbranch.queue.store import read_tasks
+from offbranch.queue.task import TaskState
 from projects import SOURCE, TestProject, make_project
 from queue_histories import MadeHistory
 
@@ -164,6 +171,71 @@ def test_many_processes_at_once(tmp_path: Path) -> None:
     assert len({out for out, _ in answers}) == 1 and {err for _, err in answers} == {b""}
 
 
+# What is kept in mind of it
+
+
+def facts_of(memory: Memory, *keys: str, **more: bool) -> dict[str, str]:
+    found = memory.recall(keys, **more)
+    return {key: str(found[key].get("name", found[key].get("problem"))) for key in keys}
+
+
+def test_what_was_just_queued_is_known_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make_project(tmp_path / "p")
+    MadeHistory(project).queue("P", 3)
+    repo, root = opened(project.root), AbsPath(str(project.root))
+    truth = read_status(repo, root, use_index=False)
+    monkeypatch.setattr(memory_module, "READER", "nowhere:nothing")
+    assert read_status(repo, root) == truth
+    assert [task.name for task in truth.tasks] == ["P-1", "P-2", "P-3"]
+
+
+def test_who_queues_beside_others_reads_only_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make_project(tmp_path / "p")
+    made = MadeHistory(project)
+    (old,) = made.queue("old")
+    made.succeed("old", old)
+    made.flush()
+    made.queue("P", 3)
+    monkeypatch.setattr(memory_module, "READER", "nowhere:nothing")
+    made.queue("other")
+    with pytest.raises(ConflictError, match="a task 'P-2' exists already in the queue"):
+        made.queue("P-2")
+    with pytest.raises(ConflictError, match="an experiment 'old' exists already for this baseline"):
+        made.queue("old")
+
+
+def test_a_memory_asks_the_index_once_and_then_git(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p")
+    repo, root = opened(project.root), AbsPath(str(project.root))
+    ((_, first), (_, second)) = MadeHistory(project).queue("P", 2)
+    memory, missing = Memory(repo, root), f"task {'0' * 40}"
+    assert facts_of(memory, f"task {first}") == {f"task {first}": "P-1"}
+    (project.root / FILE).unlink()
+    everything = (f"task {first}", f"task {second}", missing, f"attempt {first}")
+    assert facts_of(memory, *everything) == {
+        f"task {first}": "P-1",
+        f"task {second}": "P-2",
+        missing: "its commit is missing",
+        f"attempt {first}": "its commit is not that of an attempt",
+    }
+    assert not (project.root / FILE).exists()
+    assert memory.attempt(f"attempt {first}") is None
+    assert set(memory.recall([f"task {second}"])) == {f"task {second}"}
+
+
+def test_what_nobody_asks_for_goes_in_the_end(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p")
+    repo, root = opened(project.root), AbsPath(str(project.root))
+    ((_, commit),) = MadeHistory(project).queue("P")
+    index = Index(root)
+    index.write({f"task {n:040}": {"name": str(n)} for n in range(2500)} | {"experiment 7": {"task_id": None}})
+    facts_of(Memory(repo, root), f"task {commit}", is_all=False)
+    assert len(index.read(["task"])) == 2501
+    facts_of(Memory(repo, root), f"task {commit}", f"task {7:040}")
+    assert set(index.read(["task", "experiment"])) == {f"task {commit}", f"task {7:040}", "experiment 7"}
+    index.close()
+
+
 # The same answer with an index and without
 
 
@@ -242,18 +314,43 @@ class Events:
                 pass
 
 
+def board_of(board: Board) -> tuple[object, ...]:
+    board.forget()
+    board.look()
+    return board.waiting, board.leased, board.unreadable, board.stale
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_the_answer_is_the_same_without_it(tmp_path: Path, seed: int) -> None:
+    """To who looks, who chooses tasks, and a worker that has been there from the beginning."""
     project = make_project(tmp_path / "p")
     repo, root = opened(project.root), AbsPath(str(project.root))
     events = Events(project, random.Random(seed))
     events.queue()
+    path, worker = project.root / FILE, Board(repo, root)
     for _ in range(12):
         events.step()
         events.harm()
+        kept = path.read_bytes() if path.exists() else None
+        for each in path.parent.glob(f"{path.name}*"):
+            each.unlink()
+        known, tasks, board = read_known(repo, root, with_succeeded=True), read_tasks(repo, root), board_of(worker)
+        if kept is not None:
+            path.write_bytes(kept)
         truth = read_status(repo, root, use_index=False)
-        assert read_status(repo, root) == truth
-        assert read_status(repo, root) == truth, "once more, with what was remembered"
+        for _ in range(2):  # once more, with what was remembered
+            assert read_status(repo, root) == truth
+            assert read_known(repo, root, with_succeeded=True) == known
+            assert read_tasks(repo, root) == tasks
+            assert board_of(Board(repo, root)) == board
+        assert {each.id: each.state.value for each in known.tasks} == {
+            task.id: task.state for task in truth.tasks if not task.problem
+        }
+        without = [each for each in known.tasks if each.state is not TaskState.SUCCEEDED]
+        assert list(read_known(repo, root).tasks) == without
+        assert {each.ref for each in tasks.unreadable} == {
+            f"refs/ob/tasks/{task.id}" for task in truth.tasks if task.problem
+        }
         names = [task.id for task in truth.tasks]
         assert len(names) == len(set(names)), "one row for one task"
         assert {task.name for task in truth.tasks if task.state == "queued" and not task.problem} == set(events.waiting)

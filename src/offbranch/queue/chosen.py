@@ -96,18 +96,18 @@ class Chosen:
 
 def read_known(repo: GitRepo, root: AbsPath, *, with_succeeded: bool = False) -> KnownTasks:
     """Returns the tasks of a project; those that succeeded only if they are asked for."""
-    history = read_history(repo, root, with_made=with_succeeded)
+    history = read_history(repo, root)
     tasks = tasks_of(root, history)
     attempts = by_task(history.attempts)
     found = {each.task.id: _stored(each, attempts.get(each.task.id, ())) for each in tasks.all}
+    made = {each.task_id: each for each in history.made}
+    cleared = cleared_tasks(root) if made else frozenset()
+    for task_id in made.keys() - found.keys() - cleared if with_succeeded else ():
+        found[task_id] = _made(made[task_id], attempts.get(task_id, ()))
+    # One that has succeeded has not failed, however often it was tried before.
     unreadable = {each.ref.rpartition("/")[2] for each in tasks.unreadable}
-    cleared = cleared_tasks(root) if history.made else frozenset()
-    for made in history.made:
-        if made.task_id not in found and made.task_id not in cleared:
-            found[made.task_id] = _made(made, attempts.get(made.task_id, ()))
-    for task_id, own in attempts.items():
-        if task_id not in found and task_id not in unreadable:
-            found[task_id] = _ended(task_id, own)
+    for task_id in attempts.keys() - found.keys() - made.keys() - unreadable:
+        found[task_id] = _ended(task_id, attempts[task_id])
     return KnownTasks(tasks=tuple(found[task_id] for task_id in sorted(found)), unreadable=tasks.unreadable)
 
 
