@@ -31,7 +31,7 @@ from offbranch.experiments.experiment import Attempt
 from offbranch.experiments.leases import hold_lease
 from offbranch.experiments.remove import Removal
 from offbranch.git.many_commits import write_commits
-from offbranch.queue import amend
+from offbranch.queue import store
 from offbranch.queue.chosen import TaskChoice, read_known
 from offbranch.queue.store import read_tasks
 from offbranch.queue.take import run_taken, take_task
@@ -194,7 +194,7 @@ def test_what_is_taken_between_reading_and_writing_is_not_changed(
             taken[0].__enter__()
         return commits
 
-    monkeypatch.setattr(amend, "write_commits", write_late)
+    monkeypatch.setattr(store, "write_commits", write_late)
     monkeypatch.setattr("offbranch.api.queue_change.beginning", lambda project: opened_nothing())
     done = hold(named("P-*"), project.session())
     assert [each.name for each in done.tasks] == ["P-2"] and [each.name for each in done.running] == ["P-1"]

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from git_repos import opened
+from offbranch.api.queue_change import hold, retry
 from offbranch.base.errors import ConflictError
 from offbranch.base.paths import AbsPath
 from offbranch.experiments.experiment import AttemptState
 from offbranch.queue import memory as memory_module
 from offbranch.queue.board import Board
-from offbranch.queue.chosen import read_known
+from offbranch.queue.chosen import TaskChoice, read_known
 from offbranch.queue.index import FILE, FORMAT_VERSION, Index
 from offbranch.queue.memory import Memory
 from offbranch.queue.standing import read_status
@@ -179,14 +180,20 @@ def facts_of(memory: Memory, *keys: str, **more: bool) -> dict[str, str]:
     return {key: str(found[key].get("name", found[key].get("problem"))) for key in keys}
 
 
-def test_what_was_just_queued_is_known_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_just_queued_or_changed_is_known_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = make_project(tmp_path / "p")
-    MadeHistory(project).queue("P", 3)
+    made = MadeHistory(project)
+    (failed, *_) = made.queue("P", 3)
+    made.fail("P-1", failed)
+    made.flush()
     repo, root = opened(project.root), AbsPath(str(project.root))
+    read_status(repo, root)
+    hold(TaskChoice(names=("P-2",)), project.session())
+    retry(TaskChoice(names=("P-1",)), project.session())
     truth = read_status(repo, root, use_index=False)
     monkeypatch.setattr(memory_module, "READER", "nowhere:nothing")
     assert read_status(repo, root) == truth
-    assert [task.name for task in truth.tasks] == ["P-1", "P-2", "P-3"]
+    assert [(task.name, task.is_held) for task in truth.tasks] == [("P-1", False), ("P-3", False), ("P-2", True)]
 
 
 def test_who_queues_beside_others_reads_only_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

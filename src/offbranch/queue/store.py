@@ -1,9 +1,9 @@
-"""The tasks that Git has: list them, find them by name, and take them out of the queue.
+"""The tasks that Git has: list them, find them by name, write their records, and take them out of the queue.
 
 A task is queued as long as its ref is there and nobody carries it out; who does is told by its lease, which is at an attempt.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from offbranch.base.errors import UsageError
 from offbranch.base.paths import AbsPath
@@ -12,10 +12,12 @@ from offbranch.experiments.experiment import Attempt
 from offbranch.experiments.leases import is_carried_out
 from offbranch.experiments.refs import TASKS, find_experiment, lease_ref, task_ref
 from offbranch.git.ids import CommitId, ObjectName, TreeId
+from offbranch.git.many_commits import CommitDraft, write_commits
 from offbranch.git.refs import RefUpdate, may_have_refs, resolve_revision
 from offbranch.git.repository import GitRepo
 from offbranch.queue.history import History, WaitingTask, by_task, read_history
-from offbranch.queue.task import StoredTask, TaskState, task_from_json
+from offbranch.queue.memory import remember_tasks
+from offbranch.queue.task import StoredTask, Task, TaskState, message_of, stored_to_json, task_from_json
 
 # So often a task may be lost without fault of its own, by reboots, and keeps its place.
 _LOSSES_IN_PLACE = 3
@@ -118,6 +120,22 @@ def queued_names(repo: GitRepo, root: AbsPath, baseline: CommitId) -> frozenset[
     """Returns the names that experiments of a baseline will get when their tasks have run."""
     history = read_history(repo, root, with_made=False)
     return frozenset(each.name for each in history.waiting_at(baseline))
+
+
+def commit_tasks(repo: GitRepo, tasks: Sequence[tuple[Task, TreeId]]) -> tuple[CommitId, ...]:
+    """Stores records of tasks whose files Git has already; nothing refers to them yet."""
+    drafts = [
+        CommitDraft(
+            tree=tree, files={}, parent=task.spec.baseline, message=message_of(task), time_s=int(task.created_utc)
+        )
+        for task, tree in tasks
+    ]
+    return write_commits(repo, drafts)
+
+
+def remember(root: AbsPath, tasks: Iterable[StoredTask]) -> None:
+    """Tells the index of tasks that have just got their refs, so that nobody has to read them; never fails."""
+    remember_tasks(root, {each.commit: stored_to_json(each.task, each.tree) for each in tasks})
 
 
 def expect_lease(stored: StoredTask) -> RefUpdate:

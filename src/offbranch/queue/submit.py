@@ -29,10 +29,9 @@ from offbranch.pipeline.options import RunOptions
 from offbranch.pipeline.stage import Pipelines
 from offbranch.project import Project
 from offbranch.queue.history import read_history
-from offbranch.queue.memory import remember_tasks
 from offbranch.queue.resources import needs_of
-from offbranch.queue.store import drop_task, tasks_of
-from offbranch.queue.task import StoredTask, Task, message_of, stored_to_json
+from offbranch.queue.store import drop_task, remember, tasks_of
+from offbranch.queue.task import StoredTask, Task, message_of
 from offbranch.queue.terms import NO_TERMS, Terms, with_terms
 
 _MAX_LINKS = 10
@@ -189,7 +188,7 @@ def write_submission(project: Project, repo: GitRepo, submission: Submission) ->
     updates = [update for each in submission.replaced for update in drop_task(each)]
     updates += [RefUpdate(ref=each.ref, new=each.commit, old=None) for each in stored]
     update_refs(repo, updates)
-    remember_tasks(project.root, {each.commit: stored_to_json(each.task, each.tree) for each in stored})
+    remember(project.root, stored)
     return stored
 
 
