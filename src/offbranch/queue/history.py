@@ -103,11 +103,8 @@ def read_history(
         with_made: Also what experiments came of tasks; without, no experiment is read.
         names_of: A baseline; the `names` of its experiments are listed in any case.
     """
-    if with_made:
-        experiments: tuple[str, ...] = (EXPERIMENTS,)
-    else:
-        experiments = () if names_of is None else (encode(names_of, ""),)
-    refs = list_refs(repo, ATTEMPTS, AWAY, *experiments, LEASES, SENDING, SENT, TASKS)
+    some = () if names_of is None else (encode(names_of, ""),)
+    refs = list_refs(repo, ATTEMPTS, AWAY, *((EXPERIMENTS,) if with_made else some), LEASES, SENDING, SENT, TASKS)
     kinds = {ref: _kind_of(ref, with_made=with_made) for ref, _ in refs}
     keys = {ref: key_of(kind, commit) for ref, commit in refs if (kind := kinds[ref]) is not None}
     memory = memory or Memory(repo, root)
