@@ -307,7 +307,7 @@ class Events:
         path = self.project.root / FILE
         if not path.exists():
             return
-        match self.rng.randrange(5):
+        match self.rng.randrange(6):
             case 0:
                 path.unlink()
             case 1:
@@ -317,6 +317,8 @@ class Events:
                 for _ in range(20):
                     content[self.rng.randrange(len(content))] ^= 1 << self.rng.randrange(8)
                 path.write_bytes(content)
+            case 3:
+                path.write_bytes(path.read_bytes()[: self.rng.randrange(8192)])
             case _:
                 pass
 
