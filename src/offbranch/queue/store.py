@@ -161,9 +161,11 @@ def parse_task(waiting: WaitingTask) -> StoredTask | Unreadable:
     return StoredTask(task=task, ref=ref, commit=waiting.commit, tree=TreeId(waiting.about["tree"]))
 
 
-def _standing(root: AbsPath, stored: StoredTask, history: History, attempts: Iterable[Attempt]) -> StoredTask:
+def _standing(root: AbsPath, stored: StoredTask, history: History, attempts: Sequence[Attempt]) -> StoredTask:
     task_id = stored.task.id
     lease = history.leases.get(task_id)
+    if lease is None and not attempts and task_id not in history.shared and task_id not in history.away:
+        return stored  # as most of them: a worker looks at a thousand of these after each task
     counting = tuple(each for each in attempts if each.task_round == stored.task.round)
     is_running = lease is not None and any(each.commit == lease and is_carried_out(root, each) for each in counting)
     is_away = not is_running and task_id in history.away
