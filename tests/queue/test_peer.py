@@ -19,7 +19,7 @@ from offbranch.api.queue_run_all import run_all
 from offbranch.api.session import opened as opened_project
 from offbranch.base.errors import ConflictError, GitError, NotFoundError, OffbranchError, UsageError
 from offbranch.base.paths import AbsPath
-from offbranch.pipeline.execute import FailurePolicy
+from offbranch.pipeline.options import FailurePolicy
 from offbranch.queue import peer_import
 from offbranch.queue.chosen import TaskChoice
 from offbranch.queue.peer import PeerTask, peer_tasks

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offbranch.pipeline.execute import FailurePolicy
+from offbranch.pipeline.options import FailurePolicy
 from offbranch.queue.peer_options import read_options
 from offbranch.queue.peer_pickle import MAX_BYTES, read_plain_pickle
 

@@ -233,7 +233,7 @@ def test_what_runs_elsewhere_is_shown_as_running_and_cannot_be_removed(farm: Far
     with opened(farm.home.session()) as project:
         assert project.repo is not None
         (seen,) = read_tasks(project.repo, project.root).all
-    assert seen.state is TaskState.RUNNING and seen.away is not None
+    assert seen.state is TaskState.RUNNING and seen.is_away
     done = farm.home.ob("exp", "remove", "half")
     assert done.code == 1 and "running" in done.err
     assert farm.there("tasks") == [task.task.id]

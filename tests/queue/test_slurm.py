@@ -17,11 +17,8 @@ from offbranch.base.paths import AbsPath
 from offbranch.base.processes import ProcessInfo, this_process
 from offbranch.base.records import replace
 from offbranch.experiments.experiment import AttemptState, ExperimentSpec
-from offbranch.experiments.run import RunOptions
 from offbranch.git.ids import CommitId, TreeId
-from offbranch.pipeline.execute import ExecuteOptions
-from offbranch.pipeline.plan import PlanOptions
-from offbranch.pipeline.select import SelectOptions
+from offbranch.pipeline.options import ExecuteOptions, PlanOptions, RunOptions, SelectOptions
 from offbranch.queue.resources import Resources
 from offbranch.queue.slurm_jobs import Row, Slurm, read_ended, read_row, time_of
 from offbranch.queue.slurm_look import glance_at_slurm

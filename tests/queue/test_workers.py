@@ -391,12 +391,12 @@ def test_trouble_in_looking_passes_or_ends_the_worker(project: TestProject, monk
         return list_refs(*args)
 
     monkeypatch.setattr("offbranch.queue.trouble._PAUSE_S", 0.01)
-    monkeypatch.setattr("offbranch.queue.board.list_refs", list_refs_or_die)
+    monkeypatch.setattr("offbranch.queue.history.list_refs", list_refs_or_die)
     recorder = Recorder()
     assert [end.state for end in drain(project, recorder)] == [TaskState.SUCCEEDED] * 2
     assert len([each for each in recorder.of(Warned) if "signal 9" in each.text]) == 3
     queue(project, name="Q")
-    monkeypatch.setattr("offbranch.queue.board.list_refs", lambda *_: list_refs_or_die(calls.clear()))
+    monkeypatch.setattr("offbranch.queue.history.list_refs", lambda *_: list_refs_or_die(calls.clear()))
     with pytest.raises(GitError):
         drain(project)
 

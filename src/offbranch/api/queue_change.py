@@ -107,8 +107,8 @@ def change_terms(choice: TaskChoice, terms: Terms, session: Session) -> Changed:
         known = read_known(repo, project.root, with_succeeded=bool(choice.names))
         return plan_amendment(_chosen(project, known, choice, (TaskState.QUEUED, TaskState.RUNNING)), terms)
 
-    def apply(_: Project, repo: GitRepo, planned: Amendment) -> Changed:
-        return Changed(tasks=apply_amendment(repo, planned), same=planned.same, running=planned.running)
+    def apply(project: Project, repo: GitRepo, planned: Amendment) -> Changed:
+        return Changed(tasks=apply_amendment(repo, project.root, planned), same=planned.same, running=planned.running)
 
     return _told(_at_last(session, plan, apply), session)
 
@@ -179,11 +179,13 @@ def retry(choice: TaskChoice, session: Session, *, terms: Terms = NO_TERMS, dry:
 
     def plan(project: Project, repo: GitRepo) -> Retry:
         known = read_known(repo, project.root, with_succeeded=bool(choice.names))
-        return plan_retry(repo, known, _chosen(project, known, choice, AGAIN), terms)
+        return plan_retry(repo, project.root, known, _chosen(project, known, choice, AGAIN), terms)
 
-    def apply(_: Project, repo: GitRepo, planned: Retry) -> Retried:
+    def apply(project: Project, repo: GitRepo, planned: Retry) -> Retried:
         tasks = tuple(task for task, _ in planned.tasks)
-        return Retried(tasks=tasks, stored=() if dry else apply_retry(repo, planned), left_out=planned.left_out)
+        return Retried(
+            tasks=tasks, stored=() if dry else apply_retry(repo, project.root, planned), left_out=planned.left_out
+        )
 
     done = _at_last(session, plan, apply)
     return done if dry else _told(done, session)

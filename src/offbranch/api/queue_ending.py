@@ -84,8 +84,8 @@ def kill_tasks(names: Sequence[str], session: Session, *, force: bool = False) -
             if has_peer_queue(root):
                 load("offbranch.queue.peer:refuse_peers")(project, names)
             raise
-    elsewhere = tuple(stored for stored in everywhere if stored.away is not None)
-    chosen = tuple(stored for stored in everywhere if stored.away is None)
+    elsewhere = tuple(stored for stored in everywhere if stored.is_away)
+    chosen = tuple(stored for stored in everywhere if not stored.is_away)
     now = time.time()
     for stored in chosen:
         attempt_id = next(each.id for each in stored.attempts if each.commit == stored.lease)

@@ -32,7 +32,7 @@ from offbranch.experiments.events import ExperimentStarted
 from offbranch.experiments.experiment import ExperimentSpec, Where
 from offbranch.experiments.preview import look_ahead
 from offbranch.experiments.refs import lease_ref
-from offbranch.experiments.run import Outcome, RunOptions, parse_overrides, write_parameter_files
+from offbranch.experiments.run import Outcome, parse_overrides, write_parameter_files
 from offbranch.experiments.run_environment import note_environment
 from offbranch.experiments.underway import (
     Fate,
@@ -53,6 +53,7 @@ from offbranch.git.refs import RefUpdate
 from offbranch.git.repository import GitRepo
 from offbranch.git.worktree import lock_of_copy, open_working_copy
 from offbranch.params.apply import file_of
+from offbranch.pipeline.options import RunOptions
 from offbranch.project import Project, open_project_at
 
 COPIES_DIR = f"{OB_DIR}/copies"

@@ -23,21 +23,18 @@ from offbranch.experiments.commit import (
     standard_message,
 )
 from offbranch.experiments.composition import composition_headers, source_files
-from offbranch.experiments.experiment import Attempt, AttemptState, Experiment, ExperimentSpec, Where
+from offbranch.experiments.experiment import TASK_HEADER, Attempt, AttemptState, Experiment, ExperimentSpec, Where
 from offbranch.experiments.labels import leftover_labels
 from offbranch.experiments.loading import load
-from offbranch.experiments.run import Outcome, RunOptions, parse_overrides, run_in
+from offbranch.experiments.run import Outcome, parse_overrides, run_in
 from offbranch.experiments.workbench import make_workbench
 from offbranch.git.objects import TreeId
 from offbranch.git.refs import ANY, RefUpdate
 from offbranch.git.repository import GitRepo
 from offbranch.params.apply import file_of
-from offbranch.pipeline.execute import FailurePolicy
+from offbranch.pipeline.options import FailurePolicy, RunOptions
 from offbranch.pipeline.runner import CommandRunner
 from offbranch.project import Project
-
-# Header of the commit of an experiment that came from the queue: the id of its task.
-TASK_HEADER = "ob-task"
 
 OpenRunner = Callable[[AbsPath, tuple[int, ...]], AbstractContextManager[CommandRunner]]
 

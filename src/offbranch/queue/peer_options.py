@@ -5,10 +5,7 @@ from typing import Any
 
 from offbranch.base.paths import ROOT
 from offbranch.base.records import record
-from offbranch.experiments.run import RunOptions
-from offbranch.pipeline.execute import ExecuteOptions, FailurePolicy
-from offbranch.pipeline.plan import PlanOptions
-from offbranch.pipeline.select import SelectOptions
+from offbranch.pipeline.options import ExecuteOptions, FailurePolicy, PlanOptions, RunOptions, SelectOptions
 
 FILE = ".dvc/tmp/repro.dat"
 _SELECT = ("single_item", "pipeline", "all_pipelines", "downstream", "recursive", "glob")

@@ -7,9 +7,8 @@ from offbranch.base.paths import AbsPath
 from offbranch.base.processes import this_process
 from offbranch.base.records import replace
 from offbranch.experiments.attempts import end_attempt, log_of, read_records
-from offbranch.experiments.experiment import Attempt, AttemptState, Experiment, Where
+from offbranch.experiments.experiment import TASK_HEADER, Attempt, AttemptState, Experiment, Where
 from offbranch.experiments.refs import task_ref
-from offbranch.experiments.underway import TASK_HEADER
 from offbranch.git.ids import CommitId, ObjectName
 from offbranch.git.objects import ObjectReader
 from offbranch.git.refs import RefUpdate, list_refs

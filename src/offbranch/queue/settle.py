@@ -8,9 +8,9 @@ from offbranch.base.errors import ConflictError
 from offbranch.base.paths import AbsPath
 from offbranch.base.records import replace
 from offbranch.experiments.attempts import attempt_of, end_update, write_record
-from offbranch.experiments.experiment import Attempt, AttemptState, Experiment
+from offbranch.experiments.experiment import TASK_HEADER, Attempt, AttemptState, Experiment
 from offbranch.experiments.refs import attempt_ref, encode, lease_ref
-from offbranch.experiments.underway import TASK_HEADER, Fate
+from offbranch.experiments.underway import Fate
 from offbranch.git.ids import CommitId, TreeId
 from offbranch.git.objects import ObjectReader
 from offbranch.git.refs import ANY, RefUpdate, list_refs, update_refs
