@@ -13,7 +13,7 @@ import pytest
 
 from offbranch.api.queue_remote import need_shared_queue
 from offbranch.api.session import opened
-from offbranch.queue.broker import Message
+from offbranch.queue.remote.broker import Message
 from offbranch.queue.store import read_tasks
 from remote_queue import Farm, make_farm
 from remote_workers import (

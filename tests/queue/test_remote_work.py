@@ -13,10 +13,11 @@ from offbranch.api.session import opened
 from offbranch.base.errors import RefusedError
 from offbranch.base.events import Warned
 from offbranch.git.ids import CommitId
-from offbranch.queue import remote_end, remote_keeper, remote_lease, remote_work
-from offbranch.queue.broker import Message
-from offbranch.queue.remote_lease import Owner, clone_id, renew_lease, take_lease
-from offbranch.queue.remote_work import Verdict
+from offbranch.queue.remote import end as remote_end
+from offbranch.queue.remote import remote_keeper, remote_lease, remote_work
+from offbranch.queue.remote.broker import Message
+from offbranch.queue.remote.lease import Owner, clone_id, renew_lease, take_lease
+from offbranch.queue.remote.work import Verdict
 from projects import Recorder, TestProject
 from remote_queue import Farm, Hand, make_farm
 

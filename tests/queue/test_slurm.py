@@ -20,11 +20,11 @@ from offbranch.experiments.experiment import AttemptState, ExperimentSpec
 from offbranch.git.ids import CommitId, TreeId
 from offbranch.pipeline.options import ExecuteOptions, PlanOptions, RunOptions, SelectOptions
 from offbranch.queue.resources import Resources
-from offbranch.queue.slurm_jobs import Row, Slurm, read_ended, read_row, time_of
-from offbranch.queue.slurm_look import glance_at_slurm
-from offbranch.queue.slurm_options import split_words
-from offbranch.queue.slurm_plan import plan_arrays
-from offbranch.queue.slurm_records import (
+from offbranch.queue.slurm.jobs import Row, Slurm, read_ended, read_row, time_of
+from offbranch.queue.slurm.look import glance_at_slurm
+from offbranch.queue.slurm.options import split_words
+from offbranch.queue.slurm.plan import plan_arrays
+from offbranch.queue.slurm.records import (
     ElementNote,
     SlurmTask,
     Submission,
@@ -34,7 +34,7 @@ from offbranch.queue.slurm_records import (
     write_note,
     write_submission_record,
 )
-from offbranch.queue.slurm_view import Seen, Standing, judge
+from offbranch.queue.slurm.view import Seen, Standing, judge
 from offbranch.queue.store import queue_order
 from offbranch.queue.task import StoredTask, Task
 from projects import TestProject, make_project

@@ -196,7 +196,11 @@ def remove(removal: Removal, session: Session) -> Removed:
         if not (removal.queue or (removal.names and may_have_refs(repo, TASKS))):
             return remove_experiments(project, repo, removal)
         removed: Removed = load("offbranch.queue.remove:remove_with_tasks")(project, repo, removal)
-    if removed.tasks and not removal.dry and load("offbranch.queue.shared_signs:may_share")(repo, project.environment):
+    if (
+        removed.tasks
+        and not removal.dry
+        and load("offbranch.queue.remote.shared_signs:may_share")(repo, project.environment)
+    ):
         load("offbranch.api.queue_remote_changes:withdraw_removed")(session)
     return removed
 

@@ -23,8 +23,8 @@ from offbranch.params.sweep import Grid, expand_globs, grid_of, trials
 from offbranch.pipeline.options import RunOptions
 from offbranch.project import Project
 from offbranch.queue.events import SweepPlanned
-from offbranch.queue.remote_report import SyncReport
-from offbranch.queue.shared_signs import may_share
+from offbranch.queue.remote.report import SyncReport
+from offbranch.queue.remote.shared_signs import may_share
 from offbranch.queue.submit import Wish, choose_names, plan_submission, write_submission
 from offbranch.queue.task import StoredTask, Task
 from offbranch.queue.terms import NO_TERMS, Terms

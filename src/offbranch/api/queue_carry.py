@@ -18,7 +18,6 @@ from offbranch.experiments.underway import Fate, Launch, cause_of, fate_of
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.queue.events import TaskCancelled, TaskFailed, TaskPutBack
-from offbranch.queue.limits import memory_cause
 from offbranch.queue.requests import read_request
 from offbranch.queue.settle import (
     MAX_LOST,
@@ -29,6 +28,7 @@ from offbranch.queue.settle import (
     published,
     settle_lost,
 )
+from offbranch.queue.slots.limits import memory_cause
 from offbranch.queue.take import Taken, run_taken, take_task
 from offbranch.queue.task import StoredTask
 from offbranch.queue.task_end import TaskEnd

@@ -18,10 +18,10 @@ from offbranch.project import Project
 from offbranch.queue.again import AGAIN, Retry, apply_retry, plan_retry
 from offbranch.queue.amend import Amendment, apply_amendment, plan_amendment
 from offbranch.queue.chosen import Chosen, KnownTask, KnownTasks, TaskChoice, choose_tasks, read_known
-from offbranch.queue.remote_report import SyncReport
+from offbranch.queue.remote.report import SyncReport
+from offbranch.queue.remote.shared_signs import may_share
 from offbranch.queue.remove import Withdrawal, plan_withdrawal, withdraw
-from offbranch.queue.shared_signs import may_share
-from offbranch.queue.slurm_place import has_submissions
+from offbranch.queue.slurm.place import has_submissions
 from offbranch.queue.store import Unreadable
 from offbranch.queue.task import StoredTask, Task, TaskState
 from offbranch.queue.terms import NO_TERMS, Terms
@@ -153,7 +153,7 @@ def remove(choice: TaskChoice, session: Session, *, dry: bool = False) -> TasksR
             withdraw(repo, project.root, planned)
             if may_share(repo, project.environment):  # the next exchange with the Git remote removes them there, too
                 attempts = [attempt.id for each in planned.tasks for attempt in each.attempts]
-                load("offbranch.queue.remote_collect:note_unwanted")(project.root, attempts)
+                load("offbranch.queue.remote.collect:note_unwanted")(project.root, attempts)
             if has_submissions(project.root):
                 load("offbranch.api.queue_slurm:withdraw_from_slurm")(session, [each.id for each in planned.tasks])
         return TasksRemoved(tasks=planned.tasks, unreadable=planned.unreadable, running=planned.running)
@@ -196,7 +196,7 @@ def _chosen(project: Project, known: KnownTasks, choice: TaskChoice, prefer: Con
         return choose_tasks(known.tasks, choice, prefer=prefer)
     except NotFoundError:
         if has_peer_queue(project.root):
-            load("offbranch.queue.peer:refuse_peers")(project, choice.names)
+            load("offbranch.queue.peer.tasks:refuse_peers")(project, choice.names)
         raise
 
 

@@ -16,7 +16,7 @@ from offbranch.experiments.underway import Fate, Launch
 from offbranch.pipeline.runner import CommandRunner
 from offbranch.project import Project
 from offbranch.queue.child import Say
-from offbranch.queue.slots import Slot
+from offbranch.queue.slots.pool import Slot
 
 # A shell says with such an exit code that its command ended of a signal.
 _SIGNALS_FROM = 128

@@ -22,9 +22,9 @@ from offbranch.base.records import replace
 from offbranch.base.undisturbed import is_held_back
 from offbranch.experiments.experiment import AttemptState
 from offbranch.experiments.underway import Fate
-from offbranch.queue.offer import Offer
-from offbranch.queue.slots import SLOT_VARIABLE
-from offbranch.queue.slurm_records import (
+from offbranch.queue.slots.offer import Offer
+from offbranch.queue.slots.pool import SLOT_VARIABLE
+from offbranch.queue.slurm.records import (
     ElementNote,
     Submission,
     beat_note,
@@ -34,7 +34,7 @@ from offbranch.queue.slurm_records import (
     read_submission,
     write_note,
 )
-from offbranch.queue.slurm_view import BEAT_S
+from offbranch.queue.slurm.view import BEAT_S
 from offbranch.queue.store import read_tasks
 from offbranch.queue.task_end import TaskEnd
 from offbranch.queue.workers import WorkerKind

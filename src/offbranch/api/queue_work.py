@@ -22,11 +22,11 @@ from offbranch.experiments.left_behind import files_left_by
 from offbranch.git.ids import TreeId
 from offbranch.git.refs import remove_stale_locks
 from offbranch.queue.child import Say
-from offbranch.queue.device_locks import DeviceLocks
-from offbranch.queue.offer import Offer
 from offbranch.queue.requests import forget_request
 from offbranch.queue.shift import Around, Shift
-from offbranch.queue.slots import Slot, SlotPool
+from offbranch.queue.slots.device_locks import DeviceLocks
+from offbranch.queue.slots.offer import Offer
+from offbranch.queue.slots.pool import Slot, SlotPool
 from offbranch.queue.store import read_tasks
 from offbranch.queue.supervisor import Supervisor
 from offbranch.queue.task import StoredTask

@@ -14,7 +14,7 @@ from offbranch.queue.index import Fact
 from offbranch.queue.task import stored_to_json, task_from_message
 
 # What few have; it brings with it what talks to other machines.
-_READ_LEASE = "offbranch.queue.remote_lease:lease_from_message"
+_READ_LEASE = "offbranch.queue.remote.lease:lease_from_message"
 _MISSING: Fact = {"problem": "its commit is missing"}
 _HEADER = f"\n{TASK_HEADER} ".encode()
 

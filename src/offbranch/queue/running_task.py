@@ -18,7 +18,7 @@ from offbranch.queue.child import Child
 from offbranch.queue.events import TaskCancelled, TaskFailed, TaskLost, TaskPutBack
 from offbranch.queue.requests import Request, RequestKind, read_request, write_request
 from offbranch.queue.settle import end_of, fate_by_request, published, settle
-from offbranch.queue.slots import Slot
+from offbranch.queue.slots.pool import Slot
 from offbranch.queue.task import StoredTask, TaskState
 from offbranch.queue.task_end import TaskEnd
 from offbranch.queue.workers import SlotUse

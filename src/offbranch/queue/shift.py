@@ -9,7 +9,7 @@ from offbranch.experiments.underway import Fate
 from offbranch.git.repository import GitRepo
 from offbranch.queue.child import Say
 from offbranch.queue.running_task import Left
-from offbranch.queue.slots import Slot
+from offbranch.queue.slots.pool import Slot
 from offbranch.queue.task import StoredTask
 
 GRACE_S = 10.0

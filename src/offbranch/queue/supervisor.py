@@ -25,7 +25,7 @@ from offbranch.queue.requests import RequestKind, forget_request
 from offbranch.queue.running_task import RunningTask
 from offbranch.queue.settle import drop_lease, not_run
 from offbranch.queue.shift import Around, Shift
-from offbranch.queue.slots import Slot, SlotPool
+from offbranch.queue.slots.pool import Slot, SlotPool
 from offbranch.queue.task import StoredTask
 from offbranch.queue.task_end import TaskEnd, end_from_words
 from offbranch.queue.trouble import Trouble
