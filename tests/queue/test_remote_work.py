@@ -14,7 +14,9 @@ from offbranch.base.errors import RefusedError
 from offbranch.base.events import Warned
 from offbranch.git.ids import CommitId
 from offbranch.queue.remote import end as remote_end
-from offbranch.queue.remote import remote_keeper, remote_lease, remote_work
+from offbranch.queue.remote import keeper as remote_keeper
+from offbranch.queue.remote import lease as remote_lease
+from offbranch.queue.remote import work as remote_work
 from offbranch.queue.remote.broker import Message
 from offbranch.queue.remote.lease import Owner, clone_id, renew_lease, take_lease
 from offbranch.queue.remote.work import Verdict

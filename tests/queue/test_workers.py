@@ -12,17 +12,22 @@ from typing import Any
 import pytest
 
 from git_repos import opened, state_of_user
+from offbranch.api import queue_manner
 from offbranch.api.exp import RunRequest
 from offbranch.api.queue import submit
 from offbranch.api.queue_ending import stop_workers
-from offbranch.api.queue_work import Crew, carry_out, run_one, work
+from offbranch.api.queue_manner import Manner
+from offbranch.api.queue_work import Crew, carry_out, carry_out_stored, run_one, work
+from offbranch.api.session import need_git
+from offbranch.api.session import opened as opened_project
 from offbranch.base.errors import ConflictError, GitError, Interrupted, OffbranchError
 from offbranch.base.events import Warned
+from offbranch.base.paths import AbsPath
 from offbranch.experiments.experiment import AttemptState
 from offbranch.git.refs import list_refs, update_refs
 from offbranch.queue.events import TaskLost
 from offbranch.queue.shift import Shift
-from offbranch.queue.store import drop_task
+from offbranch.queue.store import drop_task, read_tasks
 from offbranch.queue.task import TaskState
 from offbranch.queue.task_end import TaskEnd
 from offbranch.queue.workers import WorkerKind
@@ -592,3 +597,23 @@ def test_the_lease_of_one_that_runs_is_left_alone_whatever_becomes_of_its_task(
     (place / "go").touch()
     await_end(project)
     assert set(project.exps()) == {"P-1", "P-2", "another"} and attempts_of(project) == {}
+
+
+def test_who_comes_too_late_for_a_task_leaves_nothing(project: TestProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue(project, "lr=1", name="P")
+    with opened_project(project.session()) as it:
+        (stored,) = read_tasks(need_git(it), it.root).queued
+    drain(project)
+    runs = project.root / ".dvc/tmp/ob/runs"
+    before = sorted(path.name for path in runs.iterdir())
+    opened_logs: list[Path] = []
+
+    def print_into(path: AbsPath) -> None:
+        Path(path).parent.mkdir()
+        Path(path).touch()
+        opened_logs.append(Path(path))
+
+    monkeypatch.setattr(queue_manner, "_print_into", print_into)
+    assert carry_out_stored(stored, Manner(session=project.session(), into_log=True)) is None
+    assert len(opened_logs) == 1 and sorted(path.name for path in runs.iterdir()) == before
+    assert set(project.exps()) == {"P"}

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from offbranch.api.exp import push_new
 from offbranch.api.queue_manner import Manner, may_be_by_signal, task_launch
 from offbranch.api.session import Session, beginning
-from offbranch.base.errors import Interrupted, OffbranchError, StageFailedError
+from offbranch.base.errors import ConflictError, Interrupted, OffbranchError, StageFailedError
+from offbranch.base.files import remove_tree
 from offbranch.base.locks import LockFile
 from offbranch.base.paths import join
 from offbranch.base.records import replace
 from offbranch.base.undisturbed import is_held_back
-from offbranch.experiments.attempts import log_of
+from offbranch.experiments.attempts import attempt_dir, log_of
 from offbranch.experiments.experiment import AttemptState
 from offbranch.experiments.left_behind import files_left_by
 from offbranch.experiments.underway import Fate, Launch, cause_of, fate_of
@@ -60,15 +61,19 @@ def begin_and_run(
     decided: list[Fate] = []
     with beginning(project):
         launch = task_launch(project, manner, clock)
-        taken = take_task(
-            project,
-            repo,
-            stored,
-            launch,
-            lock,
-            fate=lambda error: _decide(project, stored, launch, error, decided, manner),
-            left=lambda attempt: files_left_by(project, repo, attempt),
-        )
+        try:
+            taken = take_task(
+                project,
+                repo,
+                stored,
+                launch,
+                lock,
+                fate=lambda error: _decide(project, stored, launch, error, decided, manner),
+                left=lambda attempt: files_left_by(project, repo, attempt),
+            )
+        except ConflictError:
+            remove_tree(attempt_dir(project.root, launch.attempt_id))  # where its log was to be
+            raise
     manner.say({"attempt_id": taken.attempt.id, "log": taken.attempt.log})
     return _run(taken, manner.session)
 
