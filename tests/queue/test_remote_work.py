@@ -44,6 +44,13 @@ def test_a_task_goes_out_and_its_experiment_comes_back(farm: Farm) -> None:
     assert farm.home.git("for-each-ref", "refs/ob") == ""
 
 
+def test_a_worker_that_is_stopped_when_all_is_done_publishes_it(farm: Farm) -> None:
+    (task,) = farm.queue("lr=0.5", name="half")
+    assert Hand(farm.clone("w"), is_stopped=True).work(task.task.id) is Verdict.DONE
+    assert farm.made() == {"half": task.task.id}
+    assert farm.there("tasks") == farm.there("leases") == []
+
+
 def test_the_outputs_are_at_the_data_remote_before_the_experiment_is_seen(farm: Farm) -> None:
     (task,) = farm.queue("lr=0.5", name="half")
     seen: list[set[str]] = []

@@ -146,8 +146,10 @@ def _carried_out(bench: Bench, lease: Lease) -> Ending | None:
         n_failed = _n_failed(bench, task)
         run = bench.run(task_id)
         waits = _has_ref(bench, task_ref(task_id))
-        if run.experiment is not None or run.is_stopped or not waits or _n_failed(bench, task) == n_failed:
-            return _ending(bench, task, lease.task_commit, experiment=run.experiment, keeps_task=waits)
+        # Told to stop when everything was done, a worker does not say what became of it.
+        experiment = run.experiment if waits else run.experiment or _made(bench, task)
+        if experiment is not None or run.is_stopped or not waits or _n_failed(bench, task) == n_failed:
+            return _ending(bench, task, lease.task_commit, experiment=experiment, keeps_task=waits)
 
 
 def _published(bench: Bench, lease: Lease, ending: Ending) -> tuple[EndState, Ending]:
