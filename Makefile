@@ -11,10 +11,10 @@ demo: $(VENV)/.demo
 	@$(BIN)/ob demo --run demo-project
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n auto $(TESTS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(TESTS)
 
 interop: $(VENV)/.test
-	$(BIN)/python -m pytest -n auto -m interop $(TESTS)
+	$(BIN)/python -m pytest -n auto --dist worksteal -m interop $(TESTS)
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .

@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from run import Place, small
+from run import Place, experiments, small
 
 _PR_SET_CHILD_SUBREAPER = 36
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
@@ -46,13 +46,13 @@ def adopt_orphans() -> None:
 
 
 @contextmanager
-def project(tool: list[str]) -> Iterator[Place]:
-    """Gives a small project in a directory of its own."""
+def project(tool: list[str], build: Callable[[Place], None] = small) -> Iterator[Place]:
+    """Gives a project in a directory of its own, a small one if nothing else is said."""
     with tempfile.TemporaryDirectory(prefix="ob-bench-") as base:
         place = Place(Path(base) / "project", Path(base) / "home", tool)
         place.root.mkdir(parents=True)
         place.home.mkdir()
-        small(place)
+        build(place)
         yield place
 
 
@@ -87,8 +87,11 @@ def n_experiments(place: Place) -> int:
     return len(done.stdout.split())
 
 
-def enqueue_one(tool: list[str]) -> dict[str, float]:
-    with project(tool) as place:
+def enqueue_one(tool: list[str], *, build: Callable[[Place], None] = small, n_tasks: int = 0) -> dict[str, float]:
+    """Queues one task, beside what is in the project, and beside others that wait."""
+    with project(tool, build) as place:
+        if n_tasks:
+            place.run(*sweep(n_tasks, 1000))
         costs = [cost_of(place, sweep(1, number)) for number in range(1, 7)][1:]
     return {"cpu_s": statistics.median(cost.cpu_s for cost in costs)}
 
@@ -125,7 +128,19 @@ def status(tool: list[str], n: int) -> dict[str, float]:
     with project(tool) as place:
         place.run(*sweep(n))
         costs = [cost_of(place, ["queue", "status"]) for _ in range(6)]
-        return {"cpu_s_first": costs[0].cpu_s, "cpu_s": statistics.median(cost.cpu_s for cost in costs[1:])}
+        cold = [cost_of(without_index(place), ["queue", "status"]) for _ in range(5)]
+    return {
+        "cpu_s_first": costs[0].cpu_s,
+        "cpu_s": statistics.median(cost.cpu_s for cost in costs[1:]),
+        "cpu_s_without_index": statistics.median(cost.cpu_s for cost in cold),
+    }
+
+
+def without_index(place: Place) -> Place:
+    """Removes what is remembered of the queue."""
+    for path in (place.root / ".dvc/tmp/ob/queue").glob("index.sqlite*"):
+        path.unlink()
+    return place
 
 
 def idle_worker(tool: list[str], seconds: float) -> dict[str, float]:
@@ -188,6 +203,7 @@ def _resident_bytes(pid: int) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--idle", type=float, default=30, metavar="S", help="seconds to watch an idle worker")
+    parser.add_argument("--case", action="append", default=[], metavar="TEXT", help="only cases whose name has this")
     parser.add_argument("--json", metavar="FILE", help="write the figures there")
     options = parser.parse_args()
     adopt_orphans()
@@ -196,6 +212,8 @@ def main() -> int:
     tools = {"ob": [str(Path(sys.executable).with_name("ob"))], **({"dvc": [dvc]} if dvc else {})}
     measures: dict[str, tuple[Callable[[list[str]], dict[str, float]], bool]] = {
         "enqueue one": (enqueue_one, True),
+        "enqueue one beside 1000 tasks": (lambda tool: enqueue_one(tool, n_tasks=1000), False),
+        "enqueue one beside 1000 experiments": (lambda tool: enqueue_one(tool, build=experiments(1000)), False),
         "enqueue a sweep of 100": (lambda tool: enqueue_sweep(tool, 100), True),
         "drain 20, run-all": (lambda tool: drain(tool, 20, ["exp", "run", "--run-all"]), True),
         "drain 20, queue start -j 2": (lambda tool: drain(tool, 20, ["queue", "start", "-j", "2"]), True),
@@ -206,6 +224,8 @@ def main() -> int:
     }
     rows = []
     for name, (measure, for_both) in measures.items():
+        if options.case and not any(text in name for text in options.case):
+            continue
         for who, tool in tools.items():
             if who == "ob" or for_both:
                 row = {"case": name, "tool": who, **{key: round(value, 4) for key, value in measure(tool).items()}}

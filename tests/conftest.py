@@ -1,5 +1,6 @@
 """What every test gets: a home of its own, a fixed Git identity, no configuration of the machine, no network."""
 
+import itertools
 import os
 import socket
 from collections.abc import Iterator
@@ -40,10 +41,18 @@ IDENTITY = {
 }
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Yields paths for new homes, in a directory of their own: pytest looks through all it has made to find a free name."""
+    directory = tmp_path_factory.mktemp("homes")
+    return (directory / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def pinned_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def pinned_environment(homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """Points everything a program reads of its user into a directory of the test's own; returns that home."""
-    home = tmp_path_factory.mktemp("home")
+    home = next(homes)
+    home.mkdir()
     for name in list(os.environ):
         if name.startswith(FOREIGN) and not name.startswith("OFFBRANCH_TEST_"):
             monkeypatch.delenv(name)

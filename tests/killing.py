@@ -33,9 +33,12 @@ class Killer:
             n: Which write is its last; 0 lets it end by itself.
             leave: Do not wait for what it has started.
         """
-        output = self.scratch / "output"
         self._ask(root, words, n, mode, "", leave=leave)
-        return self.code, output.read_text(errors="replace")
+        return self.code, self.output()
+
+    def output(self) -> str:
+        """Returns all that the last `ob` printed."""
+        return (self.scratch / "output").read_text(errors="replace")
 
     def writes(self, root: Path, words: Sequence[str]) -> list[str]:
         """Runs one `ob` to its end and returns what it did to the outside world, in order."""

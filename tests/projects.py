@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from git_repos import run as git
 from offbranch.api.project import init
 from offbranch.api.session import Session, make_session
 from offbranch.base.events import Event
+from warm import run_program
 
 T = TypeVar("T")
 SOURCE = Path(__file__).parent.parent / "src"
@@ -115,16 +115,8 @@ class TestProject:
 
     def ob(self, *args: str, cwd: str = "", timeout: float = 60, **env: str) -> Ended:
         """Runs `ob` in a process of its own."""
-        done = subprocess.run(
-            [sys.executable, "-m", "offbranch", *args],
-            cwd=self.root / cwd,
-            env={**os.environ, "PYTHONPATH": str(SOURCE), **self.env, **env},
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        env = {**os.environ, "PYTHONPATH": str(SOURCE), **self.env, **env}
+        done = run_program((sys.executable, "offbranch"), args, cwd=self.root / cwd, env=env, timeout=timeout)
         return Ended(done.returncode, done.stdout, done.stderr)
 
 

@@ -14,9 +14,9 @@ from offbranch.api.queue_work import run_one
 from offbranch.api.session import opened
 from offbranch.experiments.experiment import Experiment
 from offbranch.git.ids import CommitId
-from offbranch.queue.remote_lease import Owner, clone_id
-from offbranch.queue.remote_report import SyncReport
-from offbranch.queue.remote_work import Bench, Run, Verdict, work_on
+from offbranch.queue.remote.lease import Owner, clone_id
+from offbranch.queue.remote.report import SyncReport
+from offbranch.queue.remote.work import Bench, Run, Verdict, work_on
 from offbranch.queue.task import StoredTask
 from projects import Recorder, TestProject
 from sharing import Place, make_place
@@ -91,12 +91,14 @@ class Hand:
         before_run, after_run: Called around each run of a task.
         naps: What it slept, in seconds; nothing really sleeps.
         on_nap: Called instead of sleeping.
+        is_stopped: Whether each run ends with a signal that comes when everything is done.
     """
 
     project: TestProject
     before_run: Callable[[], object] = lambda: None
     after_run: Callable[[], object] = lambda: None
     on_nap: Callable[[float], object] = lambda wait_s: None
+    is_stopped: bool = False
 
     def work(self, task_id: str, over: str | None = None) -> Verdict:
         recorder = Recorder()
@@ -120,7 +122,7 @@ class Hand:
         self.before_run()
         made = run_here(self.project, task_id)
         self.after_run()
-        return Run(experiment=made)
+        return Run(is_stopped=True) if self.is_stopped else Run(experiment=made)
 
 
 def run_here(clone: TestProject, task_id: str) -> Experiment | None:

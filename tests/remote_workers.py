@@ -2,15 +2,18 @@
 
 import json
 import os
+import random
 import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from glob import glob
 from pathlib import Path
 
 import pytest
 
 from projects import TestProject
+from queue_processes import await_that
 from remote_queue import Farm
 from sharing import md5
 
@@ -71,6 +74,43 @@ def is_ours(pid: int) -> bool:
         return b"offbranch" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
+
+
+def kill_one_of_ours(directory: Path, rng: random.Random) -> bool:
+    """Kills any process of `ob` that works below a directory; tells whether there was one.
+
+    What has been started but is not its own program yet still has our command line: to kill it is to kill Git or a command.
+    Whoever started it waits until it is, so a process is first stopped and then looked at.
+    """
+    found = [pid for pid in processes(directory) if is_ours(pid)]
+    rng.shuffle(found)
+    for pid in found:
+        end(pid, signal.SIGSTOP)
+        await_that(lambda pid=pid: state_of(pid) in ("T", ""), "a stopped process", PATIENCE_S)
+        if is_ours(pid) and not _is_waited_for(pid):
+            end(pid, signal.SIGKILL)
+            return True
+        end(pid, signal.SIGCONT)
+    return False
+
+
+def _is_waited_for(pid: int) -> bool:
+    """Tells whether the parent of a process waits, in the kernel, for it to become a program (or for a disk)."""
+    parent = fields_of(f"/proc/{pid}/stat")[1:2]
+    return any(fields_of(path)[:1] == ["D"] for path in glob(f"/proc/{parent[0]}/task/*/stat")) if parent else True
+
+
+def state_of(pid: int) -> str:
+    """Returns the letter of the state of a process, an empty text if there is none."""
+    return "".join(fields_of(f"/proc/{pid}/stat")[:1]).replace("Z", "")
+
+
+def fields_of(path: str) -> list[str]:
+    """Returns what a `stat` file says after the name: state, parent, …; nothing if the process is gone."""
+    try:
+        return Path(path).read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return []
 
 
 def is_there(worker: TestProject) -> bool:

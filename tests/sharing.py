@@ -1,7 +1,9 @@
 """A project with a bare Git remote and a data remote beside it, all relative, so that the whole can be copied."""
 
+import atexit
 import hashlib
 import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +69,20 @@ class Place:
 
 
 def make_place(base: Path, *, config: str = CONFIG, experiments: tuple[str, ...] = ("one", "two")) -> Place:
-    """Makes a project with experiments, none of them pushed; its branch is."""
+    """Makes a project with experiments, none of them pushed; its branch is. Each kind is made once and then copied."""
+    key = (config, experiments)
+    if key not in _made:
+        _made[key] = _build(Path(tempfile.mkdtemp(dir=_scratch.name)), config, experiments)
+    shutil.copytree(_made[key].base, base, symlinks=True, dirs_exist_ok=True)
+    return Place(base)
+
+
+_made: dict[tuple[str, tuple[str, ...]], Place] = {}
+_scratch = tempfile.TemporaryDirectory(prefix="places-")
+atexit.register(_scratch.cleanup)
+
+
+def _build(base: Path, config: str, experiments: tuple[str, ...]) -> Place:
     project = make_project(base / "p", SIMPLE, config=config)
     git(base, "init", "-q", "--bare", "-b", "main", "remote.git")
     project.git("remote", "add", "origin", "../remote.git")

@@ -14,6 +14,7 @@ from offbranch.cli.event_lines import because, lines_of, names
 from offbranch.cli.lines import Style
 from offbranch.cli.progress import ProgressLine, progress_text, size_text
 from offbranch.experiments.events import AttemptRecovered, ExperimentStarted, WorkspaceRestored
+from offbranch.experiments.experiment import AttemptState
 from offbranch.git.ids import CommitId
 from offbranch.params.sweep import Grid
 from offbranch.pipeline.events import (
@@ -47,6 +48,7 @@ ENDED = TaskEnd(
     id="t",
     baseline=CommitId("0" * 40),
     state=TaskState.SUCCEEDED,
+    outcome=AttemptState.SUCCEEDED,
     experiment=None,
     attempt_id="a",
 )

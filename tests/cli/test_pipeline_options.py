@@ -17,9 +17,8 @@ from offbranch.cli.pipeline_options import (
     select_options,
 )
 from offbranch.pipeline.events import StageDecided
-from offbranch.pipeline.execute import ExecuteOptions, FailurePolicy
-from offbranch.pipeline.plan import Action, PlanOptions
-from offbranch.pipeline.select import SelectOptions
+from offbranch.pipeline.options import ExecuteOptions, FailurePolicy, PlanOptions, SelectOptions
+from offbranch.pipeline.plan import Action
 
 
 def parsed(*words: str) -> Namespace:

@@ -139,3 +139,20 @@ def test_names_are_completed(ob: Ob, project: TestProject) -> None:
     assert set(completed("queue", "remove", "")) == {"bad", "waits"}
     assert completed("queue", "priority", "3", "") == ["waits"]
     assert completed("queue", "import", "t") == ["theirs"]
+
+
+def test_a_lock_that_a_killed_git_left_is_named_with_the_way_out(ob: Ob, project: TestProject) -> None:
+    for name in ("a", "b"):
+        queue(ob, project, "-n", name)
+    project.git("pack-refs", "--all")
+    lock = project.root / ".git" / "packed-refs.lock"
+    lock.touch()
+    way_out = f"or was killed and left this lock; once none is: rm '{lock}'"
+    assert ob("queue", "status", cwd=project.root).code == 0
+    assert ob("queue", "hold", "a", cwd=project.root).code == 0
+    for words in (("queue", "remove", "a"), ("exp", "remove", "--queue"), ("exp", "run", "--queue", "-f", "-n", "a")):
+        done = ob(*words, cwd=project.root)
+        assert done.code == 1 and "Unable to create" in done.err and way_out in done.err, words
+    lock.unlink()
+    assert names(ob("queue", "status", "--json", cwd=project.root).json["tasks"]) == ["b", "a"]
+    assert ob("queue", "remove", "a", cwd=project.root).code == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from offbranch.git.ids import CommitId
-from offbranch.queue.broker import Broker, Message
+from offbranch.queue.remote.broker import Broker, Message
 
 
 def message(number: int, priority: int = 0) -> Message:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from offbranch.base.errors import RemoteError
-from offbranch.queue.broker import Message, WorkerThere
+from offbranch.queue.remote.broker import Message, WorkerThere
 
 
 class MemoryBroker:

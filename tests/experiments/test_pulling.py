@@ -10,7 +10,8 @@ from offbranch.api.data import add
 from offbranch.api.pipeline import ReproRequest, repro
 from offbranch.base.errors import MissingDataError
 from offbranch.base.events import Warned
-from offbranch.pipeline.execute import ExecuteOptions, RunResult
+from offbranch.pipeline.execute import RunResult
+from offbranch.pipeline.options import ExecuteOptions
 from projects import Recorder, TestProject, make_project
 
 FILES = {

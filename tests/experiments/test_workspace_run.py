@@ -22,8 +22,8 @@ from offbranch.experiments.events import WorkspaceRestored
 from offbranch.experiments.experiment import Attempt, AttemptState
 from offbranch.git.objects import CommitId
 from offbranch.git.repository import find_repo
-from offbranch.pipeline.execute import ExecuteOptions
 from offbranch.pipeline.lockfile import parse_lock
+from offbranch.pipeline.options import ExecuteOptions
 from offbranch.pipeline.plan import Action
 from projects import Recorder, TestProject, make_project
 

@@ -18,7 +18,6 @@ from killing import (
     incomplete_experiments,
     kept,
     litter,
-    open_killer,
     tasks,
     workspace,
     wrong_objects,
@@ -267,12 +266,6 @@ SCENARIOS = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def killer(tmp_path: Path) -> Iterator[Killer]:
-    with open_killer(tmp_path) as killer:
-        yield killer
-
-
 def result(project: TestProject) -> object:
     """What a command has come to, apart from names and times that differ from run to run."""
     trees = {name: tree for name, (_, tree) in experiments(project).items()}
@@ -312,7 +305,7 @@ def test_killed_anywhere(name: str, killer: Killer, tmp_path: Path) -> None:
     before = kept(origin, own)
     undisturbed = copy_of(origin, tmp_path / "undisturbed")
     labels = killer.writes(undisturbed.root, scenario.words)
-    assert killer.code == scenario.code, (tmp_path / "output").read_text()
+    assert killer.code == scenario.code, killer.output()
     expected = result(undisturbed)
     count, known = 0, dict[str, list[str]]()
     for n, mode in kill_points(labels, scenario.every):

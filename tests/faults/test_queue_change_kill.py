@@ -16,7 +16,7 @@ from killing import KILLED, Killer, check_git, copy_of, kept, litter, open_kille
 from offbranch.api.session import opened as opened_project
 from offbranch.base.paths import AbsPath
 from offbranch.queue.chosen import read_known
-from offbranch.queue.peer import peer_tasks
+from offbranch.queue.peer.tasks import peer_tasks
 from peer_queue import put, queued_of_dvc, stashed
 from projects import SOURCE, TestProject, make_project
 

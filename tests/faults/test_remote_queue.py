@@ -13,10 +13,23 @@ import pytest
 
 from offbranch.api.queue_remote import need_shared_queue
 from offbranch.api.session import opened
-from offbranch.queue.broker import Message
+from offbranch.queue.remote.broker import Message
 from offbranch.queue.store import read_tasks
 from remote_queue import Farm, make_farm
-from remote_workers import TTL_S, check, done, end, is_ours, is_there, left_clean, processes, queue, slow, start, until
+from remote_workers import (
+    TTL_S,
+    check,
+    done,
+    end,
+    is_there,
+    kill_one_of_ours,
+    left_clean,
+    processes,
+    queue,
+    slow,
+    start,
+    until,
+)
 from servers import RedisServer, rabbitmq_server, redis_server, s3_server
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(300)]
@@ -69,10 +82,7 @@ def test_workers_are_killed(farm: Farm) -> None:
         for worker in workers:
             if not is_there(worker):
                 start(worker)
-        found = [pid for pid in processes(farm.place.base) if is_ours(pid)]
-        if found and killed < 30:
-            end(rng.choice(found), signal.SIGKILL)
-            killed += 1
+        killed += killed < 30 and kill_one_of_ours(farm.place.base, rng)
         time.sleep(rng.random() * 0.6)
 
     until(farm, done(farm, names), kill_one)

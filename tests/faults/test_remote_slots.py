@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gpus import UUIDS, fake_gpus
-from offbranch.queue.limits import usable_processors
+from offbranch.queue.slots.limits import usable_processors
 from projects import TestProject
 from remote_queue import Farm, make_farm
 from remote_workers import TTL_S, done, left_clean, queue, until

@@ -1,6 +1,6 @@
 """`exp push` and `exp pull` killed at any write: nothing is claimed that is not there, and the same command completes it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pytest
 
 from faults.test_kill import kill_points
 from git_repos import run as git
-from killing import KILLED, Killer, check_git, open_killer, wrong_objects
+from killing import KILLED, Killer, check_git, wrong_objects
 from sharing import Place, make_place, md5
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(300)]
@@ -31,12 +31,6 @@ SCENARIOS = {
     "rename": Scenario(("exp", "rename", "-f", "-g", "origin", "one", "uno"), "p", is_full=True),
     "remove": Scenario(("exp", "remove", "-g", "origin", "-A"), "p", is_full=True),
 }
-
-
-@pytest.fixture
-def killer(tmp_path: Path) -> Iterator[Killer]:
-    with open_killer(tmp_path) as killer:
-        yield killer
 
 
 def check_remote(place: Place, where: str) -> None:
@@ -66,7 +60,7 @@ def test_killed_anywhere(name: str, killer: Killer, tmp_path: Path) -> None:
         assert origin.project.ob("exp", "push", "--run-cache", "origin").code == 0
     undisturbed = origin.copy(tmp_path / "undisturbed")
     labels = killer.writes(undisturbed.base / scenario.project, scenario.words)
-    assert killer.code == 0, (tmp_path / "output").read_text()
+    assert killer.code == 0, killer.output()
     expected = result(undisturbed, scenario.project)
     count = 0
     for n, mode in kill_points(labels, scenario.every):

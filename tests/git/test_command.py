@@ -48,7 +48,11 @@ def test_lock_file_left_behind_is_explained(git_repo: Path, repo: GitRepo) -> No
     write(git_repo, ".git/index.lock", b"")
     with pytest.raises(GitError) as caught:
         repo_git(repo, "add", "README")
-    assert caught.value.hint == "another Git command is at work here; if none is, remove the lock file"
+    assert "Unable to create" in caught.value.message
+    path = git_repo / ".git" / "index.lock"
+    assert caught.value.hint == (
+        f"another Git command is at work here, or was killed and left this lock; once none is: rm '{path}'"
+    )
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may give files away")

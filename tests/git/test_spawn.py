@@ -58,16 +58,19 @@ def test_program_that_does_not_exist_leaves_nothing_open() -> None:
 
 @pytest.mark.usefixtures("either_way")
 def test_conversation_answers_line_by_line_and_ends() -> None:
-    program = "import sys\nfor line in sys.stdin: print(line.strip().upper(), flush=True)"
+    program = (
+        "import os, sys\nprint(os.getpid(), flush=True)\nfor line in sys.stdin: print(line.strip().upper(), flush=True)"
+    )
     with no_descriptor_leaks():
         talk = open_conversation([sys.executable, "-c", program], os.environ)
+        pid = int(talk.back.readline())
         for word in (b"one", b"two"):
             talk.to.write(word + b"\n")
             talk.to.flush()
             assert talk.back.readline() == word.upper() + b"\n"
         close_conversation(talk)
     with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+        os.waitpid(pid, os.WNOHANG)
 
 
 def test_reading_git_loads_nothing_heavy() -> None:

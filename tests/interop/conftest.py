@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from interop.peers import Originals
+
 VARIABLE = "OFFBRANCH_TEST_DVC"
 
 
@@ -15,6 +17,11 @@ def dvc() -> str:
     if not command:
         pytest.skip(f"needs DVC 3.67.1, named by {VARIABLE}")
     return command
+
+
+@pytest.fixture(scope="session")
+def originals(tmp_path_factory: pytest.TempPathFactory) -> Originals:
+    return Originals(tmp_path_factory.mktemp("originals"))
 
 
 @pytest.fixture

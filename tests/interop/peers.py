@@ -3,12 +3,12 @@
 import os
 import shutil
 import stat
-import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from projects import Ended, TestProject, make_project
+from warm import Program, run_program
 
 PRIVATE = (".git", ".dvc/tmp", ".dvc/config.local", "RUNS")
 Snapshot = dict[str, tuple[str, bytes]]
@@ -22,16 +22,8 @@ class PeerProject(TestProject):
 
     def dvc(self, *args: str, cwd: str = "", code: int | None = 0, timeout: float = 60, **env: str) -> Ended:
         """Runs DVC; a code other than the expected one is a failure, None allows any."""
-        done = subprocess.run(
-            [self.dvc_command, *args],
-            cwd=self.root / cwd,
-            env={**os.environ, **self.env, **env},
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        env = {**os.environ, **self.env, **env}
+        done = run_program(program_of(self.dvc_command), args, cwd=self.root / cwd, env=env, timeout=timeout)
         assert code is None or done.returncode == code, f"dvc {args}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return Ended(done.returncode, done.stdout, done.stderr)
 
@@ -51,6 +43,34 @@ class PeerProject(TestProject):
     def copy(self, to: Path) -> "PeerProject":
         shutil.copytree(self.root, to, symlinks=True)
         return peer_project(to, self.dvc_command)
+
+
+class Originals:
+    """Projects that several tests begin with: each is made once, and a test gets a copy.
+
+    Args:
+        directory: For the originals.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._made: dict[Callable[[Path, str], PeerProject], PeerProject] = {}
+
+    def copy(self, build: Callable[[Path, str], PeerProject], dvc_command: str, to: Path) -> PeerProject:
+        """Copies what a function makes in a directory with the command of DVC."""
+        if build not in self._made:
+            self._made[build] = build(self._directory / str(len(self._made)), dvc_command)
+        return self._made[build].copy(to)
+
+
+def program_of(command: str) -> Program:
+    """The interpreter that a command written in Python names in its first line, and the command itself."""
+    with open(command, encoding="utf-8") as file:
+        interpreter = file.readline().removeprefix("#!").strip()
+    assert os.path.basename(interpreter).startswith("python"), (
+        f"'{command}' does not begin with the path of its interpreter"
+    )
+    return interpreter, command
 
 
 def peer_project(root: Path, dvc_command: str) -> PeerProject:

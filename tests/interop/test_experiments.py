@@ -46,17 +46,17 @@ RUNS: tuple[tuple[str, ...], ...] = (
 
 
 @pytest.fixture(scope="module")
-def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, PeerProject]:
+def made_by_each(tmp_path_factory: pytest.TempPathFactory) -> dict[str, PeerProject]:
     """The projects of `ran`, made once: the runs take a while."""
     return {}
 
 
 @pytest.fixture
 def ran(
-    dvc: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, originals: dict[str, PeerProject]
+    dvc: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, made_by_each: dict[str, PeerProject]
 ) -> tuple[PeerProject, PeerProject]:
     """The same experiments, run by each tool in its own copy."""
-    if not originals:
+    if not made_by_each:
         ours = make_peer_project(tmp_path_factory.mktemp("ran") / "ob", dvc, EXPERIMENTS)
         ours.did("repro")
         ours.commit("results")
@@ -68,8 +68,8 @@ def ran(
             ours.did("exp", "run", *options)
             theirs.dvc("exp", "run", *options)
             assert sorted(ours.runs()) == sorted(theirs.runs()), options
-        originals.update(ob=ours, dvc=theirs)
-    return originals["ob"].copy(tmp_path / "ob"), originals["dvc"].copy(tmp_path / "dvc")
+        made_by_each.update(ob=ours, dvc=theirs)
+    return made_by_each["ob"].copy(tmp_path / "ob"), made_by_each["dvc"].copy(tmp_path / "dvc")
 
 
 def test_runs_make_the_same_experiments(ran: tuple[PeerProject, PeerProject]) -> None:

@@ -6,16 +6,20 @@ from typing import Any
 
 import pytest
 
-from interop.peers import PeerProject, assert_same, make_peer_project, twins
+from interop.peers import Originals, PeerProject, assert_same, make_peer_project, twins
 from interop.pipelines import EXPERIMENTS
 
 pytestmark = pytest.mark.interop
 
 
 @pytest.fixture
-def pair(dvc: str, tmp_path: Path) -> tuple[PeerProject, PeerProject]:
+def pair(originals: Originals, dvc: str, tmp_path: Path) -> tuple[PeerProject, PeerProject]:
     """Two copies of one project: experiments of two baselines, run by either tool."""
-    ours = make_peer_project(tmp_path / "ob", dvc, EXPERIMENTS)
+    return originals.copy(build, dvc, tmp_path / "ob"), originals.copy(build, dvc, tmp_path / "dvc")
+
+
+def build(root: Path, dvc: str) -> PeerProject:
+    ours = make_peer_project(root, dvc, EXPERIMENTS)
     ours.did("repro")
     ours.commit("results")
     ours.did("exp", "run", "-n", "a", "-S", "lr=0.2")
@@ -25,7 +29,7 @@ def pair(dvc: str, tmp_path: Path) -> tuple[PeerProject, PeerProject]:
     ours.git("commit", "-q", "--allow-empty", "-m", "second")
     ours.did("exp", "run", "-n", "c", "--temp", "-S", "lr=0.4")
     ours.dvc("exp", "run", "-n", "d", "--temp", "-S", "lr=0.5")
-    return ours, ours.copy(tmp_path / "dvc")
+    return ours
 
 
 def refs(project: PeerProject) -> list[str]:

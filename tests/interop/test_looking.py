@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from interop.peers import PeerProject, assert_same, make_peer_project
+from interop.peers import Originals, PeerProject, assert_same, make_peer_project
 
 pytestmark = pytest.mark.interop
 PIPELINE = """\
@@ -24,15 +24,19 @@ DATA = {"d/1": "1\n", "d/2": "2\n", "d/sub/s": "s\n", "e/e": "e\n", "f.txt": "f\
 
 
 @pytest.fixture
-def project(dvc: str, tmp_path: Path) -> PeerProject:
+def project(originals: Originals, dvc: str, tmp_path: Path) -> PeerProject:
     """A project with directories, files, a pipeline and one commit, made by DVC."""
-    made = make_peer_project(tmp_path / "p", dvc, PLAIN)
+    return originals.copy(build, dvc, tmp_path / "p")
+
+
+def build(root: Path, dvc: str) -> PeerProject:
+    found = make_peer_project(root, dvc, PLAIN)
     for path, text in DATA.items():
-        made.write(path, text)
-    made.dvc("add", "d", "e", "f.txt", "ren.txt")
-    made.dvc("repro")
-    made.commit("data")
-    return made
+        found.write(path, text)
+    found.dvc("add", "d", "e", "f.txt", "ren.txt")
+    found.dvc("repro")
+    found.commit("data")
+    return found
 
 
 def unordered(value: Any) -> Any:
@@ -341,7 +345,8 @@ def test_checkout_of_a_part_touches_only_that(project: PeerProject) -> None:
     )
 
 
-def test_abandoned_outputs_go_with_both(project: PeerProject, tmp_path: Path) -> None:
+def test_abandoned_outputs_go_with_both(dvc: str, tmp_path: Path) -> None:
+    project = build(tmp_path / "p", dvc)  # no copy: each tool must know that it has put the outputs there itself
     ours = project.copy(tmp_path / "q")
     ours.did("checkout")
     for one in (ours, project):

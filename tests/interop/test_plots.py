@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from interop.peers import PeerProject, assert_same, make_peer_project, twins
+from interop.peers import Originals, PeerProject, assert_same, make_peer_project, twins
 
 pytestmark = pytest.mark.interop
 # Every anchor there is: what two tools make of it can be compared, whatever their own templates look like.
@@ -183,9 +183,13 @@ FILES: Mapping[str, str] = {
 
 
 @pytest.fixture
-def project(dvc: str, tmp_path: Path) -> PeerProject:
+def project(originals: Originals, dvc: str, tmp_path: Path) -> PeerProject:
     """A project with plots of every kind, run and committed, and then changed."""
-    made = make_peer_project(tmp_path / "p", dvc, FILES)
+    return originals.copy(build, dvc, tmp_path / "p")
+
+
+def build(root: Path, dvc: str) -> PeerProject:
+    made = make_peer_project(root, dvc, FILES)
     for path in ("im.png", "imgs/a.png", "imgs/sub/b.png"):
         made.write(path, PNG)
     made.dvc("repro", "-q", "--all-pipelines")

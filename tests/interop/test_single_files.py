@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from interop.peers import PeerProject, assert_same, make_peer_project, twins
+from interop.peers import Originals, PeerProject, assert_same, make_peer_project, twins
 from projects import Ended
 
 pytestmark = pytest.mark.interop
@@ -30,15 +30,21 @@ stages:
 
 
 @pytest.fixture
-def both(tmp_path: Path, dvc: str) -> tuple[PeerProject, PeerProject]:
-    ours, _ = twins(tmp_path, dvc, {"a.txt": "a\n", "data/b.txt": "b\n", "d/1": "1\n", "d/2": "2\n", "sub/keep": ""})
+def both(originals: Originals, tmp_path: Path, dvc: str) -> tuple[PeerProject, PeerProject]:
+    return originals.copy(build, dvc, tmp_path / "ob"), originals.copy(build, dvc, tmp_path / "other")
+
+
+def build(root: Path, dvc: str) -> PeerProject:
+    ours = make_peer_project(
+        root, dvc, {"a.txt": "a\n", "data/b.txt": "b\n", "d/1": "1\n", "d/2": "2\n", "sub/keep": ""}
+    )
     ours.git("rm", "-rq", "--cached", "a.txt", "data", "d")
     ours.git("commit", "-qm", "data out of Git")
     ours.did("add", "-q", "a.txt", "data/b.txt", "d")
     ours.write("dvc.yaml", PIPELINE)
     ours.did("repro", "-q")
     ours.commit("data")
-    return ours, ours.copy(tmp_path / "other")
+    return ours
 
 
 def compare(

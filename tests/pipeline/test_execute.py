@@ -11,10 +11,9 @@ from offbranch.base.errors import NotFoundError, StageFailedError
 from offbranch.base.locks import is_locked
 from offbranch.base.paths import AbsPath
 from offbranch.pipeline.events import StageDecided, StageLeftOut
-from offbranch.pipeline.execute import ExecuteOptions, FailurePolicy
+from offbranch.pipeline.options import ExecuteOptions, FailurePolicy, PlanOptions, SelectOptions
 from offbranch.pipeline.path_locks import PathLocks
-from offbranch.pipeline.plan import Action, PlanOptions
-from offbranch.pipeline.select import SelectOptions
+from offbranch.pipeline.plan import Action
 from projects import Recorder, TestProject, make_project
 
 CHAIN = {

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from offbranch.base.paths import RepoPath
 from offbranch.pipeline.facts import Facts
-from offbranch.pipeline.plan import Plan, PlanOptions, content_of, describe, locked_item, make_plan
+from offbranch.pipeline.options import PlanOptions
+from offbranch.pipeline.plan import Plan, content_of, describe, locked_item, make_plan
 from offbranch.pipeline.stage import Dependency, LockedItem, LockedStage, Output, ParamsDependency, Stage
 from offbranch.pipeline.status import same_value
 from offbranch.storage.objects import Content, ObjectId

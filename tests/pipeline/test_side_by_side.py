@@ -20,9 +20,9 @@ from offbranch.base.errors import OffbranchError, StageFailedError
 from offbranch.base.paths import AbsPath
 from offbranch.pipeline.carry_out import record_results as record_results_as_ever
 from offbranch.pipeline.events import CommandStarted, StageFailed, StageLeftOut
-from offbranch.pipeline.execute import ExecuteOptions, FailurePolicy, RunResult
+from offbranch.pipeline.execute import RunResult
+from offbranch.pipeline.options import ExecuteOptions, FailurePolicy, PlanOptions
 from offbranch.pipeline.path_locks import PathLocks
-from offbranch.pipeline.plan import PlanOptions
 from offbranch.pipeline.runner import CommandPool, Ended
 from offbranch.pipeline.stage import Stage
 from projects import Recorder, TestProject, make_project

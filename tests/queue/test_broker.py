@@ -17,7 +17,7 @@ from offbranch.base.errors import RemoteError, UsageError
 from offbranch.base.paths import AbsPath
 from offbranch.base.plugins import load
 from offbranch.git.ids import CommitId
-from offbranch.queue.broker import (
+from offbranch.queue.remote.broker import (
     BROKERS,
     Broker,
     Message,
@@ -26,7 +26,7 @@ from offbranch.queue.broker import (
     message_to_json,
     open_broker,
 )
-from offbranch.queue.celery_broker import CeleryBroker, level_of, make_app
+from offbranch.queue.remote.celery_broker import CeleryBroker, level_of, make_app
 from servers import RedisServer, free_port, redis_server
 
 

@@ -31,13 +31,14 @@ from offbranch.experiments.experiment import Attempt
 from offbranch.experiments.leases import hold_lease
 from offbranch.experiments.remove import Removal
 from offbranch.git.many_commits import write_commits
-from offbranch.queue import amend
+from offbranch.queue import store
 from offbranch.queue.chosen import TaskChoice, read_known
 from offbranch.queue.store import read_tasks
 from offbranch.queue.take import run_taken, take_task
 from offbranch.queue.task import StoredTask, TaskState
 from offbranch.queue.terms import Terms
 from projects import TestProject, make_project
+from queue_histories import MadeHistory
 
 QUEUED = TaskChoice(states=frozenset((TaskState.QUEUED,)))
 EVERYTHING = TaskChoice(states=ALL_TO_REMOVE)
@@ -193,7 +194,7 @@ def test_what_is_taken_between_reading_and_writing_is_not_changed(
             taken[0].__enter__()
         return commits
 
-    monkeypatch.setattr(amend, "write_commits", write_late)
+    monkeypatch.setattr(store, "write_commits", write_late)
     monkeypatch.setattr("offbranch.api.queue_change.beginning", lambda project: opened_nothing())
     done = hold(named("P-*"), project.session())
     assert [each.name for each in done.tasks] == ["P-2"] and [each.name for each in done.running] == ["P-1"]
@@ -358,3 +359,17 @@ def test_a_thousand_at_once_are_one_transaction(project: TestProject) -> None:
     assert len(remove(EVERYTHING, project.session()).tasks) == 1000
     assert waiting(project) == []
     project.git("fsck", "--strict", "--no-dangling")
+
+
+def test_one_that_succeeded_after_a_failure_is_not_among_those_that_failed(project: TestProject) -> None:
+    made = MadeHistory(project)
+    (task,) = made.queue("good")
+    made.fail("good", task, keeps=True)
+    made.succeed("good", task)
+    made.flush()
+    failed = TaskChoice(states=frozenset((TaskState.FAILED,)))
+    assert remove(failed, project.session()).tasks == () and len(attempts(project)) == 1
+    done = retry(failed, project.session())
+    assert (done.tasks, done.left_out) == ((), ())
+    assert [each.name for each in remove(named("good"), project.session()).tasks] == ["good"]
+    assert attempts(project) == () and list(project.exps()) == ["good"]

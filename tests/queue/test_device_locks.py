@@ -10,8 +10,8 @@ import pytest
 from offbranch.base.errors import OffbranchError
 from offbranch.base.locks import take_lock
 from offbranch.base.paths import AbsPath
-from offbranch.queue.device_locks import DeviceLocks, HeldDevice, key_of, processor_key
-from offbranch.queue.devices import Device, Kind
+from offbranch.queue.slots.device_locks import DeviceLocks, HeldDevice, key_of, processor_key
+from offbranch.queue.slots.devices import Device, Kind
 
 HOLDER = {"task_id": "t", "name": "lr", "slot": "1"}
 

@@ -7,8 +7,8 @@ import pytest
 
 from gpus import UUIDS, fake_gpus, fake_program
 from offbranch.base.errors import UsageError
-from offbranch.queue.devices import Device, Found, Kind, choose_devices, parse_gpus, variables_of
-from offbranch.queue.find_devices import find_devices
+from offbranch.queue.slots.devices import Device, Found, Kind, choose_devices, parse_gpus, variables_of
+from offbranch.queue.slots.find_devices import find_devices
 
 PARTS = ("MIG-c6d4f1ef-42e4-5de3-91c7-45d71c87eb3f", "MIG-d6d4f1ef-42e4-5de3-91c7-45d71c87eb30")
 CUT = (

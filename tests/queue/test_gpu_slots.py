@@ -17,7 +17,7 @@ import pytest
 
 from gpus import UUIDS, fake_gpus
 from offbranch.base.processes import start_time
-from offbranch.queue.limits import usable_processors
+from offbranch.queue.slots.limits import usable_processors
 from projects import TestProject, make_project
 
 pytestmark = [

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from offbranch.base.paths import AbsPath
-from offbranch.queue.limits import (
+from offbranch.queue.slots.limits import (
     MemoryLimit,
     forget_limit,
     keep_to,

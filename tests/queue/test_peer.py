@@ -19,10 +19,10 @@ from offbranch.api.queue_run_all import run_all
 from offbranch.api.session import opened as opened_project
 from offbranch.base.errors import ConflictError, GitError, NotFoundError, OffbranchError, UsageError
 from offbranch.base.paths import AbsPath
-from offbranch.pipeline.execute import FailurePolicy
-from offbranch.queue import peer_import
+from offbranch.pipeline.options import FailurePolicy
 from offbranch.queue.chosen import TaskChoice
-from offbranch.queue.peer import PeerTask, peer_tasks
+from offbranch.queue.peer import importing as peer_import
+from offbranch.queue.peer.tasks import PeerTask, peer_tasks
 from offbranch.queue.store import read_tasks
 from offbranch.queue.task import StoredTask
 from offbranch.queue.terms import Terms

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offbranch.pipeline.execute import FailurePolicy
-from offbranch.queue.peer_options import read_options
-from offbranch.queue.peer_pickle import MAX_BYTES, read_plain_pickle
+from offbranch.pipeline.options import FailurePolicy
+from offbranch.queue.peer.options import read_options
+from offbranch.queue.peer.pickled import MAX_BYTES, read_plain_pickle
 
 USUAL: dict[str, Any] = {
     "args": (),
@@ -129,7 +129,7 @@ def test_a_changed_byte_is_read_or_refused(data: st.DataObject) -> None:
 
 def test_every_instruction_is_one_of_python() -> None:
     known = {each.name for each in pickletools.opcodes}
-    from_module = vars(__import__("offbranch.queue.peer_pickle", fromlist=["x"]))
+    from_module = vars(__import__("offbranch.queue.peer.pickled", fromlist=["x"]))
     ours = {*from_module["_SCALARS"], *from_module["_CONSTANTS"], *from_module["_ACTIONS"]}
     assert ours <= known
     assert not ours & {"GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "PERSID"}

@@ -20,13 +20,13 @@ from offbranch.experiments.leases import hold_lease
 from offbranch.experiments.refs import sending_ref
 from offbranch.git.ids import CommitId
 from offbranch.git.refs import RefUpdate, update_refs
-from offbranch.queue.remote_lease import Owner, take_lease
-from offbranch.queue.remote_place import There
-from offbranch.queue.remote_report import SyncReport
-from offbranch.queue.remote_send import send_tasks
-from offbranch.queue.remote_sweep import Memory, again, plan_sweep
-from offbranch.queue.remote_sync import Step, plan_step
-from offbranch.queue.remote_work import Verdict
+from offbranch.queue.remote.lease import Owner, take_lease
+from offbranch.queue.remote.place import There
+from offbranch.queue.remote.report import SyncReport
+from offbranch.queue.remote.send import send_tasks
+from offbranch.queue.remote.sweep import Memory, again, plan_sweep
+from offbranch.queue.remote.sync import Step, plan_step
+from offbranch.queue.remote.work import Verdict
 from offbranch.queue.store import read_tasks
 from offbranch.queue.take import take_task
 from offbranch.queue.task import StoredTask, TaskState
@@ -233,7 +233,7 @@ def test_what_runs_elsewhere_is_shown_as_running_and_cannot_be_removed(farm: Far
     with opened(farm.home.session()) as project:
         assert project.repo is not None
         (seen,) = read_tasks(project.repo, project.root).all
-    assert seen.state is TaskState.RUNNING and seen.away is not None
+    assert seen.state is TaskState.RUNNING and seen.is_away
     done = farm.home.ob("exp", "remove", "half")
     assert done.code == 1 and "running" in done.err
     assert farm.there("tasks") == [task.task.id]

@@ -13,10 +13,13 @@ from offbranch.api.session import opened
 from offbranch.base.errors import RefusedError
 from offbranch.base.events import Warned
 from offbranch.git.ids import CommitId
-from offbranch.queue import remote_end, remote_keeper, remote_lease, remote_work
-from offbranch.queue.broker import Message
-from offbranch.queue.remote_lease import Owner, clone_id, renew_lease, take_lease
-from offbranch.queue.remote_work import Verdict
+from offbranch.queue.remote import end as remote_end
+from offbranch.queue.remote import keeper as remote_keeper
+from offbranch.queue.remote import lease as remote_lease
+from offbranch.queue.remote import work as remote_work
+from offbranch.queue.remote.broker import Message
+from offbranch.queue.remote.lease import Owner, clone_id, renew_lease, take_lease
+from offbranch.queue.remote.work import Verdict
 from projects import Recorder, TestProject
 from remote_queue import Farm, Hand, make_farm
 
@@ -39,6 +42,13 @@ def test_a_task_goes_out_and_its_experiment_comes_back(farm: Farm) -> None:
     assert [each.name for each in report.results.experiments] == ["half"]
     assert farm.home.exps() == worker.exps()
     assert farm.home.git("for-each-ref", "refs/ob") == ""
+
+
+def test_a_worker_that_is_stopped_when_all_is_done_publishes_it(farm: Farm) -> None:
+    (task,) = farm.queue("lr=0.5", name="half")
+    assert Hand(farm.clone("w"), is_stopped=True).work(task.task.id) is Verdict.DONE
+    assert farm.made() == {"half": task.task.id}
+    assert farm.there("tasks") == farm.there("leases") == []
 
 
 def test_the_outputs_are_at_the_data_remote_before_the_experiment_is_seen(farm: Farm) -> None:

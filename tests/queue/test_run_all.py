@@ -19,8 +19,7 @@ from offbranch.base.events import Warned
 from offbranch.base.paths import AbsPath
 from offbranch.experiments.attempts import list_attempts
 from offbranch.experiments.experiment import Attempt, AttemptState
-from offbranch.pipeline.execute import ExecuteOptions
-from offbranch.pipeline.plan import PlanOptions
+from offbranch.pipeline.options import ExecuteOptions, PlanOptions
 from offbranch.queue.store import read_tasks
 from projects import SOURCE, Recorder, TestProject, make_project
 

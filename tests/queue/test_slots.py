@@ -14,15 +14,13 @@ from offbranch.base.paths import AbsPath
 from offbranch.base.processes import this_process
 from offbranch.base.records import replace
 from offbranch.experiments.experiment import ExperimentSpec
-from offbranch.experiments.run import RunOptions
 from offbranch.git.ids import CommitId, TreeId
-from offbranch.pipeline.execute import ExecuteOptions
-from offbranch.pipeline.select import SelectOptions
-from offbranch.queue.device_locks import DeviceLocks, key_of, processor_key
-from offbranch.queue.devices import Device, Kind
-from offbranch.queue.offer import Looked, Offer
+from offbranch.pipeline.options import ExecuteOptions, RunOptions, SelectOptions
 from offbranch.queue.resources import Resources
-from offbranch.queue.slots import ROUNDS, Slot, SlotPool, Start
+from offbranch.queue.slots.device_locks import DeviceLocks, key_of, processor_key
+from offbranch.queue.slots.devices import Device, Kind
+from offbranch.queue.slots.offer import Looked, Offer
+from offbranch.queue.slots.pool import ROUNDS, Slot, SlotPool, Start
 from offbranch.queue.task import StoredTask, Task
 from offbranch.queue.workers import Worker, WorkerKind, why_unfit
 

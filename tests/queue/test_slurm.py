@@ -17,25 +17,24 @@ from offbranch.base.paths import AbsPath
 from offbranch.base.processes import ProcessInfo, this_process
 from offbranch.base.records import replace
 from offbranch.experiments.experiment import AttemptState, ExperimentSpec
-from offbranch.experiments.run import RunOptions
 from offbranch.git.ids import CommitId, TreeId
-from offbranch.pipeline.execute import ExecuteOptions
-from offbranch.pipeline.plan import PlanOptions
-from offbranch.pipeline.select import SelectOptions
+from offbranch.pipeline.options import ExecuteOptions, PlanOptions, RunOptions, SelectOptions
 from offbranch.queue.resources import Resources
-from offbranch.queue.slurm_jobs import Row, read_ended, read_row, time_of
-from offbranch.queue.slurm_options import split_words
-from offbranch.queue.slurm_plan import plan_arrays
-from offbranch.queue.slurm_records import (
+from offbranch.queue.slurm.jobs import Row, Slurm, read_ended, read_row, time_of
+from offbranch.queue.slurm.look import glance_at_slurm
+from offbranch.queue.slurm.options import split_words
+from offbranch.queue.slurm.plan import plan_arrays
+from offbranch.queue.slurm.records import (
     ElementNote,
     SlurmTask,
     Submission,
     beat_note,
     read_submission,
+    read_submissions,
     write_note,
     write_submission_record,
 )
-from offbranch.queue.slurm_view import Seen, Standing, judge
+from offbranch.queue.slurm.view import Seen, Standing, judge
 from offbranch.queue.store import queue_order
 from offbranch.queue.task import StoredTask, Task
 from projects import TestProject, make_project
@@ -278,6 +277,20 @@ def test_a_reason_is_waited_for_but_not_for_ever() -> None:
 # The whole, with stand-ins
 
 
+def test_of_those_submitted_in_the_same_second_the_oldest_is_the_first(tmp_path: Path) -> None:
+    root = AbsPath(str(tmp_path))
+    for random, moment in (("ffffff", 0.1), ("000000", 0.2), ("777777", 0.3)):
+        id_ = f"20261127-170000-{random}"
+        write_submission_record(root, Submission(id=id_, submitted_utc=1795798800 + moment, by=HERE, tasks=()))
+    assert [each.id[-6:] for each in read_submissions(root)] == ["ffffff", "000000", "777777"]
+
+
+def submissions_of(project: TestProject) -> list[Path]:
+    """The records of what was handed to SLURM, without their suffix, oldest first."""
+    place = project.root / ".dvc/tmp/ob/queue/slurm"
+    return [place / each.id for each in read_submissions(AbsPath(str(project.root)))]
+
+
 def test_a_job_that_comes_to_nothing_is_handed_over_again_until_it_has_failed(
     project: TestProject, fake: FakeSlurm
 ) -> None:
@@ -286,8 +299,7 @@ def test_a_job_that_comes_to_nothing_is_handed_over_again_until_it_has_failed(
         (job,) = start(project)["jobs"]
         fake.set_job(f"{job['job_id']}_0", state="NODE_FAIL", reason="None", node="n7", started="2026-11-27T16:41:13")
         assert job_of(project, name)["cause"] == "its node failed"
-    output = max((project.root / ".dvc/tmp/ob/queue/slurm").glob("*.sh")).with_suffix("")
-    Path(f"{output}-0.out").write_text("slurmstepd: error: no such node\n")
+    Path(f"{submissions_of(project)[-1]}-0.out").write_text("slurmstepd: error: no such node\n")
     given_up = start(project, code=1)
     assert (given_up["given_up"], given_up["jobs"]) == ([name], [])
     (task,) = project.ob("queue", "status", "--json").json["tasks"]
@@ -315,8 +327,9 @@ def test_accounts_tell_what_squeue_has_forgotten(project: TestProject, fake: Fak
     fake.change(accounts={f"{job['job_id']}_0": ["TIMEOUT", "n1", "None"]})
     (again,) = start(project)["jobs"]
     assert names_of([again]) == [[name]]
-    first = min((project.root / ".dvc/tmp/ob/queue/slurm").glob("*.json"))
-    assert json.loads(first.read_text())["ends"][0]["state"] == "TIMEOUT"
+    first, second = submissions_of(project)
+    assert [end["state"] for end in json.loads(first.with_suffix(".json").read_text())["ends"]] == ["TIMEOUT"]
+    assert json.loads(second.with_suffix(".json").read_text())["ends"] == []
 
 
 def test_a_job_that_ends_is_left_to_slurm_for_a_moment(project: TestProject, fake: FakeSlurm) -> None:
@@ -325,7 +338,9 @@ def test_a_job_that_ends_is_left_to_slurm_for_a_moment(project: TestProject, fak
     fake.set_job("1_0", state="RUNNING", node="n1", started="2026-11-27T17:00:00")
     (path,) = (project.root / ".dvc/tmp/ob/queue/slurm").glob("*.json")
     note = ElementNote(job="1_0", process=this_process(), started_utc=time.time(), end="nothing")
-    write_note(AbsPath(str(project.root)), path.stem, 0, replace(note, ended_utc=time.time()))
+    write_note(
+        AbsPath(str(project.root)), path.stem, 0, replace(note, ended_utc=time.time() + 600)
+    )  # slow as we may be
     assert start(project)["cancelled"] == []  # cancelled, it would not count as completed in the site's accounts
     write_note(AbsPath(str(project.root)), path.stem, 0, replace(note, ended_utc=time.time() - 30))
     assert start(project)["cancelled"] == ["1_0"]
@@ -414,13 +429,25 @@ def test_a_controller_that_does_not_answer(project: TestProject, fake: FakeSlurm
 
 def test_squeue_is_asked_every_few_seconds_only(project: TestProject, fake: FakeSlurm) -> None:
     project.ob("exp", "run", "--queue", "-S", "lr=1", "-q")
-    start(project)
-    project.ob("queue", "status")
+    (job,) = start(project)["jobs"]
+    waiting = {task["id"] for task in job["tasks"]}
+    root, answer = AbsPath(str(project.root)), project.root / ".dvc/tmp/ob/queue/slurm/answer"
+    slurm = Slurm(environment={**os.environ, "PATH": fake.path}, directory=root)
+    began = submissions_of(project)[0]
+    now_utc = (read_submission(root, began.name) or pytest.fail()).submitted_utc + 1.0
     n = len(fake.calls)
-    project.ob("queue", "status")
-    assert len(fake.calls) == n
-    os.utime(project.root / ".dvc/tmp/ob/queue/slurm/answer", (0, 0))
-    project.ob("queue", "status")
+    for after_s, n_calls in ((0.0, 1), (4.9, 1), (5.1, 2)):
+        places = glance_at_slurm(slurm, root, (), waiting, (), clock=lambda now=now_utc + after_s: now)
+        assert [each.standing for each in places.elements] == [Standing.PENDING] and places.problem is None
+        os.utime(answer, (now_utc, now_utc + after_s))
+        assert [call[0] for call in fake.calls[n:]] == ["squeue"] * n_calls
+
+
+def test_the_answer_of_squeue_is_what_status_looks_at(project: TestProject, fake: FakeSlurm) -> None:
+    project.ob("exp", "run", "--queue", "-S", "lr=1", "-q")
+    (job,) = start(project)["jobs"]
+    n = len(fake.calls)
+    assert job_of(project, job["tasks"][0]["name"])["state"] == "pending"
     assert [call[0] for call in fake.calls[n:]] == ["squeue"]
 
 

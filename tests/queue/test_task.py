@@ -9,11 +9,8 @@ from hypothesis import strategies as st
 
 from offbranch.base.paths import RepoPath
 from offbranch.experiments.experiment import ExperimentSpec
-from offbranch.experiments.run import RunOptions
 from offbranch.git.ids import CommitId
-from offbranch.pipeline.execute import ExecuteOptions, FailurePolicy
-from offbranch.pipeline.plan import PlanOptions
-from offbranch.pipeline.select import SelectOptions
+from offbranch.pipeline.options import ExecuteOptions, FailurePolicy, PlanOptions, RunOptions, SelectOptions
 from offbranch.queue.task import (
     Task,
     message_of,

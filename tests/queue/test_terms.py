@@ -9,10 +9,8 @@ from hypothesis import strategies as st
 from offbranch.base.errors import UsageError
 from offbranch.base.records import replace
 from offbranch.experiments.experiment import ExperimentSpec
-from offbranch.experiments.run import RunOptions
 from offbranch.git.ids import CommitId
-from offbranch.pipeline.execute import ExecuteOptions
-from offbranch.pipeline.select import SelectOptions
+from offbranch.pipeline.options import ExecuteOptions, RunOptions, SelectOptions
 from offbranch.queue.resources import Resources, parse_resources, parse_size
 from offbranch.queue.task import Task, message_of, task_from_message
 from offbranch.queue.terms import NO_TERMS, Terms, parse_duration, with_terms

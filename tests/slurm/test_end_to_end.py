@@ -194,10 +194,11 @@ def test_waiting_for_a_task_whose_job_is_over_says_what_to_do(project: TestProje
 
 
 def status_of_ended(project: TestProject, slurm: SlurmSite, name: str) -> dict[str, Any]:
-    """The status of a task once SLURM's answer, which may be some seconds old, says that its job has ended."""
+    """The status of a task once SLURM, asked anew each time, says that its job has ended."""
     found: dict[str, Any] = {}
 
     def has_ended() -> bool:
+        (project.root / ".dvc/tmp/ob/queue/slurm/answer").unlink(missing_ok=True)
         found.update(status(project)[name])
         return bool(found["job"]) and found["job"]["state"] == "ended"
 
@@ -215,10 +216,12 @@ def test_requeue_puts_the_task_back_and_runs_it_again(project: TestProject, slur
     task = status(project)[name]
     assert (task["state"], [each["state"] for each in task["attempts"]]) == ("queued", ["cancelled"])
     assert start(project)["jobs"] == []  # SLURM will start it again
-    # SLURM waits two minutes for the first run to be over; started sooner, it may take the end of that for one of the second.
-    first = slurm.internal_id(element)
-    slurm.wait_for("the first run is over", lambda: not (slurm.processes() or slurm.step_daemons(first)))
-    slurm.ask("scontrol", "update", f"jobid={element}", "StartTime=now")
+
+    def is_started() -> bool:
+        slurm.hurry()
+        return slurm.states()[element] == "RUNNING"
+
+    slurm.wait_for("it is started again", is_started)
     wait_until_running(slurm, project, name)
     assert start(project)["jobs"] == []
     assert status(project)[name]["job"]["id"] == element
@@ -389,9 +392,7 @@ def test_killed_at_random_points_every_task_is_one_experiment(project: TestProje
         if not victims:
             return
         if rng.random() < 0.2 and running:
-            element = rng.choice(running)
-            requeue = f"scontrol requeue {element} && scontrol update jobid={element} StartTime=now"
-            subprocess.run(["sh", "-c", requeue], capture_output=True, check=False)
+            subprocess.run(["scontrol", "requeue", rng.choice(running)], capture_output=True, check=False)
         else:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(rng.choice(victims), signal.SIGKILL)
@@ -400,6 +401,7 @@ def test_killed_at_random_points_every_task_is_one_experiment(project: TestProje
     def all_done() -> bool:
         if killed < n_kills:
             harm()
+        slurm.hurry()
         done = project.ob("queue", "start", "--slurm", "-j", "4", "--json")
         assert done.code in (0, 1) and "mistake of ob" not in done.err, done.err
         return n_tasks(project) == 0

@@ -10,7 +10,7 @@ import pytest
 from fake_slurm import make_fake
 from offbranch.base.errors import OffbranchError
 from offbranch.base.paths import AbsPath
-from offbranch.queue.slurm_jobs import Slurm, cancel, ended_jobs, jobs_of_user, max_array_size, submit
+from offbranch.queue.slurm.jobs import Slurm, cancel, ended_jobs, jobs_of_user, max_array_size, submit
 from slurm_site import SlurmSite
 
 pytestmark = pytest.mark.timeout(120)

@@ -3,9 +3,9 @@
 import json
 
 from offbranch.base.processes import ProcessInfo
-from offbranch.queue.device_locks import DeviceHolder
-from offbranch.queue.devices import Device, Kind
-from offbranch.queue.machine import GpuState, Machine, ProcessorState
+from offbranch.queue.slots.device_locks import DeviceHolder
+from offbranch.queue.slots.devices import Device, Kind
+from offbranch.queue.slots.machine import GpuState, Machine, ProcessorState
 from offbranch.queue.workers import SlotUse, Worker, WorkerKind
 from offbranch.views.slots_text import machine_lines, machine_to_json
 

@@ -85,7 +85,7 @@ PUBLIC: Mapping[str, str] = {
     "be_queue_worker": "offbranch.api.queue_workers:be_worker",
     "queue_stop": "offbranch.api.queue_ending:stop_workers",
     "queue_kill": "offbranch.api.queue_ending:kill_tasks",
-    "QueueChange": "offbranch.queue.remote_config:QueueChange",
+    "QueueChange": "offbranch.queue.remote.config:QueueChange",
     "queue_config": "offbranch.api.queue_remote:look_at_config",
     "set_queue_config": "offbranch.api.queue_remote:configure",
     "queue_sync": "offbranch.api.queue_remote:sync",

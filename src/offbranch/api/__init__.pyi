@@ -124,7 +124,7 @@ from offbranch.experiments.sharing import ShareRequest
 from offbranch.experiments.source_repo import RepoSource
 from offbranch.experiments.values_revisions import Revisions
 from offbranch.queue.chosen import TaskChoice
-from offbranch.queue.remote_config import QueueChange
+from offbranch.queue.remote.config import QueueChange
 from offbranch.queue.task import TaskState
 from offbranch.queue.terms import Terms
 from offbranch.views.experiment_rows import ExperimentRows

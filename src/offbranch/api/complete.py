@@ -47,7 +47,7 @@ def tasks_in_states(start: AbsPath, environment: Environment, *states: str) -> t
 
 def peer_task_names(start: AbsPath, environment: Environment) -> tuple[str, ...]:
     """Returns the names of what waits in DVC's queue, each once."""
-    found = load("offbranch.queue.peer:peer_tasks")(open_project(start, environment))
+    found = load("offbranch.queue.peer.tasks:peer_tasks")(open_project(start, environment))
     return tuple(dict.fromkeys(each.name for each in found if each.state.value == "queued"))
 
 

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from typing import Final
 
 from offbranch.api.identity import tell_of_unknown_identity
+from offbranch.api.run_request import RunReport as RunReport
+from offbranch.api.run_request import RunRequest as RunRequest
 from offbranch.api.running import open_runner
 from offbranch.api.session import Session, held, need_git, refuse_during_operation, working_directory
 from offbranch.base.errors import ConflictError, UsageError
 from offbranch.base.paths import AbsPath, RepoPath, absolute, relative_to
 from offbranch.base.plugins import load
-from offbranch.base.records import field, record, replace
+from offbranch.base.records import replace
 from offbranch.experiments.apply import Applied, apply_experiment
 from offbranch.experiments.branch import Branched, make_branch
 from offbranch.experiments.checkpoint_policy import checkpoint_policy
@@ -26,69 +28,16 @@ from offbranch.experiments.preview import preview_run
 from offbranch.experiments.refs import TASKS
 from offbranch.experiments.remove import Removal, Removed, remove_experiments
 from offbranch.experiments.rename import Renamed, rename_experiment
-from offbranch.experiments.run import RunOptions
 from offbranch.experiments.save import SaveRequest, save_experiment
 from offbranch.experiments.temporary_run import prepare_temporary, run_prepared
 from offbranch.experiments.underway import Launch
 from offbranch.experiments.workspace_run import run_workspace
 from offbranch.git.refs import may_have_refs
 from offbranch.git.repository import GitRepo, head_commit
-from offbranch.pipeline.execute import ExecuteOptions
-from offbranch.pipeline.plan import Plan
-from offbranch.pipeline.select import SelectOptions
+from offbranch.pipeline.options import RunOptions
 from offbranch.project import Project
 
 TASK_REVISION: Final = "offbranch.queue.store:revision_of"
-
-
-@record
-class RunRequest:
-    """What `ob exp run` is asked to do.
-
-    Attributes:
-        overrides: Texts of `-S`, in order.
-        name: Name of the experiment; None for an automatic one.
-        message: Commit message; None for the standard one.
-        force: Replaces an experiment of this name and runs every stage.
-        targets: Stages; empty means the pipeline file of the directory.
-        temporary: Runs in a temporary copy.
-        copy_paths: For a temporary run: untracked paths it shall have too.
-        dry: Only plans.
-        use_hydra: Composes the parameters with Hydra where the project is configured for it.
-        checkpoint: When checkpoints are made: `auto`, `every` or `off`; None as configured.
-        keep_checkpoints: Whose data is kept; None as configured.
-        select: How the stages are chosen.
-        execute: How they are carried out.
-    """
-
-    overrides: tuple[str, ...] = ()
-    name: str | None = None
-    message: str | None = None
-    force: bool = False
-    targets: tuple[str, ...] = ()
-    temporary: bool = False
-    copy_paths: tuple[str, ...] = ()
-    dry: bool = False
-    use_hydra: bool = True
-    checkpoint: str | None = None
-    keep_checkpoints: str | None = None
-    select: SelectOptions = field(default_factory=SelectOptions)
-    execute: ExecuteOptions = field(default_factory=ExecuteOptions)
-
-
-@record
-class RunReport:
-    """What came of it.
-
-    Attributes:
-        experiment: The new experiment; None for a dry run.
-        plan: For a dry run, the steps and their reasons.
-        in_workspace: Whether its results are in the workspace now.
-    """
-
-    experiment: Experiment | None
-    plan: Plan | None
-    in_workspace: bool
 
 
 def run(
@@ -248,7 +197,11 @@ def remove(removal: Removal, session: Session) -> Removed:
         if not (removal.queue or (removal.names and may_have_refs(repo, TASKS))):
             return remove_experiments(project, repo, removal)
         removed: Removed = load("offbranch.queue.remove:remove_with_tasks")(project, repo, removal)
-    if removed.tasks and not removal.dry and load("offbranch.queue.shared_signs:may_share")(repo, project.environment):
+    if (
+        removed.tasks
+        and not removal.dry
+        and load("offbranch.queue.remote.shared_signs:may_share")(repo, project.environment)
+    ):
         load("offbranch.api.queue_remote_changes:withdraw_removed")(session)
     return removed
 

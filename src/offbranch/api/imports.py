@@ -20,7 +20,8 @@ from offbranch.experiments.imports import (
 )
 from offbranch.experiments.loading import load
 from offbranch.experiments.source_repo import RepoSource
-from offbranch.pipeline.select import SelectOptions, select_stages
+from offbranch.pipeline.options import SelectOptions
+from offbranch.pipeline.select import select_stages
 from offbranch.project import Project
 from offbranch.storage.remote_setting import resolve_remote
 

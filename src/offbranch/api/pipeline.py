@@ -8,9 +8,10 @@ from offbranch.experiments.placed import outputs_of, remember_outputs
 from offbranch.experiments.preview import RefusingRunner
 from offbranch.experiments.workbench import make_workbench
 from offbranch.pipeline.deciding import facts_of, run_look_up
-from offbranch.pipeline.execute import ExecuteOptions, RunResult, execute
+from offbranch.pipeline.execute import RunResult, execute
+from offbranch.pipeline.options import ExecuteOptions, SelectOptions
 from offbranch.pipeline.plan import Plan, make_plan
-from offbranch.pipeline.select import Selection, SelectOptions, select_stages
+from offbranch.pipeline.select import Selection, select_stages
 from offbranch.pipeline.stage import Pipelines
 from offbranch.project import Project
 

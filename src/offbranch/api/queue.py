@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Callable
 
-from offbranch.api.exp import RunRequest
+from offbranch.api.run_request import RunRequest
 from offbranch.api.session import Session, held, need_git, refuse_during_operation, working_directory
 from offbranch.base.errors import UsageError
 from offbranch.base.paths import RepoPath, absolute, join, relative_to
@@ -16,16 +16,16 @@ from offbranch.experiments.composition import group_options, hydra_source_of, so
 from offbranch.experiments.experiment import ExperimentSpec
 from offbranch.experiments.names import Chooser, check_name
 from offbranch.experiments.override_files import placed_overrides
-from offbranch.experiments.run import RunOptions
 from offbranch.experiments.temporary_run import check_copies
 from offbranch.experiments.workbench import in_git
 from offbranch.git.ignore import ignored_files
 from offbranch.git.repository import head_commit
 from offbranch.params.sweep import Grid, expand_globs, grid_of, trials
+from offbranch.pipeline.options import RunOptions
 from offbranch.project import Project
 from offbranch.queue.events import SweepPlanned
-from offbranch.queue.remote_report import SyncReport
-from offbranch.queue.shared_signs import may_share
+from offbranch.queue.remote.report import SyncReport
+from offbranch.queue.remote.shared_signs import may_share
 from offbranch.queue.submit import Wish, choose_names, plan_submission, write_submission
 from offbranch.queue.task import StoredTask, Task
 from offbranch.queue.terms import NO_TERMS, Terms

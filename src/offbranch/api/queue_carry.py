@@ -4,20 +4,21 @@ import traceback
 from collections.abc import Callable
 
 from offbranch.api.exp import push_new
-from offbranch.api.queue_manner import Manner, task_launch
+from offbranch.api.queue_manner import Manner, may_be_by_signal, task_launch
 from offbranch.api.session import Session, beginning
-from offbranch.base.errors import Interrupted, OffbranchError, StageFailedError
+from offbranch.base.errors import ConflictError, Interrupted, OffbranchError, StageFailedError
+from offbranch.base.files import remove_tree
 from offbranch.base.locks import LockFile
 from offbranch.base.paths import join
 from offbranch.base.records import replace
-from offbranch.experiments.attempts import log_of
+from offbranch.base.undisturbed import is_held_back
+from offbranch.experiments.attempts import attempt_dir, log_of
 from offbranch.experiments.experiment import AttemptState
 from offbranch.experiments.left_behind import files_left_by
 from offbranch.experiments.underway import Fate, Launch, cause_of, fate_of
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.queue.events import TaskCancelled, TaskFailed, TaskPutBack
-from offbranch.queue.limits import memory_cause
 from offbranch.queue.requests import read_request
 from offbranch.queue.settle import (
     MAX_LOST,
@@ -28,6 +29,7 @@ from offbranch.queue.settle import (
     published,
     settle_lost,
 )
+from offbranch.queue.slots.limits import memory_cause
 from offbranch.queue.take import Taken, run_taken, take_task
 from offbranch.queue.task import StoredTask
 from offbranch.queue.task_end import TaskEnd
@@ -59,15 +61,19 @@ def begin_and_run(
     decided: list[Fate] = []
     with beginning(project):
         launch = task_launch(project, manner, clock)
-        taken = take_task(
-            project,
-            repo,
-            stored,
-            launch,
-            lock,
-            fate=lambda error: _decide(project, stored, launch, error, decided, manner),
-            left=lambda attempt: files_left_by(project, repo, attempt),
-        )
+        try:
+            taken = take_task(
+                project,
+                repo,
+                stored,
+                launch,
+                lock,
+                fate=lambda error: _decide(project, stored, launch, error, decided, manner),
+                left=lambda attempt: files_left_by(project, repo, attempt),
+            )
+        except ConflictError:
+            remove_tree(attempt_dir(project.root, launch.attempt_id))  # where its log was to be
+            raise
     manner.say({"attempt_id": taken.attempt.id, "log": taken.attempt.log})
     return _run(taken, manner.session)
 
@@ -83,7 +89,7 @@ def _decide(
     """Returns what an error means for a task; decided once, for the record and for who is told must hear the same."""
     if not decided:
         request = read_request(project.root, stored.task.id, launch.attempt_id)
-        fate = manner.fate(error) or fate_of(error) if request is None else fate_by_request(stored, request)
+        fate = manner.fate(error) or _usual_fate(error) if request is None else fate_by_request(stored, request)
         if request is None and fate.state is AttemptState.FAILED:
             fate = replace(fate, keeps_task=may_fail_again(stored))
             slot = manner.slot
@@ -92,6 +98,16 @@ def _decide(
                 fate = replace(fate, cause=memory_cause(slot.memory, error.message, log) or fate.cause)
         decided.append(fate)
     return decided[0]
+
+
+def _usual_fate(error: BaseException) -> Fate:
+    """Returns the fate of an error; to be called while signals are held back.
+
+    Who ends a session, a service or a machine signals one process after the other: the command may have ended of that first.
+    """
+    if not isinstance(error, Interrupted) and may_be_by_signal(error) and is_held_back():
+        return Fate(state=AttemptState.CANCELLED, cause="stopped by a signal", keeps_task=True)
+    return fate_of(error)
 
 
 def _run(taken: Taken, session: Session) -> TaskEnd:

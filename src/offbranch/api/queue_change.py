@@ -18,10 +18,10 @@ from offbranch.project import Project
 from offbranch.queue.again import AGAIN, Retry, apply_retry, plan_retry
 from offbranch.queue.amend import Amendment, apply_amendment, plan_amendment
 from offbranch.queue.chosen import Chosen, KnownTask, KnownTasks, TaskChoice, choose_tasks, read_known
-from offbranch.queue.remote_report import SyncReport
+from offbranch.queue.remote.report import SyncReport
+from offbranch.queue.remote.shared_signs import may_share
 from offbranch.queue.remove import Withdrawal, plan_withdrawal, withdraw
-from offbranch.queue.shared_signs import may_share
-from offbranch.queue.slurm_place import has_submissions
+from offbranch.queue.slurm.place import has_submissions
 from offbranch.queue.store import Unreadable
 from offbranch.queue.task import StoredTask, Task, TaskState
 from offbranch.queue.terms import NO_TERMS, Terms
@@ -107,8 +107,8 @@ def change_terms(choice: TaskChoice, terms: Terms, session: Session) -> Changed:
         known = read_known(repo, project.root, with_succeeded=bool(choice.names))
         return plan_amendment(_chosen(project, known, choice, (TaskState.QUEUED, TaskState.RUNNING)), terms)
 
-    def apply(_: Project, repo: GitRepo, planned: Amendment) -> Changed:
-        return Changed(tasks=apply_amendment(repo, planned), same=planned.same, running=planned.running)
+    def apply(project: Project, repo: GitRepo, planned: Amendment) -> Changed:
+        return Changed(tasks=apply_amendment(repo, project.root, planned), same=planned.same, running=planned.running)
 
     return _told(_at_last(session, plan, apply), session)
 
@@ -153,7 +153,7 @@ def remove(choice: TaskChoice, session: Session, *, dry: bool = False) -> TasksR
             withdraw(repo, project.root, planned)
             if may_share(repo, project.environment):  # the next exchange with the Git remote removes them there, too
                 attempts = [attempt.id for each in planned.tasks for attempt in each.attempts]
-                load("offbranch.queue.remote_collect:note_unwanted")(project.root, attempts)
+                load("offbranch.queue.remote.collect:note_unwanted")(project.root, attempts)
             if has_submissions(project.root):
                 load("offbranch.api.queue_slurm:withdraw_from_slurm")(session, [each.id for each in planned.tasks])
         return TasksRemoved(tasks=planned.tasks, unreadable=planned.unreadable, running=planned.running)
@@ -179,11 +179,13 @@ def retry(choice: TaskChoice, session: Session, *, terms: Terms = NO_TERMS, dry:
 
     def plan(project: Project, repo: GitRepo) -> Retry:
         known = read_known(repo, project.root, with_succeeded=bool(choice.names))
-        return plan_retry(repo, known, _chosen(project, known, choice, AGAIN), terms)
+        return plan_retry(repo, project.root, known, _chosen(project, known, choice, AGAIN), terms)
 
-    def apply(_: Project, repo: GitRepo, planned: Retry) -> Retried:
+    def apply(project: Project, repo: GitRepo, planned: Retry) -> Retried:
         tasks = tuple(task for task, _ in planned.tasks)
-        return Retried(tasks=tasks, stored=() if dry else apply_retry(repo, planned), left_out=planned.left_out)
+        return Retried(
+            tasks=tasks, stored=() if dry else apply_retry(repo, project.root, planned), left_out=planned.left_out
+        )
 
     done = _at_last(session, plan, apply)
     return done if dry else _told(done, session)
@@ -194,7 +196,7 @@ def _chosen(project: Project, known: KnownTasks, choice: TaskChoice, prefer: Con
         return choose_tasks(known.tasks, choice, prefer=prefer)
     except NotFoundError:
         if has_peer_queue(project.root):
-            load("offbranch.queue.peer:refuse_peers")(project, choice.names)
+            load("offbranch.queue.peer.tasks:refuse_peers")(project, choice.names)
         raise
 
 

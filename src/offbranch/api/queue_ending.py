@@ -17,7 +17,7 @@ from offbranch.git.repository import GitRepo
 from offbranch.queue.requests import Request, RequestKind, forget_request, read_request, write_request
 from offbranch.queue.settle import fate_by_request, leased_attempt, settle
 from offbranch.queue.shift import GRACE_S
-from offbranch.queue.slurm_place import has_submissions
+from offbranch.queue.slurm.place import has_submissions
 from offbranch.queue.store import find_task, read_tasks
 from offbranch.queue.task import StoredTask, TaskState
 from offbranch.queue.workers import (
@@ -82,10 +82,10 @@ def kill_tasks(names: Sequence[str], session: Session, *, force: bool = False) -
             everywhere = _running_tasks(repo, root, names)
         except NotFoundError:
             if has_peer_queue(root):
-                load("offbranch.queue.peer:refuse_peers")(project, names)
+                load("offbranch.queue.peer.tasks:refuse_peers")(project, names)
             raise
-    elsewhere = tuple(stored for stored in everywhere if stored.away is not None)
-    chosen = tuple(stored for stored in everywhere if stored.away is None)
+    elsewhere = tuple(stored for stored in everywhere if stored.is_away)
+    chosen = tuple(stored for stored in everywhere if not stored.is_away)
     now = time.time()
     for stored in chosen:
         attempt_id = next(each.id for each in stored.attempts if each.commit == stored.lease)

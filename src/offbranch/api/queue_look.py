@@ -16,7 +16,7 @@ from offbranch.base.records import record, replace
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.queue.history import read_records
-from offbranch.queue.slurm_place import has_submissions
+from offbranch.queue.slurm.place import has_submissions
 from offbranch.queue.status import QUEUED, RUNNING, SUCCEEDED, QueueStatus, TaskStatus, choose_tasks, find_tasks
 from offbranch.queue.whole import read_queue
 from offbranch.queue.workers import WorkerKind

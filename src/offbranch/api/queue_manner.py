@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from offbranch.api.exp import make_launch
 from offbranch.api.running import open_runner
 from offbranch.api.session import Session
+from offbranch.base.errors import GitError, Interrupted, StageFailedError
 from offbranch.base.paths import AbsPath, join
 from offbranch.base.records import field, record, replace
 from offbranch.experiments.attempts import log_of
@@ -15,9 +16,19 @@ from offbranch.experiments.underway import Fate, Launch
 from offbranch.pipeline.runner import CommandRunner
 from offbranch.project import Project
 from offbranch.queue.child import Say
-from offbranch.queue.slots import Slot
+from offbranch.queue.slots.pool import Slot
 
+# A shell says with such an exit code that its command ended of a signal.
+_SIGNALS_FROM = 128
 OfError = Callable[[BaseException], Fate | None]
+
+
+def may_be_by_signal(error: BaseException) -> bool:
+    """Tells whether an error may be that a signal has ended a command, or a Git of ours."""
+    if isinstance(error, StageFailedError):
+        code = error.exit_code_of_command
+        return code is not None and (code < 0 or code > _SIGNALS_FROM)
+    return isinstance(error, GitError | Interrupted)
 
 
 def no_opinion(_: BaseException) -> Fate | None:

@@ -11,7 +11,7 @@ from offbranch.api.session import Session, need_git, opened
 from offbranch.base.events import NullReporter
 from offbranch.base.plugins import load
 from offbranch.base.records import replace
-from offbranch.queue.shared_signs import may_share
+from offbranch.queue.remote.shared_signs import may_share
 
 CHANGES = "offbranch.api.queue_remote_changes"
 # Between two questions to the Git remote; each is one connection.

@@ -8,12 +8,12 @@ from offbranch.base.errors import OffbranchError, UsageError
 from offbranch.base.events import Warned
 from offbranch.base.plugins import load
 from offbranch.base.records import record
-from offbranch.queue.devices import Device, Found, choose_devices, parse_gpus
-from offbranch.queue.limits import usable_memory, usable_processors
-from offbranch.queue.offer import Looked, Offer
 from offbranch.queue.resources import parse_size, size_text
+from offbranch.queue.slots.devices import Device, Found, choose_devices, parse_gpus
+from offbranch.queue.slots.limits import usable_memory, usable_processors
+from offbranch.queue.slots.offer import Looked, Offer
 
-_FIND = "offbranch.queue.find_devices:find_devices"
+_FIND = "offbranch.queue.slots.find_devices:find_devices"
 
 
 @record

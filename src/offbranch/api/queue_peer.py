@@ -8,8 +8,8 @@ from offbranch.base.records import record
 from offbranch.experiments.choose import is_pattern
 from offbranch.experiments.refs import is_abbreviation
 from offbranch.queue.clean import Cleaned, clean_queue
-from offbranch.queue.peer import PeerTask, peer_tasks
-from offbranch.queue.peer_import import Refusal, finish_takeovers, plan_takeover, take_over
+from offbranch.queue.peer.importing import Refusal, finish_takeovers, plan_takeover, take_over
+from offbranch.queue.peer.tasks import PeerTask, peer_tasks
 from offbranch.queue.task import StoredTask, Task, TaskState
 from offbranch.queue.terms import NO_TERMS, Terms
 

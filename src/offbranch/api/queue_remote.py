@@ -13,19 +13,19 @@ from offbranch.base.records import record
 from offbranch.git.network import Talk
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
-from offbranch.queue.broker import Broker, Message, WorkerThere, open_broker
-from offbranch.queue.remote_collect import collect_results, ended_unseen, remove_unwanted
-from offbranch.queue.remote_config import (
+from offbranch.queue.remote.broker import Broker, Message, WorkerThere, open_broker
+from offbranch.queue.remote.collect import collect_results, ended_unseen, remove_unwanted
+from offbranch.queue.remote.config import (
     QueueChange,
     QueueConfig,
     queue_name,
     read_queue_config,
     write_queue_config,
 )
-from offbranch.queue.remote_place import QueueRemote, There, queue_remote, read_tasks_there, read_there
-from offbranch.queue.remote_report import SyncReport, Unsent
-from offbranch.queue.remote_send import send_tasks
-from offbranch.queue.remote_sync import (
+from offbranch.queue.remote.place import QueueRemote, There, queue_remote, read_tasks_there, read_there
+from offbranch.queue.remote.report import SyncReport, Unsent
+from offbranch.queue.remote.send import send_tasks
+from offbranch.queue.remote.sync import (
     Step,
     apply_brought,
     apply_leases,

@@ -9,10 +9,10 @@ from offbranch.api.session import Session, opened
 from offbranch.base.errors import ConflictError, OffbranchError, RemoteError
 from offbranch.base.events import Warned
 from offbranch.base.processes import host_name
-from offbranch.queue.remote_lease import fetch_lease
-from offbranch.queue.remote_place import read_spot, read_there
-from offbranch.queue.remote_report import SyncReport
-from offbranch.queue.remote_requests import send_request
+from offbranch.queue.remote.lease import fetch_lease
+from offbranch.queue.remote.place import read_spot, read_there
+from offbranch.queue.remote.report import SyncReport
+from offbranch.queue.remote.requests import send_request
 from offbranch.queue.task import StoredTask
 
 # How long a worker may take to hear of a kill, and the task to end.

@@ -15,9 +15,9 @@ from offbranch.base.locks import hold_lock, take_lock
 from offbranch.base.paths import AbsPath, join
 from offbranch.base.records import field, record, replace
 from offbranch.experiments.leases import QUEUE_DIR
-from offbranch.queue.device_locks import DeviceLocks
-from offbranch.queue.offer import Need, Offer, need_of
-from offbranch.queue.slots import SlotPool
+from offbranch.queue.slots.device_locks import DeviceLocks
+from offbranch.queue.slots.offer import Need, Offer, need_of
+from offbranch.queue.slots.pool import SlotPool
 from offbranch.queue.task import StoredTask
 
 SHARES_DIR = f"{QUEUE_DIR}/shares"

@@ -26,9 +26,9 @@ from offbranch.base.plugins import load
 from offbranch.base.processes import this_process
 from offbranch.base.records import replace
 from offbranch.experiments.leases import QUEUE_DIR
-from offbranch.queue.broker import EXTRA
 from offbranch.queue.child import Child, ChildManner, Say, fork_child
-from offbranch.queue.offer import Offer
+from offbranch.queue.remote.broker import EXTRA
+from offbranch.queue.slots.offer import Offer
 from offbranch.queue.workers import SlotUse, Worker, WorkerKind, list_workers, registered, stop_wish, worker_log
 
 _START_S = 60.0

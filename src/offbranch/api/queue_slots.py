@@ -3,7 +3,7 @@
 from offbranch.api.queue_offer import found_devices
 from offbranch.api.session import Session
 from offbranch.project import find_root
-from offbranch.queue.machine import Machine, look_at_machine
+from offbranch.queue.slots.machine import Machine, look_at_machine
 
 
 def look_at_slots(session: Session) -> Machine:

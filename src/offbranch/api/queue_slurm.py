@@ -17,15 +17,15 @@ from offbranch.experiments.leases import hold_lease
 from offbranch.experiments.underway import Fate
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
-from offbranch.queue.slurm_failure import end_unstarted
-from offbranch.queue.slurm_jobs import Slurm, cancel, max_array_size
-from offbranch.queue.slurm_look import forget_answer, glance_at_slurm, look_at_slurm
-from offbranch.queue.slurm_place import has_submissions
-from offbranch.queue.slurm_plan import plan_arrays
-from offbranch.queue.slurm_records import Submission, forget_submission, mark_withdrawn, write_submission_record
-from offbranch.queue.slurm_status import with_job_of
-from offbranch.queue.slurm_submit import Duties, hand_over, plan_duties, slurm_lock
-from offbranch.queue.slurm_view import Element, Places, Standing, with_ends
+from offbranch.queue.slurm.failure import end_unstarted
+from offbranch.queue.slurm.jobs import Slurm, cancel, max_array_size
+from offbranch.queue.slurm.look import forget_answer, glance_at_slurm, look_at_slurm
+from offbranch.queue.slurm.place import has_submissions
+from offbranch.queue.slurm.plan import plan_arrays
+from offbranch.queue.slurm.records import Submission, forget_submission, mark_withdrawn, write_submission_record
+from offbranch.queue.slurm.status import with_job_of
+from offbranch.queue.slurm.submit import Duties, hand_over, plan_duties, slurm_lock
+from offbranch.queue.slurm.view import Element, Places, Standing, with_ends
 from offbranch.queue.status import FAILED, QUEUED, RUNNING, QueueStatus
 from offbranch.queue.store import find_task, read_tasks
 from offbranch.queue.task import StoredTask, TaskState

@@ -12,17 +12,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from offbranch.api.queue_manner import may_be_by_signal
 from offbranch.api.queue_work import run_one
 from offbranch.api.session import Session, need_git, opened
-from offbranch.base.errors import Interrupted, OffbranchError, StageFailedError
+from offbranch.base.errors import Interrupted, OffbranchError
 from offbranch.base.paths import AbsPath
 from offbranch.base.processes import this_process
 from offbranch.base.records import replace
+from offbranch.base.undisturbed import is_held_back
 from offbranch.experiments.experiment import AttemptState
 from offbranch.experiments.underway import Fate
-from offbranch.queue.offer import Offer
-from offbranch.queue.slots import SLOT_VARIABLE
-from offbranch.queue.slurm_records import (
+from offbranch.queue.slots.offer import Offer
+from offbranch.queue.slots.pool import SLOT_VARIABLE
+from offbranch.queue.slurm.records import (
     ElementNote,
     Submission,
     beat_note,
@@ -32,15 +34,13 @@ from offbranch.queue.slurm_records import (
     read_submission,
     write_note,
 )
-from offbranch.queue.slurm_view import BEAT_S
+from offbranch.queue.slurm.view import BEAT_S
 from offbranch.queue.store import read_tasks
 from offbranch.queue.task_end import TaskEnd
 from offbranch.queue.workers import WorkerKind
 
 _SAID = re.compile(r"slurmstepd.*\*\*\* (?:JOB|STEP) \S+ ON \S+ CANCELLED AT \S+(?: DUE TO (.+?))? \*\*\*")
 _WHY_S = 2.0
-# A shell says with such an exit code that its command ended of a signal.
-_SIGNALS_FROM = 128
 _MOMENT_S = 0.1
 TIME_IS_OVER = "its time limit in SLURM passed"
 BY_SCANCEL = "cancelled in SLURM"
@@ -141,23 +141,31 @@ class _Element:
         write_note(self._root, self._submission.id, self._index, self._note)
 
     def _fate(self, error: BaseException) -> Fate | None:
-        """Returns what a stop by SLURM means for the task; None for any other error.
-
-        The signal goes to all processes of the job at once: a command may have ended of it before we hear of it.
-        """
-        if not isinstance(error, Interrupted | StageFailedError):
+        if (fate := fate_of_error(error, self._note.job, self._printed)) is None:
             return None
-        code = error.exit_code_of_command if isinstance(error, StageFailedError) else None
-        is_by_signal = code is None or code < 0 or code > _SIGNALS_FROM
-        why = wait_for_reason(self._printed, patience_s=_WHY_S if is_by_signal else 0.0)
-        if why is None:
-            return None
-        if is_withdrawn(self._root, self._submission.id, self._index):
-            why = "OFFBRANCH"
-        return fate_of_stop(why, self._note.job)
+        is_back = is_withdrawn(self._root, self._submission.id, self._index)
+        return fate_of_stop("OFFBRANCH", self._note.job) if is_back else fate
 
     def _printed(self) -> str:
         return read_output(self._root, self._submission.id, self._index, self._printed_before)
+
+
+def fate_of_error(
+    error: BaseException, job: str, printed: Callable[[], str], *, patience_s: float = _WHY_S
+) -> Fate | None:
+    """Returns what a stop by SLURM means for a task; None for the usual. To be called while signals are held back.
+
+    The signal goes to all processes of the job, one after the other: a command, or a Git of ours, may have ended of it before
+    we hear of it. Who was signalled too was stopped, whatever its command made of that and even if nobody says why; then it
+    waits again, for squeue cannot tell either: whatever the reason, it says COMPLETING at this moment (SLURM 22.05).
+    """
+    is_worth_waiting = may_be_by_signal(error) or is_held_back()
+    why = wait_for_reason(printed, patience_s=patience_s if is_worth_waiting else 0.0)
+    if why is not None:
+        return fate_of_stop(why, job)
+    if isinstance(error, Interrupted) or not is_held_back():
+        return None
+    return Fate(state=AttemptState.CANCELLED, cause=f"stopped by SIGTERM (job {job})", keeps_task=True)
 
 
 def fate_of_stop(why: str, job: str) -> Fate:

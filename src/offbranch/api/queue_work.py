@@ -22,15 +22,15 @@ from offbranch.experiments.left_behind import files_left_by
 from offbranch.git.ids import TreeId
 from offbranch.git.refs import remove_stale_locks
 from offbranch.queue.child import Say
-from offbranch.queue.device_locks import DeviceLocks
-from offbranch.queue.offer import Offer
 from offbranch.queue.requests import forget_request
 from offbranch.queue.shift import Around, Shift
-from offbranch.queue.slots import Slot, SlotPool
+from offbranch.queue.slots.device_locks import DeviceLocks
+from offbranch.queue.slots.offer import Offer
+from offbranch.queue.slots.pool import Slot, SlotPool
 from offbranch.queue.store import read_tasks
 from offbranch.queue.supervisor import Supervisor
 from offbranch.queue.task import StoredTask
-from offbranch.queue.task_end import TaskEnd, end_to_json
+from offbranch.queue.task_end import TaskEnd, end_to_words
 from offbranch.queue.workers import SlotUse, Worker, WorkerKind, registered
 
 
@@ -175,7 +175,7 @@ def work(session: Session, shift: Shift, crew: Crew) -> Iterator[TaskEnd]:
         )
         end = carry_out_stored(stored, manner)
         if end is not None:
-            say(end_to_json(end))
+            say(end_to_words(end))
 
     def left(attempt: Attempt) -> TreeId | None:
         with opened(session) as project:
@@ -184,7 +184,7 @@ def work(session: Session, shift: Shift, crew: Crew) -> Iterator[TaskEnd]:
     with registered(root, worker):
         remove_stale_locks(repo)
         crew.is_ready()
-        around = Around(repo=repo, root=root, carry_out=in_child, left=left, reporter=session.reporter)
+        around = Around(repo=repo, root=root, carry_out=in_child, left=left, reporter=session.reporter, fate=crew.fate)
         yield from Supervisor(around, worker, shift, pool).work()
 
 

@@ -16,9 +16,9 @@ from offbranch.base.records import record, replace
 from offbranch.experiments.leases import QUEUE_DIR
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
-from offbranch.queue.offer import Offer
-from offbranch.queue.shared_signs import may_share
+from offbranch.queue.remote.shared_signs import may_share
 from offbranch.queue.shift import Shift
+from offbranch.queue.slots.offer import Offer
 from offbranch.queue.store import find_task, read_tasks
 from offbranch.queue.task import StoredTask
 from offbranch.queue.task_end import TaskEnd
@@ -137,7 +137,7 @@ def _shares(repo: GitRepo, project: Project) -> bool:
     """Tells whether the clone shares its queue; where it does not, nothing is loaded for that."""
     if not may_share(repo, project.environment):
         return False
-    return load("offbranch.queue.remote_config:read_queue_config")(repo, project.environment).broker is not None
+    return load("offbranch.queue.remote.config:read_queue_config")(repo, project.environment).broker is not None
 
 
 def asked_offer(request: StartRequest, session: Session) -> Offer:

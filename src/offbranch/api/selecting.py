@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from offbranch.api.session import Session, working_directory
-from offbranch.pipeline.select import Selection, SelectOptions, select_stages
+from offbranch.pipeline.options import SelectOptions
+from offbranch.pipeline.select import Selection, select_stages
 from offbranch.pipeline.stage import Pipelines
 from offbranch.project import Project
 

@@ -12,7 +12,7 @@ from offbranch.experiments.sharing import ShareReport, ShareRequest, Sharing
 from offbranch.git.git_remotes import GitRemote, known_remotes, remote_names, resolve_git_remote
 from offbranch.git.network import Talk
 from offbranch.git.repository import GitRepo
-from offbranch.queue.shared_signs import may_share
+from offbranch.queue.remote.shared_signs import may_share
 
 
 def push(request: ShareRequest, session: Session, *, may_ask: bool = False) -> ShareReport:

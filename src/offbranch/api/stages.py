@@ -12,8 +12,9 @@ from offbranch.experiments.part_changes import parts_differ
 from offbranch.experiments.urls import url_access
 from offbranch.pipeline.facts import gather_facts
 from offbranch.pipeline.graph import Graph, build_graph, upstream
+from offbranch.pipeline.options import SelectOptions
 from offbranch.pipeline.recorded import recorded_outputs
-from offbranch.pipeline.select import Selection, SelectOptions, select_stages
+from offbranch.pipeline.select import Selection, select_stages
 from offbranch.pipeline.stage import Pipelines, Stage
 from offbranch.pipeline.status import Reason, StageStatus, examine, reasons
 from offbranch.project import Project

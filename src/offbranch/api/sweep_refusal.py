@@ -3,11 +3,11 @@
 import shlex
 from collections.abc import Iterator, Sequence
 
-from offbranch.api.exp import RunRequest
+from offbranch.api.run_request import RunRequest
 from offbranch.base.errors import UsageError
 from offbranch.params.overrides import Override
 from offbranch.params.sweep import grid_of
-from offbranch.pipeline.execute import FailurePolicy
+from offbranch.pipeline.options import FailurePolicy
 
 
 def refusal(request: RunRequest, overrides: Sequence[Override]) -> UsageError:

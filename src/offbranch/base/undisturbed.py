@@ -1,6 +1,7 @@
 """Signals that ask us to end, and moments in which they have to wait: what is begun in them must not be left half done."""
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,3 +27,21 @@ def undisturbed() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def is_undisturbed() -> bool:
+    """Tells whether they wait now in this thread. A handler that runs nevertheless has been called for another thread's sake,
+    which compiled code may have started."""
+    return hasattr(signal, "pthread_sigmask") and signal.SIGTERM in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def is_held_back() -> bool:
+    """Tells whether such a signal has come and waits until signals are let through again."""
+    return hasattr(signal, "sigpending") and not signal.sigpending().isdisjoint(stopping_signals())
+
+
+def hold_back(number: int) -> None:
+    """Makes a signal that has come wait, and all that come after it, to the end of this process; for its handler."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, stopping_signals())
+        signal.pthread_kill(threading.get_ident(), number)

@@ -5,8 +5,8 @@ from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from offbranch.api.exp import RunRequest
 from offbranch.api.queue import MAX_TRIALS, Queued, submit
+from offbranch.api.run_request import RunRequest
 from offbranch.api.session import Session
 from offbranch.base.errors import ExitCode, UsageError
 from offbranch.base.plugins import load

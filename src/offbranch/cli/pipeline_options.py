@@ -8,9 +8,8 @@ from offbranch.cli.console import Console
 from offbranch.cli.options import refuse_together
 from offbranch.cli.parser import Parser, whole_number
 from offbranch.pipeline.events import StageDecided
-from offbranch.pipeline.execute import ExecuteOptions, FailurePolicy
-from offbranch.pipeline.plan import Action, PlanOptions
-from offbranch.pipeline.select import SelectOptions
+from offbranch.pipeline.options import ExecuteOptions, FailurePolicy, PlanOptions, SelectOptions
+from offbranch.pipeline.plan import Action
 
 TARGETS_HELP = (
     "stage (train), all members of a foreach or matrix stage, pipeline file (sub/dvc.yaml) or a stage in it"

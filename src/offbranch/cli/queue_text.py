@@ -12,7 +12,7 @@ from offbranch.base.records import as_dict
 from offbranch.cli.console import Console
 from offbranch.cli.parser import Parser
 from offbranch.queue.chosen import KnownTask, TaskChoice
-from offbranch.queue.remote_report import SyncReport
+from offbranch.queue.remote.report import SyncReport
 from offbranch.queue.task import StoredTask, Task, TaskState
 
 _SHOWN = 20

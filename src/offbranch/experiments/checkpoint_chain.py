@@ -14,15 +14,13 @@ from offbranch.base.paths import AbsPath, RepoPath
 from offbranch.base.records import replace
 from offbranch.experiments.attempts import end_update, write_record
 from offbranch.experiments.checkpoint_names import HEADER as CHECKPOINT_HEADER
-from offbranch.experiments.experiment import Attempt, ExperimentSpec
+from offbranch.experiments.experiment import TASK_HEADER, Attempt, ExperimentSpec
 from offbranch.experiments.labels import leftover_labels
 from offbranch.experiments.refs import encode
 from offbranch.git.objects import CommitId, ObjectName, ObjectReader, TreeId, add_headers, write_commit
 from offbranch.git.refs import ANY, Anything, RefUpdate, list_refs, update_refs
 from offbranch.git.repository import GitRepo
 
-# Header of the commit of an experiment that came from the queue: the id of its task.
-TASK_HEADER = "ob-task"
 _VERSION = 1
 
 

@@ -12,7 +12,8 @@ from offbranch.git.ids import BlobId, CommitId
 from offbranch.git.objects import ObjectReader
 from offbranch.git.refs import all_branches, all_tags
 from offbranch.git.repository import GitRepo, head_commit, repo_git
-from offbranch.pipeline.select import SelectOptions, select_stages
+from offbranch.pipeline.options import SelectOptions
+from offbranch.pipeline.select import select_stages
 from offbranch.pipeline.stage import OutputKind, Pipelines
 from offbranch.pipeline.targets import resolve_targets
 from offbranch.project import Project, read_config

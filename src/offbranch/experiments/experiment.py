@@ -14,6 +14,8 @@ from offbranch.git.objects import CommitId
 from offbranch.params.hydra_source import HydraSource
 
 FORMAT_VERSION = 1
+# Header of the commit of an experiment that came from the queue: the id of its task.
+TASK_HEADER = "ob-task"
 
 
 class Where(Enum):

@@ -10,10 +10,11 @@ from offbranch.base.records import record
 from offbranch.experiments.composition import open_planner
 from offbranch.experiments.experiment import ExperimentSpec
 from offbranch.experiments.loading import keep_listings, parsing_options
-from offbranch.experiments.run import RunOptions, parse_overrides
+from offbranch.experiments.run import parse_overrides
 from offbranch.experiments.workbench import make_workbench
 from offbranch.pipeline.deciding import facts_of, run_look_up
 from offbranch.pipeline.load import load_pipelines
+from offbranch.pipeline.options import RunOptions
 from offbranch.pipeline.plan import Plan, make_plan
 from offbranch.pipeline.runner import CommandPool, CommandRunner
 from offbranch.pipeline.select import Selection, select_stages

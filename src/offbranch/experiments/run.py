@@ -13,19 +13,12 @@ from offbranch.experiments.experiment import ExperimentSpec
 from offbranch.experiments.loading import load
 from offbranch.params.apply import plan_overrides
 from offbranch.params.overrides import Override, parse_override
-from offbranch.pipeline.execute import ExecuteOptions, RunResult, execute
-from offbranch.pipeline.select import Selection, SelectOptions, select_stages
+from offbranch.pipeline.execute import RunResult, execute
+from offbranch.pipeline.options import RunOptions
+from offbranch.pipeline.select import Selection, select_stages
 from offbranch.pipeline.stage import Pipelines
 from offbranch.pipeline.workbench import Workbench
 from offbranch.project import Project
-
-
-@record
-class RunOptions:
-    """How stages are chosen and carried out."""
-
-    select: SelectOptions
-    execute: ExecuteOptions
 
 
 @record

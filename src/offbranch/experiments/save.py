@@ -19,7 +19,8 @@ from offbranch.experiments.workbench import in_git, make_workbench
 from offbranch.git.ignore import untracked_files
 from offbranch.git.refs import ANY, RefUpdate, update_refs
 from offbranch.git.repository import GitRepo, head_commit
-from offbranch.pipeline.select import SelectOptions, select_stages
+from offbranch.pipeline.options import SelectOptions
+from offbranch.pipeline.select import select_stages
 from offbranch.pipeline.stage import LockedStage, Stage
 from offbranch.project import Project
 

@@ -23,6 +23,7 @@ from offbranch.base.paths import (
 )
 from offbranch.base.plugins import load as load_by_name
 from offbranch.base.records import record, replace
+from offbranch.base.undisturbed import undisturbed
 from offbranch.experiments.attempts import begin_attempt, begin_leased, write_record
 from offbranch.experiments.commit import files_of_stages, snapshot_of
 from offbranch.experiments.composition import source_files
@@ -31,7 +32,7 @@ from offbranch.experiments.events import ExperimentStarted
 from offbranch.experiments.experiment import ExperimentSpec, Where
 from offbranch.experiments.preview import look_ahead
 from offbranch.experiments.refs import lease_ref
-from offbranch.experiments.run import Outcome, RunOptions, parse_overrides, write_parameter_files
+from offbranch.experiments.run import Outcome, parse_overrides, write_parameter_files
 from offbranch.experiments.run_environment import note_environment
 from offbranch.experiments.underway import (
     Fate,
@@ -53,6 +54,7 @@ from offbranch.git.refs import RefUpdate
 from offbranch.git.repository import GitRepo
 from offbranch.git.worktree import lock_of_copy, open_working_copy
 from offbranch.params.apply import file_of
+from offbranch.pipeline.options import RunOptions
 from offbranch.project import Project, open_project_at
 
 COPIES_DIR = f"{OB_DIR}/copies"
@@ -197,9 +199,10 @@ def run_prepared(prepared: Prepared, options: RunOptions) -> Ran:
                 _warn_of_untracked(place, copy.repo, outcome, under)
                 experiment = conclude(under, place, outcome)
             except BaseException as error:
-                # Nothing shall go on in a copy that is put in order for others.
-                end_holders(lock_of_copy(copy.root))
-                give_up(under, place, outcome, error, restore=_nothing)
+                with undisturbed():
+                    # Nothing shall go on in a copy that is put in order for others.
+                    end_holders(lock_of_copy(copy.root))
+                    give_up(under, place, outcome, error, restore=_nothing)
                 raise
             finally:
                 place.state.close()

@@ -15,7 +15,7 @@ from offbranch.base.processes import this_process
 from offbranch.base.records import record, replace
 from offbranch.base.undisturbed import undisturbed
 from offbranch.experiments.attempts import end_attempt, log_of, prune_records, publish
-from offbranch.experiments.checkpoint_chain import TASK_HEADER, Chain, name_was_at, put_back
+from offbranch.experiments.checkpoint_chain import Chain, name_was_at, put_back
 from offbranch.experiments.checkpoint_terms import Terms
 from offbranch.experiments.checkpointer import Checkpointer, SharedReporter
 from offbranch.experiments.commit import (
@@ -26,16 +26,16 @@ from offbranch.experiments.commit import (
     standard_message,
 )
 from offbranch.experiments.composition import composition_headers, source_files
-from offbranch.experiments.experiment import Attempt, AttemptState, Experiment, ExperimentSpec, Where
+from offbranch.experiments.experiment import TASK_HEADER, Attempt, AttemptState, Experiment, ExperimentSpec, Where
 from offbranch.experiments.labels import leftover_labels
 from offbranch.experiments.loading import load
-from offbranch.experiments.run import Outcome, RunOptions, parse_overrides, run_in
+from offbranch.experiments.run import Outcome, parse_overrides, run_in
 from offbranch.experiments.workbench import make_workbench
 from offbranch.git.objects import TreeId
 from offbranch.git.refs import ANY, RefUpdate
 from offbranch.git.repository import GitRepo
 from offbranch.params.apply import file_of
-from offbranch.pipeline.execute import FailurePolicy
+from offbranch.pipeline.options import FailurePolicy, RunOptions
 from offbranch.pipeline.runner import CommandRunner
 from offbranch.project import Project
 

@@ -17,7 +17,7 @@ from offbranch.experiments.peer_signals import clear_running, show_running
 from offbranch.experiments.preview import look_ahead
 from offbranch.experiments.refs import EXEC_HEAD
 from offbranch.experiments.restore import read_files, restore_files, restore_outputs
-from offbranch.experiments.run import Outcome, RunOptions, write_parameter_files
+from offbranch.experiments.run import Outcome, write_parameter_files
 from offbranch.experiments.run_environment import note_environment
 from offbranch.experiments.underway import (
     Launch,
@@ -33,6 +33,7 @@ from offbranch.experiments.underway import (
 from offbranch.experiments.workbench import make_workbench
 from offbranch.git.refs import ANY, RefUpdate
 from offbranch.git.repository import GitRepo
+from offbranch.pipeline.options import RunOptions
 from offbranch.project import Project
 
 

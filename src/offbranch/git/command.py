@@ -6,6 +6,7 @@ are dropped.
 """
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 
 from offbranch.base.errors import GitError
@@ -103,6 +104,12 @@ def git_error(cwd: AbsPath, args: Sequence[str], done: Finished) -> GitError:
     return GitError(f"'git {verb}' failed: {reason}", hint=_hint(text, cwd, args, done.code))
 
 
+def lock_in_the_way(err: str) -> str | None:
+    """Returns the lock file that Git names where another Git has it, or left it when it was killed."""
+    found = re.search(r"Unable to create '([^']*\.lock)': File exists", err)
+    return None if found is None else found[1]
+
+
 def git_version(cwd: AbsPath, env: Mapping[str, str]) -> tuple[int, ...]:
     """Returns the version of the Git program as numbers."""
     words = run_git(cwd, "--version", env=env).decode().split()
@@ -123,8 +130,9 @@ def _last_words(err: str) -> str:
 def _hint(err: str, cwd: AbsPath, args: Sequence[str], code: int) -> str:
     if "dubious ownership" in err or "unsafe repository" in err:
         return f"if you trust it: git config --global --add safe.directory '{cwd}'"
-    if ".lock': File exists" in err:
-        return "another Git command is at work here; if none is, remove the lock file"
+    if (lock := lock_in_the_way(err)) is not None:
+        left = f"rm '{os.path.join(cwd, lock)}'"
+        return f"another Git command is at work here, or was killed and left this lock; once none is: {left}"
     if code == 129:
         return "Git {}.{} or newer is needed; see 'git --version'".format(*MINIMUM_VERSION)
     return f"the command was: git {' '.join(args)}"

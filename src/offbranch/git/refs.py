@@ -5,7 +5,6 @@ follows a symbolic ref.
 """
 
 import os
-import re
 import time
 from collections.abc import Sequence
 from enum import Enum
@@ -14,7 +13,7 @@ from typing import Final
 from offbranch.base.errors import ConflictError
 from offbranch.base.records import record
 from offbranch.base.undisturbed import undisturbed
-from offbranch.git.command import finish_git, git_error
+from offbranch.git.command import finish_git, git_error, lock_in_the_way
 from offbranch.git.ids import CommitId, ObjectName, is_hex
 from offbranch.git.repository import GitRepo, repo_git
 from offbranch.git.spawn import Finished, Manner
@@ -189,7 +188,6 @@ _CONFLICT_SIGNS = (
 _PATIENT = ("-c", "core.filesRefLockTimeout=3000", "-c", "core.packedRefsTimeout=3000")
 _OUR_LOCKS = ("refs/ob/", "refs/exps/")
 _STALE_S = 10.0
-_LOCK = re.compile(r"Unable to create '([^']*)\.lock': File exists")
 
 
 def _carry_out(repo: GitRepo, args: Sequence[str], text: bytes) -> Finished:
@@ -203,10 +201,9 @@ def _carry_out(repo: GitRepo, args: Sequence[str], text: bytes) -> Finished:
 
 def _remove_stale_lock(repo: GitRepo, reason: str) -> bool:
     """Removes what a killed Git left in the way of one of our refs; returns whether it did."""
-    found = _LOCK.search(reason)
-    if found is None or not repo.plain_refs:
+    path = lock_in_the_way(reason)
+    if path is None or not repo.plain_refs:
         return False
-    path = f"{found[1]}.lock"
     inside = os.path.relpath(os.path.realpath(path), os.path.realpath(repo.common_dir)).replace(os.sep, "/")
     if not inside.startswith(_OUR_LOCKS):
         return False

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from offbranch.base.errors import MissingDataError
 from offbranch.base.records import replace
 from offbranch.pipeline.facts import Facts, gather_facts
-from offbranch.pipeline.plan import Action, PlanOptions, RunLookUp, Step, decide
+from offbranch.pipeline.options import PlanOptions
+from offbranch.pipeline.plan import Action, RunLookUp, Step, decide
 from offbranch.pipeline.run_cache import find_run
 from offbranch.pipeline.stage import LockedStage, Stage
 from offbranch.pipeline.workbench import Workbench

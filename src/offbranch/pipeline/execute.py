@@ -6,7 +6,6 @@ leaves the same as if they had run one by one. A kill between any two writes of 
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from enum import Enum
 
 from offbranch.base.errors import Interrupted, OffbranchError
 from offbranch.base.paths import RepoPath
@@ -16,36 +15,14 @@ from offbranch.pipeline.carry_out import carry_out, prepare_run, record_results
 from offbranch.pipeline.crew import Crew, Finished, open_crew
 from offbranch.pipeline.deciding import Decider
 from offbranch.pipeline.events import StageDecided, StageEnded, StageFailed, StageLeftOut
-from offbranch.pipeline.plan import Action, PlanOptions, Step, describe
+from offbranch.pipeline.options import ExecuteOptions, FailurePolicy
+from offbranch.pipeline.plan import Action, Step, describe
 from offbranch.pipeline.recording import NOTHING_LATER, Carried, Later
 from offbranch.pipeline.schedule import Schedule
 from offbranch.pipeline.stage import LockedStage, Stage
 from offbranch.pipeline.status import Reason
 from offbranch.pipeline.workbench import Workbench
 from offbranch.storage.objects import Content
-
-
-class FailurePolicy(Enum):
-    """What a failed stage does to the rest."""
-
-    STOP = "stop"
-    KEEP_GOING = "keep-going"
-    IGNORE = "ignore"
-
-
-@record
-class ExecuteOptions:
-    """Attributes:
-    commit: Outputs go to the cache; without it only their hashes are recorded.
-    pull: Missing content is fetched from the data remote where that makes a run unnecessary or possible.
-    jobs: How many commands may run at the same time.
-    """
-
-    plan: PlanOptions = field(default_factory=PlanOptions)
-    on_failure: FailurePolicy = FailurePolicy.STOP
-    commit: bool = True
-    pull: bool = False
-    jobs: int = 1
 
 
 @record

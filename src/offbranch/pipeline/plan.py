@@ -11,6 +11,7 @@ from offbranch.base.paths import overlap
 from offbranch.base.records import record, replace
 from offbranch.params.lookup import MISSING
 from offbranch.pipeline.facts import Facts, Found, Recorded, Unknown
+from offbranch.pipeline.options import PlanOptions
 from offbranch.pipeline.run_cache import is_usable
 from offbranch.pipeline.stage import LockedItem, LockedStage, Stage, item_key
 from offbranch.pipeline.status import (
@@ -35,21 +36,6 @@ class Action(Enum):
     RECORD = "record"
     UNDECIDED = "undecided"
     BLOCKED = "blocked"
-
-
-@record
-class PlanOptions:
-    """Attributes:
-    force: Every stage runs, and the run-cache is not asked.
-    forced_after: Children of a stage that ran are forced too.
-    allow_missing: Missing content alone does not make a stage run.
-    use_run_cache: The run-cache may restore results.
-    """
-
-    force: bool = False
-    forced_after: bool = False
-    allow_missing: bool = False
-    use_run_cache: bool = True
 
 
 @record

@@ -3,34 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 from offbranch.base.errors import NotFoundError
-from offbranch.base.paths import PIPELINE_FILE, ROOT, RepoPath
+from offbranch.base.paths import PIPELINE_FILE, RepoPath
 from offbranch.base.records import field, record
 from offbranch.pipeline.graph import Graph, build_graph, component, downstream, in_order, upstream
+from offbranch.pipeline.options import SelectOptions
 from offbranch.pipeline.stage import Pipelines, Stage
 from offbranch.pipeline.targets import Target, resolve_targets
-
-
-@record
-class SelectOptions:
-    """How targets are turned into stages.
-
-    Attributes:
-        cwd: Directory of the project that targets are relative to.
-        single_item: Only the targets themselves.
-        pipeline: The whole connected pipeline of each target.
-        all_pipelines: Every stage of the project.
-        downstream: The targets and everything that needs them, instead of what they need.
-        recursive: A directory stands for all stages below it.
-        glob: Stage names may be shell patterns.
-    """
-
-    cwd: RepoPath = ROOT
-    single_item: bool = False
-    pipeline: bool = False
-    all_pipelines: bool = False
-    downstream: bool = False
-    recursive: bool = False
-    glob: bool = False
 
 
 @record

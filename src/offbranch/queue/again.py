@@ -7,16 +7,17 @@ stay, and count no more: only those of the present round do.
 from collections.abc import Sequence
 
 from offbranch.base.errors import ConflictError, OffbranchError
+from offbranch.base.paths import AbsPath
 from offbranch.base.records import record, replace
 from offbranch.experiments.refs import lease_ref, list_experiments, task_ref
-from offbranch.git.ids import CommitId, ObjectName, TreeId
-from offbranch.git.many_commits import CommitDraft, write_commits
-from offbranch.git.objects import ObjectReader
-from offbranch.git.records import parse_commit
+from offbranch.git.ids import CommitId, TreeId
 from offbranch.git.refs import RefUpdate, list_refs, update_refs
 from offbranch.git.repository import GitRepo
 from offbranch.queue.chosen import Chosen, KnownTask, KnownTasks, names_of
-from offbranch.queue.task import StoredTask, Task, TaskState, message_of, task_from_message
+from offbranch.queue.index import Fact
+from offbranch.queue.memory import TASK, Memory, key_of
+from offbranch.queue.store import commit_tasks, remember
+from offbranch.queue.task import StoredTask, Task, TaskState, task_from_json
 from offbranch.queue.terms import Terms, with_terms
 
 AGAIN = (TaskState.FAILED, TaskState.CANCELLED)
@@ -35,11 +36,12 @@ class Retry:
     left_out: tuple[KnownTask, ...] = ()
 
 
-def plan_retry(repo: GitRepo, known: KnownTasks, chosen: Chosen, terms: Terms) -> Retry:
+def plan_retry(repo: GitRepo, root: AbsPath, known: KnownTasks, chosen: Chosen, terms: Terms) -> Retry:
     """Decides what is queued again.
 
     Args:
         repo: Where.
+        root: Of the project.
         known: All tasks.
         chosen: Those that are meant.
         terms: What shall be other than before.
@@ -52,9 +54,9 @@ def plan_retry(repo: GitRepo, known: KnownTasks, chosen: Chosen, terms: Terms) -
     ended = [each for each in chosen.tasks if each.state in AGAIN]
     # In the order of their ids, so the last one is the newest.
     newest = {(each.baseline, each.name): each for each in ended}
-    with ObjectReader(repo) as objects:
-        objects.read_many(_commit_of(each) for each in newest.values())
-        read = {each.id: _read(objects, each) for each in newest.values()}
+    commits = {each.id: _commit_of(each) for each in newest.values()}
+    facts = Memory(repo, root).recall({key_of(TASK, commit) for commit in commits.values()}, is_all=False)
+    read = {each.id: _read(facts[key_of(TASK, commits[each.id])], each) for each in newest.values()}
     taken = _taken(repo, known, [(each, read[each.id][0]) for each in newest.values()])
     _refuse_taken([each for each in taken if each.id in chosen.by_name])
     meant = [each for each in newest.values() if each not in taken]
@@ -62,19 +64,13 @@ def plan_retry(repo: GitRepo, known: KnownTasks, chosen: Chosen, terms: Terms) -
     return Retry(tasks=tasks, left_out=tuple(each for each in ended if each not in meant))
 
 
-def apply_retry(repo: GitRepo, retry: Retry) -> tuple[StoredTask, ...]:
+def apply_retry(repo: GitRepo, root: AbsPath, retry: Retry) -> tuple[StoredTask, ...]:
     """Puts the tasks into the queue, all or none.
 
     Raises:
         ConflictError: Another command has done so for one of them meanwhile; nothing has been queued.
     """
-    drafts = [
-        CommitDraft(
-            tree=tree, files={}, parent=task.spec.baseline, message=message_of(task), time_s=int(task.created_utc)
-        )
-        for task, tree in retry.tasks
-    ]
-    commits = write_commits(repo, drafts)
+    commits = commit_tasks(repo, retry.tasks)
     leases = {ref: CommitId(commit) for ref, commit in list_refs(repo, lease_ref(""))} if retry.tasks else {}
     stored = tuple(
         StoredTask(task=task, ref=task_ref(task.id), commit=commit, tree=tree)
@@ -85,6 +81,7 @@ def apply_retry(repo: GitRepo, retry: Retry) -> tuple[StoredTask, ...]:
     own = {lease_ref(each.task.id) for each in stored}
     updates += [RefUpdate(ref=ref, new=None, old=commit) for ref, commit in leases.items() if ref in own]
     update_refs(repo, updates)
+    remember(root, stored)
     return stored
 
 
@@ -105,21 +102,12 @@ def _commit_of(each: KnownTask) -> CommitId:
     return found
 
 
-def _read(objects: ObjectReader, each: KnownTask) -> tuple[Task, TreeId]:
-    commit = _commit_of(each)
-    kind, content = objects.read_many((commit,)).get(ObjectName(commit), ("", b""))
-    try:
-        if kind != "commit":
-            raise ValueError("its commit is gone")
-        about = parse_commit(commit, content)
-        task = task_from_message(about.message)
-    except ValueError as error:
+def _read(fact: Fact, each: KnownTask) -> tuple[Task, TreeId]:
+    if "problem" in fact:
         raise OffbranchError(
-            f"the task '{each.name}' cannot be queued again: {error}", hint=f"ob exp apply {each.name}"
-        ) from error
-    if about.parents != (task.spec.baseline,):
-        raise OffbranchError(f"the task '{each.name}' cannot be queued again: its commit is not that of a task")
-    return task, about.tree
+            f"the task '{each.name}' cannot be queued again: {fact['problem']}", hint=f"ob exp apply {each.name}"
+        )
+    return task_from_json(fact), TreeId(fact["tree"])
 
 
 def _refuse_others(chosen: Chosen) -> None:

@@ -7,13 +7,13 @@ other. Killed anywhere, all of them have the new terms or none.
 from collections.abc import Sequence
 
 from offbranch.base.errors import ConflictError
+from offbranch.base.paths import AbsPath
 from offbranch.base.records import record, replace
-from offbranch.git.many_commits import CommitDraft, write_commits
 from offbranch.git.refs import RefUpdate, update_refs
 from offbranch.git.repository import GitRepo
 from offbranch.queue.chosen import Chosen, KnownTask, names_of
-from offbranch.queue.store import expect_lease
-from offbranch.queue.task import StoredTask, Task, TaskState, message_of
+from offbranch.queue.store import commit_tasks, expect_lease, remember
+from offbranch.queue.task import StoredTask, Task, TaskState
 from offbranch.queue.terms import Terms, with_terms
 
 
@@ -55,29 +55,20 @@ def plan_amendment(chosen: Chosen, terms: Terms) -> Amendment:
     return Amendment(tasks=tuple(changed), same=tuple(same), running=running)
 
 
-def apply_amendment(repo: GitRepo, amendment: Amendment) -> tuple[StoredTask, ...]:
+def apply_amendment(repo: GitRepo, root: AbsPath, amendment: Amendment) -> tuple[StoredTask, ...]:
     """Writes the new records; returns the tasks as they are then.
 
     Raises:
         ConflictError: One has been taken, changed or removed meanwhile; none has changed.
     """
-    drafts = [
-        CommitDraft(
-            tree=old.tree,
-            files={},
-            parent=new.spec.baseline,
-            message=message_of(new),
-            time_s=int(new.created_utc),
-        )
-        for old, new in amendment.tasks
-    ]
-    commits = write_commits(repo, drafts)
+    commits = commit_tasks(repo, [(new, old.tree) for old, new in amendment.tasks])
     updates: list[RefUpdate] = []
     found: list[StoredTask] = []
     for (old, new), commit in zip(amendment.tasks, commits, strict=True):
         updates += (RefUpdate(ref=old.ref, new=commit, old=old.commit), expect_lease(old))
         found.append(replace(old, task=new, commit=commit))
     update_refs(repo, updates)
+    remember(root, found)
     return tuple(found)
 
 

@@ -6,20 +6,17 @@ anything has changed, and Git only then.
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from offbranch.base.paths import AbsPath
-from offbranch.base.records import record, replace
-from offbranch.experiments.attempts import attempt_of
-from offbranch.experiments.experiment import Attempt
+from offbranch.base.records import record
 from offbranch.experiments.leases import is_carried_out
-from offbranch.experiments.refs import ATTEMPTS, LEASES, SENDING, SENT, TASKS
-from offbranch.git.ids import CommitId, ObjectName
-from offbranch.git.objects import ObjectReader
-from offbranch.git.records import parse_commit
-from offbranch.git.refs import list_refs
+from offbranch.experiments.refs import TASKS
+from offbranch.git.ids import CommitId
 from offbranch.git.repository import GitRepo
-from offbranch.queue.store import Unreadable, parse_task, queue_order, shared_ids, with_lease
+from offbranch.queue.history import History, WaitingTask, by_task, read_history
+from offbranch.queue.memory import Memory
+from offbranch.queue.store import Unreadable, parse_task, queue_order, tasks_of
 from offbranch.queue.task import StoredTask
 
 # A change that the file system has not told of: a holder that died, a clock that stood still.
@@ -54,8 +51,8 @@ class Board:
         self._root = root
         self._only = only
         self._clock = clock
-        self._tasks: dict[tuple[str, ObjectName], StoredTask | Unreadable] = {}
-        self._attempts: dict[ObjectName, Attempt | None] = {}
+        self._memory = Memory(repo, root)
+        self._tasks: dict[tuple[str, CommitId], StoredTask | Unreadable] = {}
         self._seen: _Seen | None = None
         self.waiting: list[StoredTask] = []
         self.leased: list[StoredTask] = []
@@ -72,9 +69,7 @@ class Board:
         if not self._is_due():
             return False
         began, stamp = self._clock(), self._stamp()
-        refs = list_refs(self._repo, ATTEMPTS, LEASES, SENDING, SENT, TASKS)
-        self._read(refs)
-        self._place(refs)
+        self._place(read_history(self._repo, self._root, memory=self._memory, with_made=False))
         self._seen = _Seen(at_s=began, stamp=stamp, took_s=self._clock() - began)
         return True
 
@@ -101,70 +96,44 @@ class Board:
         # One in the future is of a clock that has been set back: the next change will show.
         return None if any(abs(now - stamp) < _SAME_TICK_NS for stamp in stamps) else stamps
 
-    def _read(self, refs: Iterable[tuple[str, ObjectName]]) -> None:
-        """Reads what commits say that were not there before, and forgets those that have gone."""
-        tasks = [each for each in refs if each[0].startswith(TASKS)]
-        attempts = [commit for ref, commit in refs if ref.startswith(ATTEMPTS)]
-        new_tasks = [each for each in tasks if each not in self._tasks]
-        new_attempts = [commit for commit in attempts if commit not in self._attempts]
-        if new_tasks or new_attempts:
-            with ObjectReader(self._repo) as objects:
-                contents = objects.read_many((*(commit for _, commit in new_tasks), *new_attempts))
-            self._tasks.update((each, parse_task(*each, contents.get(each[1]))) for each in new_tasks)
-            self._attempts.update((commit, _attempt(commit, contents.get(commit))) for commit in new_attempts)
-        self._tasks = {each: self._tasks[each] for each in tasks}
-        self._attempts = {commit: self._attempts[commit] for commit in attempts}
-
-    def _place(self, refs: Iterable[tuple[str, ObjectName]]) -> None:
-        leases = {ref.removeprefix(LEASES): CommitId(name) for ref, name in refs if ref.startswith(LEASES)}
-        shared = shared_ids(ref for ref, _ in refs)
-        attempts = self._by_task()
-        self.waiting, self.leased, self.unreadable = [], [], []
-        there = {ref.removeprefix(TASKS) for ref, _ in refs if ref.startswith(TASKS)}
-        gone = {task_id: lease for task_id, lease in leases.items() if task_id not in there}
-        self.stale = {
-            task_id: lease
-            for task_id, lease in gone.items()
-            if not any(each.commit == lease and is_carried_out(self._root, each) for each in attempts.get(task_id, ()))
-        }
-        for ref, commit in refs:
-            if not ref.startswith(TASKS):
-                continue
-            task = self._tasks[ref, commit]
-            if isinstance(task, Unreadable):
-                self.unreadable.append(task)
-            elif task.task.id not in shared if self._only is None else task.task.id in self._only:
-                task = replace(task, is_shared=task.task.id in shared)
-                self._sort_in(with_lease(self._root, task, leases.get(task.task.id), attempts.get(task.task.id, ())))
+    def _place(self, history: History) -> None:
+        there = {(each.id, each.commit): self._tasks.get((each.id, each.commit)) for each in history.waiting}
+        self._tasks = {key: task for key, task in there.items() if task is not None}
+        tasks = tasks_of(self._root, history, self._parse)
+        self.waiting, self.leased, self.unreadable = [], [], list(tasks.unreadable)
+        for task in tasks.all:
+            if not task.is_shared if self._only is None else task.task.id in self._only:
+                self._sort_in(task)
         self.waiting.sort(key=queue_order)
+        self.stale = self._stale(history)
+
+    def _parse(self, waiting: WaitingTask) -> StoredTask | Unreadable:
+        """Makes a record of what a commit says, each once."""
+        key = waiting.id, waiting.commit
+        if key not in self._tasks:
+            self._tasks[key] = parse_task(waiting)
+        return self._tasks[key]
+
+    def _stale(self, history: History) -> dict[str, CommitId]:
+        attempts, there = by_task(history.attempts), {each.id for each in history.waiting}
+        return {
+            task_id: lease
+            for task_id, lease in history.leases.items()
+            if task_id not in there
+            and not any(each.commit == lease and is_carried_out(self._root, each) for each in attempts.get(task_id, ()))
+        }
 
     def _sort_in(self, task: StoredTask) -> None:
+        if task.is_away:
+            return
         if not task.is_waiting:
             self.leased.append(task)
         elif not task.task.is_held:
             self.waiting.append(task)
 
-    def _by_task(self) -> Mapping[str, list[Attempt]]:
-        found: dict[str, list[Attempt]] = {}
-        for commit, attempt in self._attempts.items():
-            if attempt is not None and attempt.task_id is not None:
-                found.setdefault(attempt.task_id, []).append(replace(attempt, commit=CommitId(commit)))
-        for attempts in found.values():
-            attempts.sort(key=lambda attempt: (-attempt.started_utc, attempt.id))
-        return found
-
 
 def _goes_on(root: AbsPath, task: StoredTask) -> bool:
     return any(each.commit == task.lease and is_carried_out(root, each) for each in task.attempts)
-
-
-def _attempt(commit: ObjectName, found: tuple[str, bytes] | None) -> Attempt | None:
-    if found is None or found[0] != "commit":
-        return None
-    try:
-        return attempt_of(parse_commit(CommitId(commit), found[1]).message)
-    except ValueError:
-        return None
 
 
 def _changed_ns(path: str) -> int:

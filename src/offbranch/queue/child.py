@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from offbranch.base.errors import Interrupted
+from offbranch.base.errors import Interrupted, StageFailedError
 from offbranch.base.records import record
-from offbranch.base.undisturbed import stopping_signals, undisturbed
+from offbranch.base.undisturbed import hold_back, is_undisturbed, stopping_signals, undisturbed
 from offbranch.pipeline.marked_lines import Lines
 from offbranch.pipeline.signals import terminal_sent_it
 
@@ -168,11 +168,17 @@ def _work(work: Callable[[Say], None], words: int, life: int, *, apart: bool) ->
 
 
 def _stop_on_signals() -> None:
-    """Stops on the first signal; further ones must not disturb the recording of that."""
+    """Stops on the first signal; further ones must not disturb the recording of that, nor any the recording of a failure.
+
+    A command may have failed because the same signal was sent to it: who records that finds it held back.
+    """
     came: list[int] = []
 
     def stop(number: int, _frame: object) -> None:
-        if not came and not isinstance(sys.exc_info()[1], Interrupted):
+        error = sys.exc_info()[1]
+        if isinstance(error, StageFailedError) or is_undisturbed():
+            hold_back(number)
+        elif not came and not isinstance(error, Interrupted):
             came.append(number)
             raise Interrupted(f"stopped by {signal.Signals(number).name}")
 

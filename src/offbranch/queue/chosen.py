@@ -9,16 +9,14 @@ from fnmatch import fnmatchcase
 from offbranch.base.errors import NotFoundError, UsageError, did_you_mean
 from offbranch.base.paths import AbsPath
 from offbranch.base.records import record
-from offbranch.experiments.attempts import list_attempts
-from offbranch.experiments.checkpoint_chain import task_of_head
 from offbranch.experiments.choose import is_pattern
-from offbranch.experiments.experiment import Attempt, AttemptState, Experiment
-from offbranch.experiments.refs import is_abbreviation, list_experiments
-from offbranch.git.ids import CommitId, ObjectName
-from offbranch.git.objects import ObjectReader
+from offbranch.experiments.experiment import Attempt, AttemptState
+from offbranch.experiments.refs import is_abbreviation
+from offbranch.git.ids import CommitId
 from offbranch.git.repository import GitRepo
 from offbranch.queue.cleared import cleared_tasks
-from offbranch.queue.store import Unreadable, read_tasks
+from offbranch.queue.history import Made, by_task, read_history
+from offbranch.queue.store import Unreadable, tasks_of
 from offbranch.queue.task import StoredTask, TaskState
 
 _SHOWN = 5
@@ -33,7 +31,7 @@ class KnownTask:
         state: FAILED also for one whose process died and that is in the queue no more.
         stored: As Git has it, while it waits or runs.
         attempts: At it, in all rounds, newest first; without that which succeeded.
-        experiment: What it has become.
+        experiment: The commit that it has become.
     """
 
     id: str
@@ -42,7 +40,7 @@ class KnownTask:
     state: TaskState
     stored: StoredTask | None = None
     attempts: tuple[Attempt, ...] = ()
-    experiment: Experiment | None = None
+    experiment: CommitId | None = None
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -56,7 +54,7 @@ class KnownTask:
         found = [self.stored.commit] if self.stored is not None else []
         for each in self.attempts:
             found += [commit for commit in (each.task_commit, each.commit) if commit is not None]
-        return (*found, *([self.experiment.commit] if self.experiment is not None else []))
+        return (*found, *([self.experiment] if self.experiment is not None else []))
 
 
 @record
@@ -97,38 +95,20 @@ class Chosen:
 
 
 def read_known(repo: GitRepo, root: AbsPath, *, with_succeeded: bool = False) -> KnownTasks:
-    """Returns the tasks of a repository; those that succeeded only if they are asked for."""
-    attempts = list_attempts(repo, root)
-    tasks = read_tasks(repo, root, attempts=attempts)
-    by_task: dict[str, list[Attempt]] = {}
-    for attempt in attempts:
-        if attempt.task_id is not None:
-            by_task.setdefault(attempt.task_id, []).append(attempt)
-    found = {each.task.id: _stored(each, by_task.get(each.task.id, ())) for each in tasks.all}
+    """Returns the tasks of a project; those that succeeded only if they are asked for."""
+    history = read_history(repo, root)
+    tasks = tasks_of(root, history)
+    attempts = by_task(history.attempts)
+    found = {each.task.id: _stored(each, attempts.get(each.task.id, ())) for each in tasks.all}
+    made = {each.task_id: each for each in history.made}
+    cleared = cleared_tasks(root) if made else frozenset()
+    for task_id in made.keys() - found.keys() - cleared if with_succeeded else ():
+        found[task_id] = _made(made[task_id], attempts.get(task_id, ()))
+    # One that has succeeded has not failed, however often it was tried before.
     unreadable = {each.ref.rpartition("/")[2] for each in tasks.unreadable}
-    if with_succeeded:
-        cleared = cleared_tasks(root)
-        for task_id, experiment in made_of_tasks(repo).items():
-            if task_id not in found and task_id not in cleared:
-                found[task_id] = _made(task_id, experiment, by_task.get(task_id, ()))
-    for task_id, own in by_task.items():
-        if task_id not in found and task_id not in unreadable:
-            found[task_id] = _ended(task_id, own)
+    for task_id in attempts.keys() - found.keys() - made.keys() - unreadable:
+        found[task_id] = _ended(task_id, attempts[task_id])
     return KnownTasks(tasks=tuple(found[task_id] for task_id in sorted(found)), unreadable=tasks.unreadable)
-
-
-def made_of_tasks(repo: GitRepo) -> dict[str, Experiment]:
-    """Returns the experiments that came of tasks, by the id of the task."""
-    experiments = list_experiments(repo)
-    found: dict[str, Experiment] = {}
-    with ObjectReader(repo) as objects:
-        contents = objects.read_many(each.commit for each in experiments)
-    for each in experiments:
-        _, content = contents.get(ObjectName(each.commit), ("", b""))
-        task_id, is_checkpoint = task_of_head(content)
-        if task_id is not None and not is_checkpoint:
-            found[task_id] = each
-    return found
 
 
 def choose_tasks(known: Sequence[KnownTask], choice: TaskChoice, *, prefer: Container[TaskState] = ()) -> Chosen:
@@ -203,14 +183,14 @@ def _stored(stored: StoredTask, attempts: Sequence[Attempt]) -> KnownTask:
     )
 
 
-def _made(task_id: str, experiment: Experiment, attempts: Sequence[Attempt]) -> KnownTask:
+def _made(made: Made, attempts: Sequence[Attempt]) -> KnownTask:
     return KnownTask(
-        id=task_id,
-        name=experiment.name,
-        baseline=experiment.baseline,
+        id=made.task_id,
+        name=made.name,
+        baseline=made.baseline,
         state=TaskState.SUCCEEDED,
         attempts=tuple(attempts),
-        experiment=experiment,
+        experiment=made.commit,
     )
 
 

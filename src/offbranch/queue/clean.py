@@ -16,7 +16,7 @@ from offbranch.experiments.refs import TASKS
 from offbranch.git.refs import list_refs
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
-from offbranch.queue.peer import TAKEN_DIR, WAITING_DIR
+from offbranch.queue.peer.tasks import TAKEN_DIR, WAITING_DIR
 
 # Workers answer within a second; what lies there longer was meant for one that is gone.
 _UNHEARD_S = 60.0

@@ -12,29 +12,30 @@ from offbranch.git.objects import ObjectReader
 from offbranch.git.records import parse_commit
 from offbranch.git.repository import GitRepo
 from offbranch.queue.index import Fact
-from offbranch.queue.task import task_from_message, task_to_json
+from offbranch.queue.task import stored_to_json, task_from_message
 
 # What few have; it brings with it what talks to other machines.
-_READ_LEASE = "offbranch.queue.remote_lease:lease_from_message"
+_READ_LEASE = "offbranch.queue.remote.lease:lease_from_message"
+_MISSING: Fact = {"problem": "its commit is missing"}
 
 
 def read_facts(repo: GitRepo, keys: Sequence[str]) -> dict[str, Fact]:
-    """Returns what is said by commits; those that are missing are left out.
+    """Returns what is said by commits.
 
     Args:
         repo: Where.
         keys: `task`, `attempt`, `experiment` or `lease`, a blank, and the id of a commit.
 
     Returns:
-        By key: the record of a task, or of an attempt without its `originals`, or `task_id` and `made_utc` of an
-        experiment, or who has a lease at a Git remote and since when; only `problem` where the commit is none of that
-        kind that we can read.
+        By key: the record of a task with its `tree`, or of an attempt without its `originals`, or `task_id` and
+        `made_utc` of an experiment, or who has a lease at a Git remote and since when; only `problem` where the commit
+        is missing, or none of that kind that we can read.
     """
     names = {key: key.partition(" ")[2] for key in keys}
     with ObjectReader(repo) as objects:
         contents = objects.read_many(names.values())
     found = {str(name): content for name, content in contents.items()}
-    return {key: _fact(key, *found[name]) for key, name in names.items() if name in found}
+    return {key: _fact(key, *found[name]) if name in found else _MISSING for key, name in names.items()}
 
 
 def _fact(key: str, object_kind: str, content: bytes) -> Fact:
@@ -51,12 +52,12 @@ def _fact(key: str, object_kind: str, content: bytes) -> Fact:
         return {"problem": str(error)}
 
 
-def _task(name: CommitId, content: bytes) -> dict[str, Any]:
+def _task(name: CommitId, content: bytes) -> Fact:
     commit = parse_commit(name, content)
     task = task_from_message(commit.message)
     if commit.parents != (task.spec.baseline,):
         raise ValueError("its commit does not start from its baseline")
-    return task_to_json(task)
+    return stored_to_json(task, commit.tree)
 
 
 def _attempt(name: CommitId, content: bytes) -> dict[str, Any]:

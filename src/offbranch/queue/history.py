@@ -1,7 +1,7 @@
 """What Git knows of the queue at one moment: tasks that wait or run, attempts at them, experiments that came of them.
 
-One question to Git lists the refs; what their commits say comes from the index, and from Git where that does not know it.
-Nothing is decided here: see `status.py`.
+One question to Git lists the refs; what their commits say comes from `memory.py`. Everything that is known of the queue is read
+here, by who looks, chooses, adds and works; nothing is decided: see `standing.py` and `store.py`.
 """
 
 import os
@@ -9,21 +9,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from offbranch.base.paths import AbsPath, join
-from offbranch.base.plugins import load
 from offbranch.base.records import field, record, replace
 from offbranch.experiments.attempts import RUNS_DIR, read_one
-from offbranch.experiments.experiment import Attempt, AttemptState, attempt_from_json
-from offbranch.experiments.refs import ATTEMPTS, AWAY, EXPERIMENTS, LEASES, SENDING, SENT, TASKS, decode
+from offbranch.experiments.experiment import Attempt, AttemptState
+from offbranch.experiments.refs import ATTEMPTS, AWAY, EXPERIMENTS, LEASES, SENDING, SENT, TASKS, decode, encode
 from offbranch.git.ids import CommitId
 from offbranch.git.refs import list_refs
 from offbranch.git.repository import GitRepo
-from offbranch.queue.index import Fact, Index
+from offbranch.queue.index import Fact
+from offbranch.queue.memory import ATTEMPT, EXPERIMENT, LEASE, TASK, Memory, key_of
 
-# What kind of thing a fact is about: the same commit may be asked for as two of them.
-_TASK, _ATTEMPT, _EXPERIMENT, _LEASE = "task", "attempt", "experiment", "lease"
-_KINDS = {TASKS: _TASK, ATTEMPTS: _ATTEMPT, AWAY: _LEASE}
-# What understands commits; loaded where the index does not know one.
-READER = "offbranch.queue.facts:read_facts"
+_KINDS = {TASKS: TASK, ATTEMPTS: ATTEMPT, AWAY: LEASE}
 
 
 @record
@@ -31,7 +27,7 @@ class WaitingTask:
     """A task that has a ref: it waits or runs.
 
     Attributes:
-        about: Its record as JSON (docs/formats/tasks.md); None if it cannot be read.
+        about: Its record as JSON (docs/formats/tasks.md), with its `tree`; None if it cannot be read.
         problem: Why it cannot be read.
     """
 
@@ -39,6 +35,11 @@ class WaitingTask:
     commit: CommitId
     about: Fact | None
     problem: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of the experiment that it will be; its id where that cannot be read."""
+        return self.id if self.about is None else str(self.about["name"])
 
 
 @record
@@ -64,6 +65,7 @@ class History:
         waiting: Tasks that have a ref, in the order of their ids.
         leases: Task id -> the commit that its lease is at.
         attempts: Those that did not become experiments, newest first; also those of no task.
+        names: Of the experiments of the baseline that was asked for.
         made: Experiments that came of tasks, in the order of their refs.
         succeeded: The records that are left of attempts which became experiments, newest first.
         away: Task id -> who has it elsewhere, as far as we know (`facts.py`).
@@ -73,49 +75,65 @@ class History:
     waiting: tuple[WaitingTask, ...] = ()
     leases: Mapping[str, CommitId]
     attempts: tuple[Attempt, ...] = ()
+    names: frozenset[str] = frozenset()
     made: tuple[Made, ...] = ()
     succeeded: tuple[Attempt, ...] = ()
     away: Mapping[str, Fact] = field(default_factory=dict)
     shared: frozenset[str] = frozenset()
 
+    def waiting_at(self, baseline: CommitId) -> tuple[WaitingTask, ...]:
+        """Returns the waiting tasks of a baseline; without those that cannot be read."""
+        return tuple(each for each in self.waiting if each.about is not None and each.about["baseline"] == baseline)
 
-def read_history(repo: GitRepo, root: AbsPath, *, use_index: bool = True) -> History:
+
+def read_history(
+    repo: GitRepo,
+    root: AbsPath,
+    *,
+    memory: Memory | None = None,
+    with_made: bool = True,
+    names_of: CommitId | None = None,
+) -> History:
     """Returns what there is.
 
     Args:
         repo: Where.
         root: Of the project, where records of attempts and the index are.
-        use_index: Off: everything is read from Git, with the same result.
+        memory: What is known already of commits of this project.
+        with_made: Also what experiments came of tasks; without, no experiment is read.
+        names_of: A baseline; the `names` of its experiments are listed in any case.
     """
-    refs = list_refs(repo, ATTEMPTS, AWAY, EXPERIMENTS, LEASES, SENDING, SENT, TASKS)
-    keys = {ref: f"{kind} {commit}" for ref, commit in refs if (kind := _kind_of(ref)) is not None}
-    facts = _facts(repo, root, frozenset(keys.values()), use_index=use_index)
+    some = () if names_of is None else (encode(names_of, ""),)
+    refs = list_refs(repo, ATTEMPTS, AWAY, *((EXPERIMENTS,) if with_made else some), LEASES, SENDING, SENT, TASKS)
+    kinds = {ref: _kind_of(ref, with_made=with_made) for ref, _ in refs}
+    keys = {ref: key_of(kind, commit) for ref, commit in refs if (kind := kinds[ref]) is not None}
+    memory = memory or Memory(repo, root)
+    facts = memory.recall(keys.values())
     waiting: list[WaitingTask] = []
     leases: dict[str, CommitId] = {}
     attempts: list[Attempt] = []
+    names: list[str] = []
     made: list[Made] = []
     away: dict[str, Fact] = {}
     for ref, name in refs:
-        commit, fact = CommitId(name), facts.get(keys.get(ref, ""))
+        commit = CommitId(name)
         if ref.startswith(TASKS):
-            waiting.append(_waiting(ref.removeprefix(TASKS), commit, fact))
+            waiting.append(_waiting(ref.removeprefix(TASKS), commit, facts[keys[ref]]))
         elif ref.startswith(LEASES):
             leases[ref.removeprefix(LEASES)] = commit
         elif ref.startswith(AWAY):
-            away[ref.removeprefix(AWAY)] = fact or {}
+            away[ref.removeprefix(AWAY)] = facts[keys[ref]]
         elif ref.startswith(ATTEMPTS):
-            attempts += _attempt(root, ref.removeprefix(ATTEMPTS), commit, fact)
-        elif fact is not None and fact.get("task_id") is not None and (place := decode(ref)) is not None:
-            made.append(
-                Made(
-                    task_id=fact["task_id"], name=place[1], baseline=place[0], commit=commit, made_utc=fact["made_utc"]
-                )
-            )
+            attempts += _attempt(root, ref.removeprefix(ATTEMPTS), commit, memory.attempt(keys[ref]))
+        elif (place := decode(ref)) is not None:
+            names += place[1:] if place[0] == names_of else ()
+            made += _made(place, commit, facts[keys[ref]]) if with_made else ()
     attempts.sort(key=_newest_first)
     return History(
         waiting=tuple(waiting),
         leases=leases,
         attempts=tuple(attempts),
+        names=frozenset(names),
         made=tuple(made),
         succeeded=_succeeded(root, {each.id for each in attempts}) if made else (),
         away=away,
@@ -124,67 +142,53 @@ def read_history(repo: GitRepo, root: AbsPath, *, use_index: bool = True) -> His
 
 
 def read_attempts(repo: GitRepo, root: AbsPath) -> tuple[Attempt, ...]:
-    """Returns the attempts that did not become experiments, newest first: as `list_attempts` does, but without reading
-    a file for each."""
-    refs = list_refs(repo, ATTEMPTS)
-    facts = _facts(repo, root, frozenset(f"{_ATTEMPT} {commit}" for _, commit in refs), use_index=True)
-    found: list[Attempt] = []
-    for ref, commit in refs:
-        found += _attempt(root, ref.removeprefix(ATTEMPTS), CommitId(commit), facts.get(f"{_ATTEMPT} {commit}"))
-    return tuple(sorted(found, key=_newest_first))
+    """Returns the attempts that did not become experiments, newest first."""
+    return read_history(repo, root, with_made=False).attempts
 
 
 def read_records(repo: GitRepo, root: AbsPath, commits: Iterable[CommitId]) -> dict[CommitId, Fact]:
     """Returns the records of tasks by their commits, also of those that have left the queue; what is not there is left out."""
-    keys = {f"{_TASK} {commit}": commit for commit in commits}
-    facts = _facts(repo, root, frozenset(keys), use_index=True)
-    return {commit: facts[key] for key, commit in keys.items() if key in facts and "problem" not in facts[key]}
+    keys = {key_of(TASK, commit): commit for commit in commits}
+    facts = Memory(repo, root).recall(keys, is_all=False)
+    return {commit: facts[key] for key, commit in keys.items() if "problem" not in facts[key]}
 
 
-def _kind_of(ref: str) -> str | None:
+def by_task(attempts: Iterable[Attempt]) -> dict[str, tuple[Attempt, ...]]:
+    """Returns attempts by the task that they were at, in the order in which they are given; without those at none."""
+    groups: dict[str, list[Attempt]] = {}
+    for attempt in attempts:
+        if attempt.task_id is not None:
+            groups.setdefault(attempt.task_id, []).append(attempt)
+    return {task_id: tuple(group) for task_id, group in groups.items()}
+
+
+def _kind_of(ref: str, *, with_made: bool) -> str | None:
     if ref.startswith(EXPERIMENTS):
-        return _EXPERIMENT if decode(ref) is not None else None
+        return EXPERIMENT if with_made and decode(ref) is not None else None
     return next((kind for prefix, kind in _KINDS.items() if ref.startswith(prefix)), None)
 
 
-def _facts(repo: GitRepo, root: AbsPath, keys: frozenset[str], *, use_index: bool) -> Mapping[str, Fact]:
-    if not keys:
-        return {}
-    index = Index(root) if use_index else None
-    try:
-        known = index.read() if index is not None else {}
-        unknown = sorted(keys - known.keys())
-        if not unknown:
-            return known
-        found: dict[str, Fact] = load(READER)(repo, unknown)
-        if index is not None:
-            lasting = {key: fact for key, fact in found.items() if "problem" not in fact}
-            index.write(lasting, wanted=keys)
-        return {**known, **found}
-    finally:
-        if index is not None:
-            index.close()
-
-
-def _waiting(task_id: str, commit: CommitId, fact: Fact | None) -> WaitingTask:
-    if fact is None or "problem" in fact:
-        problem = "its commit is missing" if fact is None else str(fact["problem"])
-        return WaitingTask(id=task_id, commit=commit, about=None, problem=problem)
+def _waiting(task_id: str, commit: CommitId, fact: Fact) -> WaitingTask:
+    if "problem" in fact:
+        return WaitingTask(id=task_id, commit=commit, about=None, problem=str(fact["problem"]))
     return WaitingTask(id=task_id, commit=commit, about=fact)
 
 
-def _attempt(root: AbsPath, attempt_id: str, commit: CommitId, fact: Fact | None) -> Iterable[Attempt]:
+def _attempt(root: AbsPath, attempt_id: str, commit: CommitId, found: Attempt | None) -> Iterable[Attempt]:
     """Yields the attempt that a ref stands for, unless nothing can be read of it.
 
     What its commit says is final, unless it says that it runs: then the quick copy knows more.
     """
-    found = None
-    if fact is not None and "problem" not in fact:
-        found = attempt_from_json({**fact, "originals": {}})
     if found is None or found.state is AttemptState.RUNNING:
         found = read_one(root, attempt_id) or found
     if found is not None:
         yield replace(found, id=attempt_id, commit=commit)
+
+
+def _made(place: tuple[CommitId, str], commit: CommitId, fact: Fact) -> Iterable[Made]:
+    if fact.get("task_id") is not None:
+        baseline, name = place
+        yield Made(task_id=fact["task_id"], name=name, baseline=baseline, commit=commit, made_utc=fact["made_utc"])
 
 
 def _succeeded(root: AbsPath, others: set[str]) -> tuple[Attempt, ...]:

@@ -15,12 +15,10 @@ from offbranch.base.paths import AbsPath, join
 from offbranch.base.plugins import load
 from offbranch.experiments.leases import QUEUE_DIR
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 FILE = f"{QUEUE_DIR}/index.sqlite"
 # Who cannot write at once leaves it: the next command reads these commits again, and tries again.
 _WAIT_FOR_LOCK_S = 0.1
-# Rows of commits that are gone may stay until they are more than those that are there, and more than this.
-_SPARE_ROWS = 2_000
 _TABLE = "CREATE TABLE fact (key TEXT PRIMARY KEY, checksum INT, data TEXT) WITHOUT ROWID"
 
 Fact = Mapping[str, Any]
@@ -39,14 +37,14 @@ class Index:
         self._path = join(root, FILE)
         self._connection: Any = None
         self._is_usable = True
-        self._n_rows = 0
 
-    def read(self) -> dict[str, Fact]:
-        """Returns everything that is known, by key; nothing where the file cannot be used."""
+    def read(self, kinds: Iterable[str]) -> dict[str, Fact]:
+        """Returns everything that is known whose key begins with one of some words; nothing where the file cannot be used."""
         if not os.path.exists(self._path):
             return {}
-        rows = self._ask("SELECT key, checksum, data FROM fact")
-        self._n_rows = len(rows)
+        # By the primary key; what follows a blank in ASCII is "!".
+        ranges = " OR ".join(f"key BETWEEN '{kind} ' AND '{kind}!'" for kind in kinds)
+        rows = self._ask(f"SELECT key, checksum, data FROM fact WHERE {ranges}")
         sound = [(key, data) for key, checksum, data in rows if _checksum(key, data) == checksum]
         try:
             facts = json.loads(f"[{','.join([data for _, data in sound])}]")
@@ -54,22 +52,16 @@ class Index:
             return {}
         return {key: fact for (key, _), fact in zip(sound, facts, strict=True)}
 
-    def write(self, facts: Mapping[str, Fact], *, wanted: Iterable[str]) -> None:
-        """Adds facts; never fails.
-
-        Args:
-            facts: By key.
-            wanted: All keys that were asked for; others are dropped once they are many.
-        """
-        if not facts:
-            return
-        texts = ((key, json.dumps(fact, separators=(",", ":"))) for key, fact in facts.items())
+    def write(self, facts: Mapping[str, Fact]) -> None:
+        """Adds facts, by key; never fails."""
+        encode = json.JSONEncoder(separators=(",", ":")).encode
+        texts = ((key, encode(fact)) for key, fact in facts.items())
         rows = [(key, _checksum(key, data), data) for key, data in texts]
         self._write("INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", rows)
-        kept = set(wanted)
-        if self._n_rows + len(rows) > max(2 * len(kept), _SPARE_ROWS):
-            known = [key for (key,) in self._ask("SELECT key FROM fact")]
-            self._write("DELETE FROM fact WHERE key = ?", [(key,) for key in known if key not in kept])
+
+    def drop(self, keys: Iterable[str]) -> None:
+        """Removes facts; never fails."""
+        self._write("DELETE FROM fact WHERE key = ?", [(key,) for key in keys])
 
     def close(self) -> None:
         """Closes the file; the handle may be used again."""
@@ -87,6 +79,8 @@ class Index:
             return []
 
     def _write(self, statement: str, rows: list[tuple[Any, ...]]) -> None:
+        if not rows:
+            return
         sqlite3 = load("sqlite3")
         for _ in range(2):  # once more after a damaged file has been removed
             try:

@@ -19,16 +19,9 @@ from offbranch.git.refs import RefUpdate
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.queue.amend import refuse_running
-from offbranch.queue.chosen import (
-    Chosen,
-    KnownTask,
-    KnownTasks,
-    TaskChoice,
-    choose_tasks,
-    made_of_tasks,
-    read_known,
-)
+from offbranch.queue.chosen import Chosen, KnownTask, KnownTasks, TaskChoice, choose_tasks, read_known
 from offbranch.queue.cleared import clear_tasks
+from offbranch.queue.history import read_history
 from offbranch.queue.requests import forget_request
 from offbranch.queue.store import Unreadable, drop_task
 from offbranch.queue.task import TaskState
@@ -144,7 +137,7 @@ def _forget_files(repo: GitRepo, root: AbsPath, withdrawal: Withdrawal) -> None:
     """Removes what lies beside the refs: logs of successes, locks and requests that nobody has a use for any more."""
     done = {each.id for each in withdrawal.tasks if each.state is TaskState.SUCCEEDED}
     if done:
-        clear_tasks(root, done, known=made_of_tasks(repo))
+        clear_tasks(root, done, known={each.task_id for each in read_history(repo, root).made})
         for attempt in read_records(root):
             if attempt.task_id in done:
                 remove_tree(attempt_dir(root, attempt.id))

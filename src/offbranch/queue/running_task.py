@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Callable
 
+from offbranch.base.errors import Interrupted
 from offbranch.base.events import Event
 from offbranch.base.paths import AbsPath
 from offbranch.base.processes import this_process
@@ -17,7 +18,7 @@ from offbranch.queue.child import Child
 from offbranch.queue.events import TaskCancelled, TaskFailed, TaskLost, TaskPutBack
 from offbranch.queue.requests import Request, RequestKind, read_request, write_request
 from offbranch.queue.settle import end_of, fate_by_request, published, settle
-from offbranch.queue.slots import Slot
+from offbranch.queue.slots.pool import Slot
 from offbranch.queue.task import StoredTask, TaskState
 from offbranch.queue.task_end import TaskEnd
 from offbranch.queue.workers import SlotUse
@@ -93,15 +94,23 @@ class RunningTask:
         if is_late or (self.asked is not None and self.asked.force):
             self._kill(root)
 
-    def end_for_it(self, repo: GitRepo, root: AbsPath, left: Left) -> TaskEnd | None:
+    def end_for_it(
+        self, repo: GitRepo, root: AbsPath, left: Left, of_stop: Callable[[BaseException], Fate | None]
+    ) -> TaskEnd | None:
         """Records the end of a child that was killed: as it was wished, as stopped with its worker, or as lost.
 
-        The latter two leave the task waiting.
+        The latter two leave the task waiting, unless who stopped the worker means something else by it.
+
+        Args:
+            repo: Where.
+            root: Of the project.
+            left: Tells what files it has left.
+            of_stop: Tells what the stop of the worker means; None for the usual.
 
         Returns:
             None where there is nothing to record.
         """
-        fate = self._fate()
+        fate = self._fate(of_stop)
         end_orphans(root, self.stored.task.id, self.child.pid)
         end = settle(repo, root, self.stored, fate, left)
         if end is None and (made := published(repo, self.stored)) is not None:  # killed when everything was done
@@ -111,27 +120,28 @@ class RunningTask:
             sweep_lease(root, self.stored.task.id)
         return end
 
-    def _fate(self) -> Fate:
+    def _fate(self, of_stop: Callable[[BaseException], Fate | None]) -> Fate:
         if self.asked is not None:
             return fate_by_request(self.stored, self.asked)
         if self.signalled is None:
             return _LOST
         stopped_by = f"stopped by {signal.Signals(self.signalled).name}"
-        return Fate(state=AttemptState.CANCELLED, cause=stopped_by, keeps_task=True)
+        usual = Fate(state=AttemptState.CANCELLED, cause=stopped_by, keeps_task=True)
+        return of_stop(Interrupted(stopped_by)) or usual
 
     def event_of(self, end: TaskEnd) -> Event:
         """Returns what is told of an end that was recorded for the child, which cannot tell it itself any more."""
-        if self.asked is None:
-            return TaskLost(name=end.name) if self.signalled is None else TaskPutBack(name=end.name)
-        if self.asked.kind is RequestKind.KILL:
-            return TaskCancelled(name=end.name, cause=end.cause)
-        return TaskFailed(name=end.name, cause=end.cause, hint=None, is_repeated=end.state is TaskState.QUEUED)
+        if self.asked is None and self.signalled is None:
+            return TaskLost(name=end.name)
+        is_back = end.state is TaskState.QUEUED
+        if end.outcome is AttemptState.CANCELLED:
+            return TaskPutBack(name=end.name) if is_back else TaskCancelled(name=end.name, cause=end.cause)
+        return TaskFailed(name=end.name, cause=end.cause, hint=None, is_repeated=is_back)
 
     def make_sure(self, repo: GitRepo, root: AbsPath, left: Left, end: TaskEnd) -> None:
         """Records how a run ended, if the child could not, as on a full disk."""
-        is_over = end.state in (TaskState.FAILED, TaskState.CANCELLED)
-        state = AttemptState.CANCELLED if end.state is TaskState.CANCELLED else AttemptState.FAILED
-        settle(repo, root, self.stored, Fate(state=state, cause=end.cause, keeps_task=not is_over), left)
+        fate = Fate(state=end.outcome, cause=end.cause, keeps_task=end.state is TaskState.QUEUED)
+        settle(repo, root, self.stored, fate, left)
 
     def _kill(self, root: AbsPath) -> None:
         self.child.signal(signal.SIGKILL)

@@ -48,7 +48,13 @@ def end_of(stored: StoredTask, attempt_id: str, fate: Fate) -> TaskEnd:
     state = TaskState(fate.state.value) if not fate.keeps_task else TaskState.QUEUED
     spec = stored.task.spec
     return TaskEnd(
-        name=spec.name, id=stored.task.id, baseline=spec.baseline, state=state, attempt_id=attempt_id, cause=fate.cause
+        name=spec.name,
+        id=stored.task.id,
+        baseline=spec.baseline,
+        state=state,
+        outcome=fate.state,
+        attempt_id=attempt_id,
+        cause=fate.cause,
     )
 
 

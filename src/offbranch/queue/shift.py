@@ -5,13 +5,15 @@ from collections.abc import Callable
 from offbranch.base.events import Reporter
 from offbranch.base.paths import AbsPath
 from offbranch.base.records import record
+from offbranch.experiments.underway import Fate
 from offbranch.git.repository import GitRepo
 from offbranch.queue.child import Say
 from offbranch.queue.running_task import Left
-from offbranch.queue.slots import Slot
+from offbranch.queue.slots.pool import Slot
 from offbranch.queue.task import StoredTask
 
 GRACE_S = 10.0
+OfStop = Callable[[BaseException], Fate | None]
 CarryOut = Callable[[StoredTask, Slot, Say], None]
 
 
@@ -44,6 +46,7 @@ class Around:
         carry_out: What a child does about a task.
         left: Tells what files an attempt has left whose process is gone.
         reporter: Hears of what happens.
+        fate: What a signal that stopped us means for a task whose child did not listen; None for the usual.
     """
 
     repo: GitRepo
@@ -51,3 +54,4 @@ class Around:
     carry_out: CarryOut
     left: Left
     reporter: Reporter
+    fate: OfStop = lambda error: None

@@ -14,8 +14,9 @@ from offbranch.experiments.leases import is_carried_out
 from offbranch.git.ids import CommitId
 from offbranch.git.repository import GitRepo
 from offbranch.queue.cleared import cleared_tasks
-from offbranch.queue.history import History, Made, WaitingTask, read_history
+from offbranch.queue.history import History, Made, WaitingTask, by_task, read_history
 from offbranch.queue.index import Fact
+from offbranch.queue.memory import Memory
 from offbranch.queue.status import (
     CANCELLED,
     FAILED,
@@ -60,7 +61,7 @@ def read_status(repo: GitRepo, root: AbsPath, *, use_index: bool = True) -> Queu
         root: Of the project.
         use_index: Off: everything is read from Git, with the same result.
     """
-    history = read_history(repo, root, use_index=use_index)
+    history = read_history(repo, root, memory=Memory(repo, root, use_index=use_index))
     workers = list_workers(root)
     around = Around(
         places=places_of(workers),
@@ -84,7 +85,7 @@ def task_statuses(history: History, around: Around, *, cleared: Container[str] =
         around: What is known beside it.
         cleared: Succeeded tasks that the user does not want to see any more.
     """
-    attempts = _by_task(history.attempts)
+    attempts = by_task(history.attempts)
     found: dict[str, TaskStatus] = {}
     for waiting in history.waiting:
         own = attempts.pop(waiting.id, ())
@@ -92,7 +93,7 @@ def task_statuses(history: History, around: Around, *, cleared: Container[str] =
         if waiting.id in history.away and task.standing is None:
             task = _elsewhere(task, history.away[waiting.id])
         found[waiting.id] = replace(task, is_shared=True) if waiting.id in history.shared else task
-    succeeded = _by_task(history.succeeded)
+    succeeded = by_task(history.succeeded)
     for made in history.made:
         if made.task_id not in found:
             own = (*succeeded.get(made.task_id, ()), *attempts.pop(made.task_id, ()))
@@ -101,14 +102,6 @@ def task_statuses(history: History, around: Around, *, cleared: Container[str] =
     for task_id, own in attempts.items():
         found[task_id] = _of_ended(task_id, own, around)
     return tuple(sorted(found.values(), key=list_order))
-
-
-def _by_task(attempts: Iterable[Attempt]) -> dict[str, tuple[Attempt, ...]]:
-    groups: dict[str, list[Attempt]] = {}
-    for attempt in attempts:
-        if attempt.task_id is not None:
-            groups.setdefault(attempt.task_id, []).append(attempt)
-    return {task_id: tuple(group) for task_id, group in groups.items()}
 
 
 def _of_waiting(

@@ -1,23 +1,23 @@
-"""The tasks that Git has: list them, find them by name, and take them out of the queue.
+"""The tasks that Git has: list them, find them by name, write their records, and take them out of the queue.
 
 A task is queued as long as its ref is there and nobody carries it out; who does is told by its lease, which is at an attempt.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from offbranch.base.errors import UsageError
 from offbranch.base.paths import AbsPath
-from offbranch.base.records import field, record, replace
-from offbranch.experiments.attempts import list_attempts
+from offbranch.base.records import record, replace
 from offbranch.experiments.experiment import Attempt
 from offbranch.experiments.leases import is_carried_out
-from offbranch.experiments.refs import AWAY, LEASES, SENDING, SENT, TASKS, find_named_commit, lease_ref
-from offbranch.git.ids import CommitId, ObjectName
-from offbranch.git.objects import ObjectReader
-from offbranch.git.records import parse_commit
-from offbranch.git.refs import RefUpdate, list_refs, may_have_refs, resolve_revision
+from offbranch.experiments.refs import TASKS, find_named_commit, lease_ref, task_ref
+from offbranch.git.ids import CommitId, ObjectName, TreeId
+from offbranch.git.many_commits import CommitDraft, write_commits
+from offbranch.git.refs import RefUpdate, may_have_refs, resolve_revision
 from offbranch.git.repository import GitRepo
-from offbranch.queue.task import StoredTask, TaskState, task_from_message
+from offbranch.queue.history import History, WaitingTask, by_task, read_history
+from offbranch.queue.memory import remember_tasks
+from offbranch.queue.task import StoredTask, Task, TaskState, message_of, stored_to_json, task_from_json
 
 # So often a task may be lost without fault of its own, by reboots, and keeps its place.
 _LOSSES_IN_PLACE = 3
@@ -50,28 +50,30 @@ class Tasks:
         return tuple(task for task in self.all if task.state is TaskState.QUEUED)
 
 
-def read_tasks(repo: GitRepo, root: AbsPath, *, attempts: Sequence[Attempt] | None = None) -> Tasks:
-    """Returns the tasks of a repository, in the order of their refs.
+def read_tasks(repo: GitRepo, root: AbsPath) -> Tasks:
+    """Returns the tasks of a project, in the order of their ids, which is that of their refs."""
+    return tasks_of(root, read_history(repo, root, with_made=False))
+
+
+def tasks_of(
+    root: AbsPath, history: History, parse: Callable[[WaitingTask], StoredTask | Unreadable] | None = None
+) -> Tasks:
+    """Returns the tasks of a history, as they are now.
 
     Args:
-        repo: Where.
-        root: Of the project, whose attempts tell which of them run.
-        attempts: Its attempts, if they are known already.
+        root: Of the project, where locks tell which of them run.
+        history: What Git says.
+        parse: `parse_task`, or what remembers its answers.
     """
-    refs, around = _refs_and_around(repo, root)
-    if not refs:
-        return Tasks()
-    around = replace(around, attempts=_by_task(repo, root, attempts))
+    attempts = by_task(history.attempts)
     found: list[StoredTask] = []
     unreadable: list[Unreadable] = []
-    with ObjectReader(repo) as objects:
-        contents = objects.read_many(commit for _, commit in refs)
-    for ref, commit in refs:
-        task = _parse(ref, commit, contents.get(commit), around)
+    for waiting in history.waiting:
+        task = (parse or parse_task)(waiting)
         if isinstance(task, Unreadable):
             unreadable.append(task)
         else:
-            found.append(task)
+            found.append(_standing(root, task, history, attempts.get(waiting.id, ())))
     return Tasks(all=tuple(found), unreadable=tuple(unreadable))
 
 
@@ -107,16 +109,33 @@ def revision_of(repo: GitRepo, root: AbsPath, text: str) -> str:
     """
     if not may_have_refs(repo, TASKS) or resolve_revision(repo, text) is not None or find_named_commit(repo, text):
         return text
-    attempts = list_attempts(repo, root)
-    if any(text in (attempt.name, attempt.id) for attempt in attempts):
+    history = read_history(repo, root, with_made=False)
+    if any(text in (attempt.name, attempt.id) for attempt in history.attempts):
         return text
-    found = find_task(read_tasks(repo, root, attempts=attempts).all, text)
+    found = find_task(tasks_of(root, history).all, text)
     return text if found is None else found.commit
 
 
 def queued_names(repo: GitRepo, root: AbsPath, baseline: CommitId) -> frozenset[str]:
     """Returns the names that experiments of a baseline will get when their tasks have run."""
-    return frozenset(each.name for each in read_tasks(repo, root).all if each.task.spec.baseline == baseline)
+    history = read_history(repo, root, with_made=False)
+    return frozenset(each.name for each in history.waiting_at(baseline))
+
+
+def commit_tasks(repo: GitRepo, tasks: Sequence[tuple[Task, TreeId]]) -> tuple[CommitId, ...]:
+    """Stores records of tasks whose files Git has already; nothing refers to them yet."""
+    drafts = [
+        CommitDraft(
+            tree=tree, files={}, parent=task.spec.baseline, message=message_of(task), time_s=int(task.created_utc)
+        )
+        for task, tree in tasks
+    ]
+    return write_commits(repo, drafts)
+
+
+def remember(root: AbsPath, tasks: Iterable[StoredTask]) -> None:
+    """Tells the index of tasks that have just got their refs, so that nobody has to read them; never fails."""
+    remember_tasks(root, {each.commit: stored_to_json(each.task, each.tree) for each in tasks})
 
 
 def expect_lease(stored: StoredTask) -> RefUpdate:
@@ -133,78 +152,28 @@ def drop_task(stored: StoredTask) -> tuple[RefUpdate, RefUpdate]:
     return RefUpdate(ref=stored.ref, new=None, old=stored.commit), lease
 
 
-@record
-class _Around:
-    """What is known about all tasks together."""
-
-    root: AbsPath
-    leases: Mapping[str, CommitId]
-    shared: frozenset[str]
-    away: Mapping[str, CommitId]
-    attempts: Mapping[str, Sequence[Attempt]] = field(default_factory=dict)
+def parse_task(waiting: WaitingTask) -> StoredTask | Unreadable:
+    """Returns what is known of a task that has a ref; how it stands is told by `tasks_of`."""
+    ref = task_ref(waiting.id)
+    if waiting.about is None:
+        return Unreadable(ref=ref, commit=ObjectName(waiting.commit), reason=waiting.problem)
+    task = replace(task_from_json(waiting.about), id=waiting.id)
+    return StoredTask(task=task, ref=ref, commit=waiting.commit, tree=TreeId(waiting.about["tree"]))
 
 
-def _refs_and_around(repo: GitRepo, root: AbsPath) -> tuple[list[tuple[str, ObjectName]], _Around]:
-    found = list_refs(repo, AWAY, LEASES, SENDING, SENT, TASKS)
-
-    def below(prefix: str) -> dict[str, CommitId]:
-        return {ref.removeprefix(prefix): CommitId(name) for ref, name in found if ref.startswith(prefix)}
-
-    tasks = [(ref, commit) for ref, commit in found if ref.startswith(TASKS)]
-    shared = shared_ids(ref for ref, _ in found)
-    return tasks, _Around(root=root, leases=below(LEASES), shared=shared, away=below(AWAY))
-
-
-def shared_ids(refs: Iterable[str]) -> frozenset[str]:
-    """Returns the ids of the tasks that are, or may be, at a Git remote too, from the refs of the queue."""
-    return frozenset(ref.rpartition("/")[2] for ref in refs if ref.startswith((SENDING, SENT)))
-
-
-def _by_task(repo: GitRepo, root: AbsPath, attempts: Sequence[Attempt] | None) -> dict[str, list[Attempt]]:
-    found: dict[str, list[Attempt]] = {}
-    for attempt in list_attempts(repo, root) if attempts is None else attempts:
-        if attempt.task_id is not None:
-            found.setdefault(attempt.task_id, []).append(attempt)
-    return found
-
-
-def parse_task(ref: str, commit: ObjectName, found: tuple[str, bytes] | None) -> StoredTask | Unreadable:
-    """Returns what a ref of the queue and the object that it is at say; whether it runs is told by `with_lease`."""
-    kind, content = found or ("nothing", b"")
-    try:
-        if kind != "commit":
-            raise ValueError(f"{kind} is there instead of a commit")
-        about = parse_commit(CommitId(commit), content)
-        task = replace(task_from_message(about.message), id=ref.removeprefix(TASKS))
-        if about.parents != (task.spec.baseline,):
-            raise ValueError("its commit does not start from its baseline")
-    except ValueError as error:
-        return Unreadable(ref=ref, commit=commit, reason=str(error))
-    return StoredTask(task=task, ref=ref, commit=about.id, tree=about.tree)
-
-
-def with_lease(root: AbsPath, stored: StoredTask, lease: CommitId | None, attempts: Iterable[Attempt]) -> StoredTask:
-    """Returns a task as it is now.
-
-    Args:
-        root: Of the project.
-        stored: What its commit says.
-        lease: What the ref of its lease is at.
-        attempts: All at this task, newest first.
-    """
+def _standing(root: AbsPath, stored: StoredTask, history: History, attempts: Sequence[Attempt]) -> StoredTask:
+    task_id = stored.task.id
+    lease = history.leases.get(task_id)
+    if lease is None and not attempts and task_id not in history.shared and task_id not in history.away:
+        return stored  # as most of them: a worker looks at a thousand of these after each task
     counting = tuple(each for each in attempts if each.task_round == stored.task.round)
     is_running = lease is not None and any(each.commit == lease and is_carried_out(root, each) for each in counting)
-    state = TaskState.RUNNING if is_running else TaskState.QUEUED
-    return replace(stored, state=state, lease=lease, attempts=counting)
-
-
-def _parse(ref: str, commit: ObjectName, found: tuple[str, bytes] | None, around: _Around) -> StoredTask | Unreadable:
-    task = parse_task(ref, commit, found)
-    if isinstance(task, Unreadable):
-        return task
-    task_id = task.task.id
-    task = replace(task, is_shared=task_id in around.shared)
-    task = with_lease(around.root, task, around.leases.get(task_id), around.attempts.get(task_id, ()))
-    if task_id in around.away and task.state is TaskState.QUEUED:
-        return replace(task, state=TaskState.RUNNING, away=around.away[task_id])
-    return task
+    is_away = not is_running and task_id in history.away
+    return replace(
+        stored,
+        state=TaskState.RUNNING if is_running or is_away else TaskState.QUEUED,
+        lease=lease,
+        attempts=counting,
+        is_shared=task_id in history.shared,
+        is_away=is_away,
+    )

@@ -17,8 +17,7 @@ from offbranch.experiments.data_changes import with_changed_data
 from offbranch.experiments.experiment import ExperimentSpec
 from offbranch.experiments.names import Chooser, generate_name
 from offbranch.experiments.preview import Ahead, look_ahead_with
-from offbranch.experiments.refs import list_experiments, task_ref
-from offbranch.experiments.run import RunOptions
+from offbranch.experiments.refs import task_ref
 from offbranch.experiments.workbench import in_git
 from offbranch.git.ids import BlobId, CommitId, TreeId
 from offbranch.git.many_commits import CommitDraft, clean_blobs, write_commits
@@ -26,10 +25,12 @@ from offbranch.git.objects import MODE_EXECUTABLE, MODE_FILE, MODE_LINK, ObjectR
 from offbranch.git.refs import RefUpdate, update_refs
 from offbranch.git.repository import GitRepo
 from offbranch.params.overrides import Override
+from offbranch.pipeline.options import RunOptions
 from offbranch.pipeline.stage import Pipelines
 from offbranch.project import Project
+from offbranch.queue.history import read_history
 from offbranch.queue.resources import needs_of
-from offbranch.queue.store import drop_task, read_tasks
+from offbranch.queue.store import drop_task, remember, tasks_of
 from offbranch.queue.task import StoredTask, Task, message_of
 from offbranch.queue.terms import NO_TERMS, Terms, with_terms
 
@@ -96,10 +97,10 @@ def choose_names(
     Raises:
         ConflictError: An experiment or a task of this baseline has one of the names.
     """
-    tasks = [each for each in read_tasks(repo, project.root).all if each.task.spec.baseline == spec.baseline]
-    made = {experiment.name for experiment in list_experiments(repo, spec.baseline)}
+    history = read_history(repo, project.root, with_made=False, names_of=spec.baseline)
+    tasks, made = history.waiting_at(spec.baseline), history.names
     if not spec.name:
-        taken = made | {each.name for each in tasks}
+        taken = {*made, *(each.name for each in tasks)}
         names = []
         for _ in range(n):
             names.append(generate_name(taken, rng))
@@ -107,7 +108,8 @@ def choose_names(
         return Names(names=tuple(names))
     wanted = tuple(f"{spec.name}-{number}" for number in range(1, n + 1)) if numbered else (spec.name,)
     wanted_set = frozenset(wanted)
-    waiting = tuple(each for each in tasks if each.name in wanted_set)
+    namesakes = replace(history, waiting=tuple(each for each in tasks if each.name in wanted_set))
+    waiting = tasks_of(project.root, namesakes).all
     running = [each.name for each in waiting if not each.is_waiting]
     if running:
         raise ConflictError(
@@ -186,6 +188,7 @@ def write_submission(project: Project, repo: GitRepo, submission: Submission) ->
     updates = [update for each in submission.replaced for update in drop_task(each)]
     updates += [RefUpdate(ref=each.ref, new=each.commit, old=None) for each in stored]
     update_refs(repo, updates)
+    remember(project.root, stored)
     return stored
 
 

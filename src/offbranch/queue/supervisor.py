@@ -25,9 +25,9 @@ from offbranch.queue.requests import RequestKind, forget_request
 from offbranch.queue.running_task import RunningTask
 from offbranch.queue.settle import drop_lease, not_run
 from offbranch.queue.shift import Around, Shift
-from offbranch.queue.slots import Slot, SlotPool
+from offbranch.queue.slots.pool import Slot, SlotPool
 from offbranch.queue.task import StoredTask
-from offbranch.queue.task_end import TaskEnd, end_from_json
+from offbranch.queue.task_end import TaskEnd, end_from_words
 from offbranch.queue.trouble import Trouble
 from offbranch.queue.workers import SlotUse, Worker, stop_wish, with_slot, write_worker
 
@@ -56,6 +56,7 @@ class Supervisor:
         self._pool = pool
         self._carry_out = around.carry_out
         self._left = around.left
+        self._fate = around.fate
         self._reporter = around.reporter
         self._clock = clock
         self._board = Board(self._repo, self._root, shift.only)
@@ -213,7 +214,7 @@ class Supervisor:
             for name in said["loaded"]:  # what one task needed the next ones need, too
                 load(name)
         elif "state" in said:
-            running.end = end_from_json(said)
+            running.end = end_from_words(said)
         elif not said.get("is_stopped"):
             running.refusal = said["error"]
 
@@ -228,7 +229,7 @@ class Supervisor:
             if end is None and running.attempt_id is None:
                 end = self._refused(running)
             elif end is None:
-                end = running.end_for_it(self._repo, self._root, self._left)
+                end = running.end_for_it(self._repo, self._root, self._left, self._fate)
                 if end is not None and end.experiment is None:
                     self._reporter.emit(event := running.event_of(end))
                     end = None if isinstance(event, TaskLost) else end

@@ -14,12 +14,12 @@ from offbranch.experiments.attempts import end_update, write_record
 from offbranch.experiments.checkpoint_chain import put_back
 from offbranch.experiments.experiment import Attempt, AttemptState
 from offbranch.experiments.refs import sending_ref, sent_ref
-from offbranch.experiments.run import RunOptions
 from offbranch.experiments.temporary_run import Prepared, QueuedFiles, prepare_queued, run_prepared
 from offbranch.experiments.underway import Fate, Launch, Ran, fate_of
 from offbranch.git.ids import TreeId
 from offbranch.git.refs import RefUpdate
 from offbranch.git.repository import GitRepo
+from offbranch.pipeline.options import RunOptions
 from offbranch.project import Project
 from offbranch.queue.task import StoredTask
 from offbranch.storage.remote_setting import remote_names

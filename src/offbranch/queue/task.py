@@ -15,12 +15,9 @@ from offbranch.base.records import as_dict, fields_of, record
 from offbranch.experiments.checkpoint_policy import CheckpointMode, CheckpointPolicy, parse_keep
 from offbranch.experiments.experiment import Attempt, AttemptState, ExperimentSpec
 from offbranch.experiments.names import check_name
-from offbranch.experiments.run import RunOptions
 from offbranch.git.ids import CommitId, TreeId, is_hex
 from offbranch.params.hydra_source import HydraSource
-from offbranch.pipeline.execute import ExecuteOptions, FailurePolicy
-from offbranch.pipeline.plan import PlanOptions
-from offbranch.pipeline.select import SelectOptions
+from offbranch.pipeline.options import ExecuteOptions, FailurePolicy, PlanOptions, RunOptions, SelectOptions
 from offbranch.queue.resources import Resources, resources_from_json, resources_to_json
 
 FORMAT_VERSION = 2
@@ -83,7 +80,7 @@ class StoredTask:
         lease: What the ref of its lease is at; None if there is none. A queued one that has it was lost by its worker.
         attempts: At this task, of this round, newest first.
         is_shared: Whether it is, or may be, at a Git remote too: only who has its lease there may run it.
-        away: The lease that a worker elsewhere had there when the remote was asked last; then it counts as running.
+        is_away: Whether a worker elsewhere had its lease there when the remote was asked last; then it counts as running.
     """
 
     task: Task
@@ -94,7 +91,7 @@ class StoredTask:
     lease: CommitId | None = None
     attempts: tuple[Attempt, ...] = ()
     is_shared: bool = False
-    away: CommitId | None = None
+    is_away: bool = False
 
     @property
     def name(self) -> str:
@@ -147,6 +144,11 @@ def task_to_json(task: Task) -> dict[str, Any]:
             "jobs": execute.jobs,
         },
     }
+
+
+def stored_to_json(task: Task, tree: TreeId) -> dict[str, Any]:
+    """Returns what the commit of a task says: its record, and its files as `tree`."""
+    return {**task_to_json(task), "tree": tree}
 
 
 def task_from_json(data: Mapping[str, Any]) -> Task:

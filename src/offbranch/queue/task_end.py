@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from offbranch.base.records import record
-from offbranch.experiments.experiment import Experiment
+from offbranch.experiments.experiment import AttemptState, Experiment
 from offbranch.experiments.refs import encode
 from offbranch.git.ids import CommitId
 from offbranch.queue.task import TaskState
@@ -16,6 +16,7 @@ class TaskEnd:
 
     Attributes:
         state: SUCCEEDED, FAILED or CANCELLED; QUEUED if it waits again: it was stopped, or is run again after a failure.
+        outcome: Of the run itself, which of these two it was.
         experiment: What it became; None if it did not.
         attempt_id: The record of this run.
         cause: Why it failed, in one line; empty for success.
@@ -27,6 +28,7 @@ class TaskEnd:
     id: str
     baseline: CommitId
     state: TaskState
+    outcome: AttemptState
     attempt_id: str
     experiment: Experiment | None = None
     cause: str = ""
@@ -49,7 +51,12 @@ def end_to_json(end: TaskEnd) -> dict[str, Any]:
     }
 
 
-def end_from_json(data: Mapping[str, Any]) -> TaskEnd:
+def end_to_words(end: TaskEnd) -> dict[str, Any]:
+    """Returns the form that a supervisor gets."""
+    return {**end_to_json(end), "outcome": end.outcome.value}
+
+
+def end_from_words(data: Mapping[str, Any]) -> TaskEnd:
     """Reads that form, which only we have written."""
     baseline, name, rev = CommitId(data["baseline"]), data["name"], data["rev"]
     made = None
@@ -60,6 +67,7 @@ def end_from_json(data: Mapping[str, Any]) -> TaskEnd:
         id=data["id"],
         baseline=baseline,
         state=TaskState(data["state"]),
+        outcome=AttemptState(data["outcome"]),
         attempt_id=data["attempt_id"],
         experiment=made,
         cause=data["cause"] or "",

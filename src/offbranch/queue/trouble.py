@@ -42,6 +42,7 @@ class Trouble:
             if self._n > _MOST:
                 raise
             self._until_s = self._clock() + _PAUSE_S * 2**self._n
-            self._reporter.emit(Warned(text=f"cannot look for tasks, and tries again: {error}"))
+            hint = f" ({error.hint})" if isinstance(error, OffbranchError) and error.hint else ""
+            self._reporter.emit(Warned(text=f"cannot look for tasks, and tries again: {error}{hint}"))
         else:
             self._n = 0

@@ -11,7 +11,7 @@ from offbranch.queue.standing import list_order, read_status
 from offbranch.queue.status import RUNNING, PeerRun, QueueStatus, Standing, TaskStatus
 
 # Loaded where DVC has ever queued anything.
-PEERS = "offbranch.queue.peer:peer_tasks"
+PEERS = "offbranch.queue.peer.tasks:peer_tasks"
 
 
 def read_queue(project: Project, repo: GitRepo) -> QueueStatus:

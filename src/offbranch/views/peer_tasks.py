@@ -7,7 +7,7 @@ from offbranch.experiments.experiment import Where
 from offbranch.experiments.revision import data_to_json, read_directory
 from offbranch.experiments.revision_files import error_to_json
 from offbranch.project import Project
-from offbranch.queue.peer import PeerTask, peer_tasks
+from offbranch.queue.peer.tasks import PeerTask, peer_tasks
 from offbranch.queue.task import TaskState
 from offbranch.storage.ignore import load_ignore_rules
 from offbranch.views.rows import Rows, local_time

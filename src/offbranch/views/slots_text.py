@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from offbranch.base.records import as_dict
-from offbranch.queue.device_locks import DeviceHolder
-from offbranch.queue.machine import GpuState, Machine
 from offbranch.queue.resources import size_text
+from offbranch.queue.slots.device_locks import DeviceHolder
+from offbranch.queue.slots.machine import GpuState, Machine
 from offbranch.queue.workers import Worker
 from offbranch.views.text import aligned
 

@@ -16,8 +16,7 @@ import json
 import shlex
 from argparse import Namespace
 
-from offbranch.api.exp import RunReport, RunRequest
-from offbranch.api.exp import run as run_experiment
+from offbranch.api.run_request import RunReport, RunRequest
 from offbranch.api.session import Session
 from offbranch.base.errors import ExitCode, UsageError
 from offbranch.base.plugins import load
@@ -46,6 +45,8 @@ EXAMPLES = (
     ("ob exp run --queue -n lr -S 'train.lr=0.1,0.2' -S 'seed=range(3)'", "six experiments for later: lr-1 to lr-6"),
     ("ob exp run --run-all", "run what is queued"),
 )
+# Loaded where something is to be run now, and where it is to be queued.
+RUN = "offbranch.api.exp:run"
 QUEUE = "offbranch.cli.exp_run_queue"
 
 
@@ -119,7 +120,7 @@ def run(args: Namespace, console: Console) -> int:
         queued: int = load(f"{QUEUE}:queue")(request, session, args, console)
         return queued
     with console.stdout_for_data(args.json):
-        report = run_experiment(request, session)
+        report: RunReport = load(RUN)(request, session)
         _say_result(report, console, show_plan=not args.json)
     if args.json:
         console.data(json.dumps(_data(report)))

@@ -14,7 +14,7 @@ from offbranch.cli.console import Console
 from offbranch.cli.options import add_json
 from offbranch.cli.parser import Parser
 from offbranch.cli.sessions import session_of
-from offbranch.queue.remote_config import QueueChange
+from offbranch.queue.remote.config import QueueChange
 
 EXAMPLES = (
     ("ob queue config", "where it is, and who works"),

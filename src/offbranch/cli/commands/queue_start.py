@@ -73,7 +73,7 @@ def run(args: Namespace, console: Console) -> int:
 def _split(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str] | None]:
     if "--slurm" not in words:
         return words, None
-    found: tuple[Sequence[str], Sequence[str] | None] = load("offbranch.queue.slurm_options:split_words")(words)
+    found: tuple[Sequence[str], Sequence[str] | None] = load("offbranch.queue.slurm.options:split_words")(words)
     return found
 
 

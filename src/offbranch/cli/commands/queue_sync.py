@@ -17,7 +17,7 @@ from offbranch.cli.console import Console
 from offbranch.cli.options import add_json
 from offbranch.cli.parser import Parser
 from offbranch.cli.sessions import session_of
-from offbranch.queue.remote_report import SyncReport
+from offbranch.queue.remote.report import SyncReport
 
 EXAMPLES = (
     ("ob queue sync", "once"),

@@ -23,7 +23,8 @@ from offbranch.cli.pipeline_options import (
     select_options,
 )
 from offbranch.cli.plan_text import plan_data, plan_lines, result_data
-from offbranch.pipeline.execute import FailurePolicy, RunResult
+from offbranch.pipeline.execute import RunResult
+from offbranch.pipeline.options import FailurePolicy
 
 EXAMPLES = (
     ("ob repro", "everything in ./dvc.yaml that changed"),

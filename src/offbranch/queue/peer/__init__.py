@@ -1,0 +1,1 @@
+"""DVC's own queue: read, shown, and taken over."""
