@@ -1,7 +1,7 @@
 """Signals that ask us to end, and moments in which they have to wait: what is begun in them must not be left half done."""
 
 import signal
-import threading
+from _thread import get_ident  # `threading` itself would be loaded by each of our starts
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -44,4 +44,4 @@ def hold_back(number: int) -> None:
     """Makes a signal that has come wait, and all that come after it, to the end of this process; for its handler."""
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_BLOCK, stopping_signals())
-        signal.pthread_kill(threading.get_ident(), number)
+        signal.pthread_kill(get_ident(), number)
