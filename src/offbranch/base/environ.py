@@ -63,6 +63,8 @@ VARIABLES: Mapping[str, str] = {
     "DVCLIVE_LOGLEVEL": "what the logger `offbranch.live` tells, if the program has not said it itself (default WARNING)",
     "DVCLIVE_OPEN": "whether `Live` opens its report in a browser once it is there: true or false",
     "DVCLIVE_TEST": "whether `Live` writes into a temporary directory and saves nothing, for a trial: true or false",
+    "HF_DVCLIVE_LOG_MODEL": "what the callback for Transformers logs as artifacts: true (the model at the end) or all"
+    " (whatever the trainer saves)",
     "CI": "set by services of continuous integration: a report `auto` of `Live` is then one in Markdown",
     "RANK": "set by torchrun and others: which process of distributed training this is; only that of rank 0 logs",
     "OMPI_COMM_WORLD_RANK": "likewise, by Open MPI",

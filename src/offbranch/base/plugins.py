@@ -32,3 +32,18 @@ def load(target: str, *, extra: str | None = None) -> Any:
             hint=f"pip install 'offbranch[{extra}]'",
         ) from error
     return getattr(loaded, attribute) if attribute else loaded
+
+
+def load_first(*targets: str) -> Any:
+    """Returns the first object of several names whose package is installed: libraries change their names.
+
+    Raises:
+        ModuleNotFoundError: None of them is.
+    """
+    for target in targets[:-1]:
+        try:
+            return load(target)
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] != target.partition(".")[0]:
+                raise
+    return load(targets[-1])

@@ -366,18 +366,22 @@ class Live:
 
     # Steps
 
-    def next_step(self) -> None:
-        """Ends a step: its values are on disk, a checkpoint is asked for if one is due, and the next step begins."""
-        step = self._step or 0
+    def next_step(self, *, checkpoint: bool = True) -> None:
+        """Ends a step: its values are on disk, a checkpoint is asked for if one is due (`checkpoint`), and the next begins."""
+        self._step, self._is_ahead = self._step or 0, False
         if not self._is_inert:
-            self._outlet.step(step)
-            asking = self._begun.asking
-            if asking is not None and not self._outlet.is_guest and asking.is_due(time.monotonic()):
-                self._outlet.flush()
-                with self._outlet.faults.during("ask for a checkpoint"):
-                    asking.ask(step)
-        self._step = step + 1
-        self._is_ahead = True
+            self._outlet.step(self._step)
+            if checkpoint:
+                self.offer_checkpoint()
+        self._step, self._is_ahead = self._step + 1, True
+
+    def offer_checkpoint(self) -> None:
+        """Asks for a checkpoint, if one is due: for who ends a step without, and has saved the model now."""
+        asking = self._begun.asking
+        if asking is not None and not self._outlet.is_guest and asking.is_due(time.monotonic()):
+            self._outlet.flush()
+            with self._outlet.faults.during("ask for a checkpoint"):
+                asking.ask((self._step or 0) - self._is_ahead)
 
     def make_summary(self) -> None:
         """Writes metrics.json."""

@@ -1,0 +1,55 @@
+"""What all callbacks do with what they are given: open a `Live`, end one, make parameters plain."""
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from offbranch.live.errors import InvalidParameterTypeError
+from offbranch.live.logger import Live
+from offbranch.live.params import plain_parameters
+from offbranch.live.values import plain_parameter
+
+
+def open_live(live: Live | None, options: Mapping[str, Any]) -> Live:
+    """Returns the `Live` that was given, or opens one.
+
+    Args:
+        live: Of the program; None: a new one.
+        options: Arguments of a new one.
+
+    Raises:
+        TypeError: Both are given, or `live` is none.
+    """
+    if live is None:
+        return Live(**options)
+    if options:
+        raise TypeError(f"'live' is open already, so {', '.join(map(repr, options))} would have no effect")
+    if not isinstance(live, Live):
+        raise TypeError(f"'live' has to be a Live, not {type(live).__name__}")
+    return live
+
+
+def end_failed(live: Live) -> None:
+    """Ends a `Live` after a failure: all is written, and no experiment is saved as if training had gone well."""
+    live.__exit__(sys.exc_info()[0] or RuntimeError, None, None)
+
+
+def written_params(params: Any) -> dict[str, Any]:
+    """Returns parameters that a library has collected as plain data; what YAML cannot represent as its name or text."""
+    try:
+        return plain_parameters(params)
+    except InvalidParameterTypeError:
+        items = params if isinstance(params, Mapping) else vars(params)
+        return {str(name): _written(value) for name, value in items.items()}
+
+
+def _written(value: Any) -> Any:
+    try:
+        return plain_parameter(value)
+    except InvalidParameterTypeError:
+        pass
+    if isinstance(value, Mapping):
+        return {str(key): _written(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_written(item) for item in value]
+    return str(getattr(value, "__name__", None) or value)
