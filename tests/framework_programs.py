@@ -235,7 +235,7 @@ KERAS = (
 import keras
 from {package}.keras import DVCLiveCallback
 
-model = keras.Sequential([keras.layers.Dense(1, activation="sigmoid")])
+model = keras.Sequential([keras.layers.Dense(1, activation="sigmoid", kernel_initializer="zeros")])
 model.compile(optimizer="sgd", loss="binary_crossentropy", metrics=["accuracy"])
 model.fit(x[:40], y[:40], epochs=2, validation_data=(x[40:], y[40:]), callbacks=[DVCLiveCallback({options})], verbose=0)
 """

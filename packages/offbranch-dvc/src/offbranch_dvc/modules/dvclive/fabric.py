@@ -1,0 +1,3 @@
+"""`dvclive.fabric`."""
+
+from offbranch.live.frameworks.fabric import DVCLiveLogger as DVCLiveLogger

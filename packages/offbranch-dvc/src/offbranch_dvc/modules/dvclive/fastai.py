@@ -1,0 +1,3 @@
+"""`dvclive.fastai`."""
+
+from offbranch.live.frameworks.fastai import DVCLiveCallback as DVCLiveCallback

@@ -1,0 +1,3 @@
+"""`dvclive.huggingface`."""
+
+from offbranch.live.frameworks.huggingface import DVCLiveCallback as DVCLiveCallback

@@ -1,0 +1,3 @@
+"""`dvclive.keras`."""
+
+from offbranch.live.frameworks.keras import DVCLiveCallback as DVCLiveCallback

@@ -1,0 +1,3 @@
+"""`dvclive.lgbm`."""
+
+from offbranch.live.frameworks.lgbm import DVCLiveCallback as DVCLiveCallback

@@ -1,0 +1,3 @@
+"""`dvclive.lightning`."""
+
+from offbranch.live.frameworks.lightning import DVCLiveLogger as DVCLiveLogger

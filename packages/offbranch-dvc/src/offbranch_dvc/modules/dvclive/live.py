@@ -1,0 +1,3 @@
+"""`dvclive.live`."""
+
+from offbranch.live.logger import Live as Live

@@ -1,0 +1,3 @@
+"""`dvclive.optuna`."""
+
+from offbranch.live.frameworks.optuna import DVCLiveCallback as DVCLiveCallback

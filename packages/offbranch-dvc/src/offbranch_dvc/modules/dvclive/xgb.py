@@ -1,0 +1,3 @@
+"""`dvclive.xgb`."""
+
+from offbranch.live.frameworks.xgb import DVCLiveCallback as DVCLiveCallback
