@@ -35,7 +35,7 @@ THIRD_PARTY = (
     "vl_convert",
 )
 # Libraries that `Live` takes values of, or looks at the machine with, where a training program has them.
-OF_THE_USER = ("IPython", "PIL", "matplotlib", "psutil", "pynvml", "sklearn")
+OF_THE_USER = ("IPython", "PIL", "matplotlib", "psutil", "pynvml", "sklearn", "torch")
 MAX_LINES = 500
 ASKS_TO_BE_SPLIT = 300
 # Longer than that, looked at and left whole. A new one needs a reviewer's yes; one that has shrunk must leave this list.
@@ -238,6 +238,9 @@ def test_a_training_program_loads_nothing_heavy(tmp_path: Path) -> None:
 
 def test_frameworks_are_not_loaded_before_they_are_asked_for() -> None:
     assert "offbranch.live.logger" not in loaded_by("import offbranch.live")
+    callbacks = "offbranch.live.frameworks"
+    outside = [path for path in MODULES if not name_of(path).startswith(callbacks)]
+    assert not {shown(path) for path in outside for module in imported_modules(path) if module.startswith(callbacks)}
 
 
 @pytest.mark.parametrize("module", ["offbranch", "offbranch.live"])

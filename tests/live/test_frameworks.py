@@ -285,6 +285,46 @@ def test_lightning_asks_for_a_checkpoint_when_it_has_saved_one(tmp_path: Path) -
     assert list((project.root / "DvcLiveLogger").rglob("*.ckpt"))
 
 
+def test_lightning_goes_on_from_what_it_has_saved(tmp_path: Path) -> None:
+    """As docs/guide/frameworks.md says: the program is the same for the first time and for going on."""
+    need_library("lightning")
+    code = filled(LIGHTNING, PACKAGE, "save_dvc_exp=False, dvcyaml=None", checkpoints="True")
+    code = code.replace("max_epochs=2", "max_epochs=int(__import__('os').environ['EPOCHS'])")
+    saving = "lightning.pytorch.callbacks.ModelCheckpoint(dirpath='checkpoints', save_last=True)"
+    code = code.replace("logger=logger,", f"logger=logger, callbacks=[{saving}],")
+    code = code.replace("loader(), loader())", "loader(), loader(), ckpt_path='last')")
+    train(code, tmp_path, EPOCHS="1")
+    assert tables(tmp_path)["train/step/loss"] == [0, 1]
+    train(code, tmp_path, EPOCHS="3", DVCLIVE_RESUME="1")
+    assert tables(tmp_path)["train/step/loss"] == [0, 1, 2, 3, 4, 5]
+    assert tables(tmp_path)["val/loss"] == [1, 3, 5]
+
+
+def test_keras_goes_on_from_its_backup(tmp_path: Path) -> None:
+    need_library("keras")
+    code = filled(PROGRAMS["keras"][1], PACKAGE, "save_dvc_exp=False, dvcyaml=None")
+    code = code.replace("epochs=2", "epochs=int(__import__('os').environ['EPOCHS'])")
+    backup = "keras.callbacks.BackupAndRestore('backup', delete_checkpoint=False)"
+    code = code.replace("callbacks=[", f"callbacks=[{backup}, ")
+    train(code, tmp_path, EPOCHS="1")
+    train(code, tmp_path, EPOCHS="3", DVCLIVE_RESUME="1")
+    assert set(map(tuple, tables(tmp_path).values())) == {(0, 1, 2)}
+
+
+def test_transformers_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    need_library("transformers")
+    last = "transformers.trainer_utils.get_last_checkpoint('out') if __import__('os').path.isdir('out') else None"
+    options = "save_dvc_exp=False, dvcyaml=None"
+    code = filled(TRANSFORMERS, PACKAGE, options, saves="epoch", train=f"resume_from_checkpoint={last}")
+    code = code.replace("import numpy as np, transformers", "import transformers, transformers.trainer_utils")
+    code = code.replace("num_train_epochs=2", "num_train_epochs=int(__import__('os').environ['EPOCHS'])")
+    train(code, tmp_path, EPOCHS="1")
+    train(code, tmp_path, EPOCHS="2", DVCLIVE_RESUME="1")
+    steps = tables(tmp_path)
+    assert len(steps["loss"]) == len(steps["eval/loss"]) == 2
+    assert steps["epoch"] == sorted(set(steps["epoch"]))
+
+
 def test_a_logger_is_pickled_without_its_live(tmp_path: Path) -> None:
     """In a process that is started for a rank, the logger opens the directory again and goes on."""
     need_library("lightning")

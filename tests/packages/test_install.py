@@ -93,7 +93,7 @@ def test_the_source_archive_builds_the_same_wheel(tmp_path: Path, wheel: Path) -
     with tarfile.open(tmp_path / name) as archive:
         archive.extractall(tmp_path, filter="data")
     inside = tmp_path / name.removesuffix(".tar.gz")
-    code = "import sys; sys.path.insert(0, 'backend'); import offbranch_dvc_build as b; b.build_wheel('.', {'for': 'elsewhere'})"
+    code = "import sys; sys.path.insert(0, 'backend'); import offbranch_dvc_build as b; b.build_wheel('.', dict([b.ELSEWHERE]))"
     subprocess.run([sys.executable, "-c", code], cwd=inside, check=True)
     assert (inside / wheel.name).read_bytes() == wheel.read_bytes()
 

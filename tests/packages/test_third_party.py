@@ -154,7 +154,7 @@ def test_the_calls_of_an_editor(tmp_path: Path, modules: Path) -> None:
     assert [row["rev"] for row in shown] == ["workspace", project.git("rev-parse", "HEAD").strip()]
     assert shown[1]["experiments"][0]["name"] == "one"
     status = json.loads(dvc(project, modules, "data", "status", "--json", "--granular", "--unchanged").out)
-    assert status["uncommitted"] == {} or "model.txt" in str(status)
+    assert "model.txt" in str(status)
     plots = json.loads(dvc(project, modules, "plots", "diff", "--json", "--split", "-o", ".dvc/tmp/plots", "HEAD").out)
     assert isinstance(plots, dict)
     assert dvc(project, modules, "plots", "templates").out.split()
