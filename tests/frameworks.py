@@ -19,6 +19,7 @@ from projects import SOURCE, Ended
 VARIABLE = "OFFBRANCH_TEST_FRAMEWORKS"
 PYTHON = os.environ.get(VARIABLE) or sys.executable
 LIBRARIES = (
+    "PIL",
     "accelerate",
     "catboost",
     "fastai",

@@ -57,12 +57,12 @@ def test_names_are_those_of_dvclive(library: str, name: str, expected: str) -> N
     assert metric_name(name, library) == expected
 
 
-def test_a_callback_takes_a_live_or_the_arguments_of_one(tmp_path: Path) -> None:
+def test_a_callback_takes_a_live_or_the_arguments_of_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     live = Live(tmp_path / "a", save_dvc_exp=False, dvcyaml=None)
     assert open_live(live, {}) is live
     assert open_live(None, {"dir": str(tmp_path / "b"), "save_dvc_exp": False, "dvcyaml": None}).dir.endswith("b")
-    with pytest.raises(TypeError, match="'dir' would have no effect"):
-        open_live(live, {"dir": "x"})
+    assert open_live(live, {"dir": "x"}) is live
+    assert "'live' is open already: 'dir' had to be given to it" in caplog.text
     with pytest.raises(TypeError, match="not str"):
         open_live("dvclive", {})  # type: ignore[arg-type]
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from offbranch.live.errors import InvalidParameterTypeError
+from offbranch.live.faults import say
 from offbranch.live.logger import Live
 from offbranch.live.params import plain_parameters
 from offbranch.live.values import plain_parameter
@@ -18,14 +19,14 @@ def open_live(live: Live | None, options: Mapping[str, Any]) -> Live:
         options: Arguments of a new one.
 
     Raises:
-        TypeError: Both are given, or `live` is none.
+        TypeError: `live` is none.
     """
     if live is None:
         return Live(**options)
-    if options:
-        raise TypeError(f"'live' is open already, so {', '.join(map(repr, options))} would have no effect")
-    if not isinstance(live, Live):
+    if not hasattr(live, "log_metric"):
         raise TypeError(f"'live' has to be a Live, not {type(live).__name__}")
+    if options:
+        say("warning", f"'live' is open already: {', '.join(map(repr, options))} had to be given to it")
     return live
 
 
