@@ -44,6 +44,7 @@ def load_first(*targets: str) -> Any:
         try:
             return load(target)
         except ModuleNotFoundError as error:
-            if error.name is None or error.name.partition(".")[0] != target.partition(".")[0]:
+            package = target.partition(":")[0].partition(".")[0]
+            if (error.name or "").partition(".")[0] != package:
                 raise
     return load(targets[-1])
