@@ -300,6 +300,23 @@ def test_lightning_goes_on_from_what_it_has_saved(tmp_path: Path) -> None:
     assert tables(tmp_path)["val/loss"] == [1, 3, 5]
 
 
+def test_what_is_logged_again_after_going_back_is_there_once(tmp_path: Path) -> None:
+    """A trainer that is killed goes back to what it had saved, which is older than what it had logged."""
+    need_library("lightning")
+    code = f"""
+import os
+from {PACKAGE}.fabric import DVCLiveLogger
+logger = DVCLiveLogger(save_dvc_exp=False, dvcyaml=None)
+for step in range(*map(int, os.environ["STEPS"].split())):
+    logger.log_metrics({{"a": int(os.environ["SIGN"]) * step}}, step=step)
+logger.finalize("success")
+"""
+    train(code, tmp_path, STEPS="0 6", SIGN="1")
+    train(code, tmp_path, STEPS="3 5", SIGN="-1", DVCLIVE_RESUME="1")
+    assert (tmp_path / "dvclive/plots/metrics/a.tsv").read_text() == "step\ta\n0\t0\n1\t1\n2\t2\n3\t-3\n4\t-4\n"
+    assert summary(tmp_path) == {"a": -4, "step": 4}
+
+
 def test_keras_goes_on_from_its_backup(tmp_path: Path) -> None:
     need_library("keras")
     code = filled(PROGRAMS["keras"][1], PACKAGE, "save_dvc_exp=False, dvcyaml=None")

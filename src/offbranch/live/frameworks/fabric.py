@@ -9,7 +9,7 @@ from lightning_utilities.core.rank_zero import rank_zero_only
 from offbranch.base.plugins import load_first
 from offbranch.live.errors import InvalidDataTypeError
 from offbranch.live.frameworks.names import metric_name
-from offbranch.live.frameworks.opening import end_failed, open_live, written_params
+from offbranch.live.frameworks.opening import end_failed, open_live, repeat_from, written_params
 from offbranch.live.logger import Live
 
 # The package is called `lightning`, and before it was two.
@@ -94,6 +94,8 @@ class DVCLiveLogger(_Logger):
         live = self.experiment
         if step is None:
             step = (live.step or 1) if self._last_step is None else self._last_step + 1
+        elif self._last_step is None and isinstance(live, Live):
+            repeat_from(live, step)
         live.step = self._last_step = step
         for name, value in metrics.items():
             shown = metric_name(name, "lightning")

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from offbranch.base.records import replace
 from offbranch.live.errors import InvalidParameterTypeError
 from offbranch.live.faults import say
 from offbranch.live.logger import Live
@@ -28,6 +29,16 @@ def open_live(live: Live | None, options: Mapping[str, Any]) -> Live:
     if options:
         say("warning", f"'live' is open already: {', '.join(map(repr, options))} had to be given to it")
     return live
+
+
+def repeat_from(live: Live, step: int) -> None:
+    """Has a resumed `Live` that is ahead of its training replace what it had logged from a step on.
+
+    A library goes back to the last checkpoint that it has saved; what came after is logged again.
+    """
+    begun = live._begun
+    if begun.repeats_from is not None and step < begun.repeats_from:
+        live._begun = replace(begun, repeats_from=step)
 
 
 def end_failed(live: Live) -> None:
