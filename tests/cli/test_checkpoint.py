@@ -32,7 +32,14 @@ def test_declined_and_where_no_run_is_there(tmp_path: Path) -> None:
     assert "no experiment runs this command" in alone.err and "ob exp run" in alone.err
     left = project.ob("checkpoint", OFFBRANCH_HANDOFF=str(tmp_path / "gone"))
     assert left.code == 1 and "is not there any more" in left.err
-    declined = project.ob("exp", "run", "-n", "x", "--no-checkpoint")
-    assert "no checkpoint was made: checkpoints are off" in declined.err
+
+
+def test_where_none_are_made_the_command_goes_on(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p", {"train.sh": f"set -e\n{SCRIPT}", "dvc.yaml": PIPELINE})
+    for words in (("exp", "run", "-n", "x", "--no-checkpoint"), ("repro", "-f")):
+        done = project.ob(*words)
+        assert done.code == 0, done.err
+        assert "no checkpoint: only 'ob exp run' makes them" in done.out + done.err
+        assert json.loads(project.read("said.json")) == {"number": None}
+        assert project.read("model.txt") == "two\n"
     assert len(chain(project, "x")) == 1
-    assert "no experiment runs this command" in project.ob("repro", "-f").err

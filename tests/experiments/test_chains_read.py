@@ -162,3 +162,14 @@ def test_names_are_split_into_what_they_were_made_of(name: str, number: int, n: 
     assert split_name(f"{name}@{number}") == NameParts(name=name, number=number)
     assert split_name(f"{name}@{number}~{n}") == NameParts(name=name, number=number, back=f"~{n}")
     assert split_name(f"{name}@last") == NameParts(name=name)
+
+
+def test_one_checkpoint_and_none(project: TestProject) -> None:
+    make_chain(project, "one", [0.1, 0.2], is_finished=True)
+    with pytest.raises(NotFoundError, match="'one@7' does not exist: 'one' has 1 checkpoint$") as caught:
+        resolve_any(opened(project.root), "one@7")
+    assert caught.value.hint == "it is one@1"
+    make_chain(project, "plain", [0.2], is_finished=True)
+    with pytest.raises(NotFoundError, match="'plain@7' does not exist: 'plain' has no checkpoints") as caught:
+        resolve_any(opened(project.root), "plain@7")
+    assert caught.value.hint == "give its name: plain"

@@ -6,7 +6,7 @@ from offbranch.live.handoff import checkpoint as ask
 from offbranch.live.handoff import request
 
 
-def checkpoint(session: Session, *, step: int | None = None) -> int:
+def checkpoint(session: Session, *, step: int | None = None) -> int | None:
     """Makes a checkpoint of the running experiment: the outputs of its stage as they are now.
 
     Returns as soon as these are safe; they are committed while the command goes on.
@@ -16,14 +16,16 @@ def checkpoint(session: Session, *, step: int | None = None) -> int:
         step: Of the training, to be noted with it.
 
     Returns:
-        Its number in the chain of the experiment.
+        Its number in the chain of the experiment; None in a stage whose run makes none: `repro`, or checkpoints are off.
 
     Raises:
-        NotFoundError: No experiment runs us.
+        NotFoundError: Nothing runs us, or that is gone.
         OffbranchError: It was declined; the message says why.
     """
     variables = session.environment.all
     directory = variables.get("OFFBRANCH_HANDOFF")
+    if variables.get("OFFBRANCH_CHECKPOINT") == "off" or (not directory and variables.get("DVC_ROOT")):
+        return None
     if not directory:
         raise NotFoundError(
             "no experiment runs this command, so there is nothing to make a checkpoint of",

@@ -109,18 +109,20 @@ def pick(name: str, number: int | None, chain: Sequence[Commit]) -> Commit:
         return chain[numbers.index(number)]
     if 1 <= number <= len(chain) and numbers[-number] is None:
         return chain[-number]
+    if len(chain) == 1 and mark_of(chain[0]) is None:
+        raise NotFoundError(
+            f"'{name}@{number}' does not exist: '{name}' has no checkpoints", hint=f"give its name: {name}"
+        )
     raise NotFoundError(f"'{name}@{number}' does not exist: {_how_many(name, numbers)}", hint=_which(name, numbers))
 
 
 def _how_many(name: str, numbers: Sequence[int | None]) -> str:
     n = count_checkpoints(numbers)
-    if len(numbers) == 1 and n == 1:
-        return f"'{name}' has 1 checkpoint"
-    return f"'{name}' has {n} checkpoints"
+    return f"'{name}' has {n} checkpoint{'' if n == 1 else 's'}"
 
 
 def _which(name: str, numbers: Sequence[int | None]) -> str:
     known = [number for number in numbers if number is not None]
-    if not known or len(known) == 1:
-        return f"give its name: {name}"
+    if len(known) < 2:
+        return "".join(f"it is {name}@{number}" for number in known) or f"give its name: {name}"
     return f"{name}@{min(known)} to {name}@{max(known)}; {name}@{LAST} is the newest"
