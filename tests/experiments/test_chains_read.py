@@ -166,7 +166,7 @@ def test_names_are_split_into_what_they_were_made_of(name: str, number: int, n: 
 
 def test_one_checkpoint_and_none(project: TestProject) -> None:
     make_chain(project, "one", [0.1, 0.2], is_finished=True)
-    with pytest.raises(NotFoundError, match="'one@7' does not exist: 'one' has 1 checkpoint$") as caught:
+    with pytest.raises(NotFoundError, match=r"'one@7' does not exist: 'one' has 1 checkpoint$") as caught:
         resolve_any(opened(project.root), "one@7")
     assert caught.value.hint == "it is one@1"
     make_chain(project, "plain", [0.2], is_finished=True)

@@ -1,4 +1,4 @@
-"""The DVC extension for VS Code starts `dvc` with these words and reads what it prints: the same from `ob`, on the same project.
+"""The DVC extension for VS Code starts `dvc` with these words and reads what it prints: the same from `ob`.
 
 Where DVC prints JSON, ours has every field of it, of the same type and with the same value; it may have more.
 """
@@ -95,7 +95,7 @@ def project(originals: Originals, dvc: str, tmp_path: Path) -> PeerProject:
 def lacks(ours: Any, theirs: Any, place: str = "") -> list[str]:
     """Tells what of DVC's is not in ours, or is something else there.
 
-    Experiments are told apart by their names, and lists of files have no order. Of a run that failed, DVC has the checkpoints only.
+    Experiments are told apart by their names; lists of files have no order. Of a run that failed DVC has only checkpoints.
     """
     if isinstance(theirs, dict) and isinstance(ours, dict):
         gone = [f"{place}/{key} is not there" for key in theirs if key not in ours]
