@@ -229,3 +229,11 @@ def put_back(repo: GitRepo, attempt: Attempt) -> tuple[RefUpdate, ...]:
 def name_was_at(chain: Chain | None) -> CommitId | None:
     """Returns where the ref of an experiment is that is about to be published; None where there should be none."""
     return None if chain is None else chain.where_published()
+
+
+def files_of_newest(repo: GitRepo, attempt: Attempt) -> TreeId | None:
+    """Returns the files of the newest checkpoint of an attempt; None where it has made none."""
+    if attempt.checkpoint is None:
+        return None
+    with ObjectReader(repo) as objects:
+        return objects.commit(attempt.checkpoint).tree

@@ -15,7 +15,7 @@ from offbranch.base.files import remove_tree
 from offbranch.base.paths import AbsPath, RepoPath, is_same_or_inside, join, relative_to
 from offbranch.base.records import replace
 from offbranch.experiments.attempts import attempt_dir, end_attempt, list_attempts, read_records
-from offbranch.experiments.checkpoint_chain import put_back
+from offbranch.experiments.checkpoint_chain import files_of_newest, put_back
 from offbranch.experiments.checkpoint_requests import HANDOFF_DIR
 from offbranch.experiments.commit import files_of_stages, snapshot_of
 from offbranch.experiments.events import AttemptRecovered
@@ -75,6 +75,8 @@ def _recover(project: Project, repo: GitRepo, attempt: Attempt, reporter: Report
         drop = tuple(
             RefUpdate(ref=ref, new=None, old=at) for ref, at in list_refs(repo, lease) if at == str(attempt.commit)
         )
+    if tree is None:
+        tree = files_of_newest(repo, attempt)
     drop += put_back(repo, attempt)
     remove_tree(join(project.root, f"{HANDOFF_DIR}/{attempt.id}"))
     ended = replace(

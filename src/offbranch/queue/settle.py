@@ -8,7 +8,7 @@ from offbranch.base.errors import ConflictError
 from offbranch.base.paths import AbsPath
 from offbranch.base.records import replace
 from offbranch.experiments.attempts import attempt_of, end_update, write_record
-from offbranch.experiments.checkpoint_chain import header_of, put_back
+from offbranch.experiments.checkpoint_chain import files_of_newest, header_of, put_back
 from offbranch.experiments.experiment import Attempt, AttemptState, Experiment
 from offbranch.experiments.refs import attempt_ref, encode, lease_ref
 from offbranch.experiments.underway import Fate
@@ -114,7 +114,8 @@ def _settle(
     ended = replace(
         attempt, state=fate.state, ended_utc=clock() if was_running else attempt.ended_utc, cause=fate.cause
     )
-    ended, update = end_update(repo, ended, left(attempt) if was_running else None)
+    files = (left(attempt) or files_of_newest(repo, attempt)) if was_running else None
+    ended, update = end_update(repo, ended, files)
     drops = []
     if was_running:
         drops.append(RefUpdate(ref=lease_ref(stored.task.id), new=None, old=attempt.commit))

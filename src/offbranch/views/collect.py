@@ -180,7 +180,7 @@ def _attempt_range(project: Project, rows: Rows, tried: Any) -> State:
     if tried.is_running and has_own_directory(project, attempt):
         shown = _live_state(rev, attempt.name, lambda: _read_live(project, attempt), local_time(attempt.started_utc))
     else:
-        shown = rows.attempt_state(rev, attempt)
+        shown = rows.attempt_state(attempt)
         if not tried.is_running:
             shown["error"] = {"msg": attempt.cause or _SILENT_END[attempt.true_state], "type": ""}
     executor = {

@@ -81,5 +81,5 @@ def metrics_of_failed(project: Project, repo: GitRepo, tasks: Sequence[TaskStatu
 
 
 def _recorded(rows: Rows, attempt: Attempt) -> Metrics:
-    state: Mapping[str, Any] = rows.attempt_state(attempt.commit or attempt.baseline, attempt)
+    state: Mapping[str, Any] = rows.attempt_state(attempt)
     return _NONE if state["data"] is None else state["data"]["metrics"]

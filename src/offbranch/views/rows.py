@@ -7,7 +7,7 @@ from offbranch.base.errors import OffbranchError
 from offbranch.base.events import Progressed, Reporter
 from offbranch.experiments.chains import chains_of
 from offbranch.experiments.checkpoint_names import mark_of
-from offbranch.experiments.experiment import Attempt, Experiment
+from offbranch.experiments.experiment import Attempt, AttemptState, Experiment
 from offbranch.experiments.revision import RevisionData
 from offbranch.experiments.revision_files import error_to_json
 from offbranch.experiments.revision_reader import RevisionReader
@@ -133,9 +133,15 @@ class Rows:
         shown_error = None if error is None else error_to_json(error)
         return {"rev": commit, "name": name, "data": _data(commit, row), "error": shown_error, "experiments": None}
 
-    def attempt_state(self, commit: CommitId, attempt: Attempt) -> dict[str, Any]:
-        """Returns the state of an unfinished attempt: its parameters, and the metrics that it has written itself."""
-        row = self._row(_attempted(commit)) or self._read_attempt(commit, attempt.baseline)
+    def attempt_state(self, attempt: Attempt) -> dict[str, Any]:
+        """Returns the state of an unfinished attempt: its parameters, and the metrics that it has written itself.
+
+        Until its end is recorded, its own commit has the files that it began with; its newest checkpoint knows more.
+        """
+        commit = attempt.commit or attempt.baseline
+        has_ended = attempt.state is not AttemptState.RUNNING
+        files = commit if has_ended or attempt.checkpoint is None else attempt.checkpoint
+        row = self._row(_attempted(files)) or self._read_attempt(files, attempt.baseline)
         return {"rev": commit, "name": attempt.name, "data": _data(commit, row), "error": None, "experiments": None}
 
     def _read_attempt(self, commit: CommitId, baseline: CommitId) -> Row | None:
