@@ -91,3 +91,13 @@ def test_a_line_for_each_metric_that_has_changed(console: Console) -> None:
         "a (running): acc 0.5 at step 0",
         "a (running): loss 0.25 at step 1",
     ]
+
+
+@pytest.mark.parametrize(("word", "wanted"), [("run", 3), ("run@2", 2), ("failed", 2), ("plain", 0), ("HEAD", 0)])
+def test_what_has_ended_says_how_many_checkpoints_it_has(tmp_path: Path, word: str, wanted: int) -> None:
+    project = make_project(tmp_path / "p", FILES)
+    make_chain(project, "run", [0.1, 0.2, 0.3, 0.4], is_finished=True)
+    make_chain(project, "failed", [0.1, 0.2])
+    make_chain(project, "plain", [0.1], is_finished=True)
+    (found,) = project.ob("live", word, "--once", "--json").json["runs"]
+    assert found["n_checkpoints"] == wanted

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from asking import PIPELINE, training
 from offbranch.api.exp import RunRequest, run
 from offbranch.base.errors import StageFailedError
-from asking import PIPELINE, training
 from projects import TestProject, make_project
 
 

@@ -91,6 +91,34 @@ def test_a_program_that_fails_leaves_no_experiment(project: TestProject) -> None
     assert os.listdir(project.root / ".dvc/tmp/exps/run") == []
 
 
+@pytest.mark.parametrize(
+    ("end", "code"), [("sys.exit()", 0), ("sys.exit(0)", 0), ("sys.exit(2)", 2), ("sys.exit('no')", 1)]
+)
+def test_a_program_that_exits_within_has_failed_only_if_it_says_so(project: TestProject, end: str, code: int) -> None:
+    done = train(project, f"    import sys\n    {end}\n", 'exp_name="mine"')
+    assert done.code == code
+    assert list(project.exps()) == ([] if code else ["mine"])
+    assert ("because of SystemExit" in done.err) == (code != 0)
+
+
+def test_a_name_like_an_option_is_a_name(project: TestProject) -> None:
+    done = train(project, TWO_STEPS, 'exp_name="-x", exp_message="-y"')
+    assert "(invalid experiment name '-x': it starts with '-'): it gets another name" in done.err
+    (commit,) = project.exps().values()
+    assert project.git("log", "-1", "--format=%B", commit).strip() == "-y"
+
+
+def test_signals_of_a_program_that_was_killed_go_with_the_next(project: TestProject) -> None:
+    train(project, TWO_STEPS + "    import os; os.kill(os.getpid(), 9)\n")
+    signals = project.root / ".dvc/tmp/exps/run"
+    assert {path.name for path in signals.iterdir()} == {"DVCLIVE_ONLY", "DVCLIVE_STEP_COMPLETED"}
+    train(project, "    live.log_metric('acc', 1)\n")
+    assert list(signals.iterdir()) == []
+    signals.joinpath("DVCLIVE_STEP_COMPLETED").write_text(json.dumps({"pid": os.getpid(), "step": 3}))
+    train(project, "    live.log_metric('acc', 1)\n")
+    assert [path.name for path in signals.iterdir()] == ["DVCLIVE_STEP_COMPLETED"]
+
+
 def test_a_second_end_replaces_its_own_experiment(project: TestProject) -> None:
     code = "from offbranch import Live\nlive = Live(exp_name='x')\nlive.log_metric('m', 1)\nlive.end()\nlive.end()\n"
     done = train(project, "", "save_dvc_exp=False")

@@ -14,11 +14,13 @@ from offbranch.base.paths import AbsPath
 from offbranch.base.processes import start_time
 from offbranch.base.records import record, replace
 from offbranch.experiments.plot_files import WORKSPACE, open_revisions
+from offbranch.experiments.refs import find_checkpoint
 from offbranch.experiments.wanted import wanted_of
 from offbranch.project import Project
 from offbranch.queue.pulse import has_changed, remember, wait_for_change
 from offbranch.queue.run_files import RunPlace, files_of_experiments, running_places, workspace_place
 from offbranch.queue.status import QueueStatus
+from offbranch.views.listing import count_each
 from offbranch.views.live_series import (
     DEFAULT_DIR,
     GrowingSeries,
@@ -158,9 +160,19 @@ class _Look:
                 for directory in dict.fromkeys((DEFAULT_DIR, *(each for each in dirs if each))):
                     top = metrics_dir(directory)
                     series |= series_of_files(found.files.expand(top), found.files.read, top)
+            n_checkpoints = self._n_checkpoints(word)
         except (OffbranchError, OSError):
             return
-        yield LiveRun(name=word, state=ENDED, series=series)
+        yield LiveRun(name=word, state=ENDED, series=series, checkpoints=n_checkpoints)
+
+    def _n_checkpoints(self, word: str) -> int:
+        """Returns how many checkpoints an experiment has, those after the one that is named left out."""
+        repo = self._project.repo
+        found = None if repo is None else find_checkpoint(repo, word)
+        if repo is None or found is None:
+            return 0
+        n = count_each(repo, (found.experiment,)).get(found.experiment.ref, 0)
+        return n if found.number is None else min(n, found.number)
 
     def _at(self, word: str) -> LiveRun:
         return self._ended[word]

@@ -51,4 +51,4 @@ def run(words: tuple[str, ...], *, cwd: str) -> Done:
         words, cwd=cwd, capture_output=True, stdin=subprocess.DEVNULL, encoding="utf-8", errors="replace", check=False
     )
     said = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("hint:")]
-    return Done(code=done.returncode, out=done.stdout, err=" ".join(said)[:500])
+    return Done(code=done.returncode, out=done.stdout, err=" ".join(said).removeprefix("error: ")[:500])

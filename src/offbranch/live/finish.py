@@ -41,6 +41,13 @@ def finish(begun: Begun, saved: str | None, *, failure: str | None) -> str | Non
     return saved
 
 
+def failure_of(error: BaseException | None) -> str | None:
+    """Returns the name of what ends a program if that is a failure; `sys.exit()` is none."""
+    if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
+        return None
+    return type(error).__name__
+
+
 def save_now(begun: Begun, saved: str | None) -> str | None:
     """Saves an experiment of a program that does not run as one; inside of a run of DVC, hands files to Git."""
     outlet, around = begun.outlet, begun.around

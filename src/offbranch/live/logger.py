@@ -15,7 +15,7 @@ from offbranch.base.plugins import load
 from offbranch.live.artifacts import Artifact
 from offbranch.live.begin import Begun, Settings, begin, begin_guest
 from offbranch.live.errors import InvalidDataTypeError
-from offbranch.live.finish import finish
+from offbranch.live.finish import failure_of, finish
 from offbranch.live.formats import field, put, read_json
 from offbranch.live.registry import ended, enter
 from offbranch.live.table import Table, cut_repeated, open_table
@@ -424,7 +424,7 @@ class Live:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._is_within = False
-        self._finish(failure=None if kind is None else kind.__name__)
+        self._finish(failure=failure_of(error))
 
     def end(self) -> None:
         """Ends logging: everything is written, and an experiment saved if the program does not run as one.

@@ -92,11 +92,11 @@ def save(wish: Wish, home: str, faults: Faults) -> str | None:
 def _save(wish: Wish, home: str, *, named: bool) -> Done:
     words = ["exp", "save", "--json"]
     if named and wish.name is not None:
-        words += ["--name", wish.name]
+        words.append(f"--name={wish.name}")
         if wish.replaces:
             words.append("--force")
     if wish.message:
-        words += ["--message", wish.message]
+        words.append(f"--message={wish.message}")
     for path in wish.paths:
         words += ["--include-untracked", path]
     return run_ob(*words, cwd=home)
@@ -131,15 +131,26 @@ class Signals:
         self._write("DVCLIVE_STEP_COMPLETED", {"pid": os.getpid(), "step": number})
 
     def end(self) -> None:
-        """Removes both, unless they are another program's."""
+        """Removes both, unless they are another program's that still runs."""
         for name in ("DVCLIVE_ONLY", "DVCLIVE_STEP_COMPLETED"):
             path = os.path.join(self._directory, name)
             try:
                 with open(path, "rb") as file:
-                    if load("json").loads(file.read()).get("pid") == os.getpid():
-                        os.unlink(path)
+                    pid = load("json").loads(file.read()).get("pid")
+                if pid == os.getpid() or not _lives(pid):
+                    os.unlink(path)
             except (OSError, ValueError, AttributeError):
                 pass
 
     def _write(self, name: str, value: dict[str, Any]) -> None:
         replace_file(os.path.join(self._directory, name), load("json").dumps(value).encode())
+
+
+def _lives(pid: object) -> bool:
+    try:
+        os.kill(pid if isinstance(pid, int) and pid > 0 else os.getpid(), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True

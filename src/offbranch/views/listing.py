@@ -70,10 +70,10 @@ def collect_listing(repo: GitRepo, options: ListOptions, *, root: AbsPath) -> Li
         return Listing(groups=())
     named = name_baselines(repo, commits, lost)
     found = tuple((baseline, groups[baseline.commit]) for baseline in named)
-    return Listing(groups=found, n_checkpoints=_counts(repo, [each for _, group in found for each in group]))
+    return Listing(groups=found, n_checkpoints=count_each(repo, [each for _, group in found for each in group]))
 
 
-def _counts(repo: GitRepo, experiments: Sequence[Experiment]) -> Mapping[str, int]:
+def count_each(repo: GitRepo, experiments: Sequence[Experiment]) -> Mapping[str, int]:
     """Returns how many checkpoints experiments have, by what the tips and the commits below them say of their numbers."""
     with ObjectReader(repo) as objects:
         here = present_commits(objects, [each.commit for each in experiments])
