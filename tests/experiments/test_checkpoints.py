@@ -347,6 +347,45 @@ stages:
             assert json.loads(project.file_at(commit, f"{name}.json")) == {"acc": step}
 
 
+MEANWHILE = """\
+stages:
+  first:
+    cmd: python3 first.py
+    outs: [model.bin, many]
+  second:
+    cmd: python3 second.py
+    outs: [other.bin]
+"""
+FIRST = """
+import pathlib
+open("model.bin", "w").write("model 0")
+assert ask(0)["is_taken"]
+open("asked", "w").close()
+pathlib.Path("many").mkdir()
+for n in range(1500):
+    pathlib.Path(f"many/{n}").write_text(f"{n} of many")
+"""
+SECOND = """
+while not os.path.exists("asked"):
+    time.sleep(0.001)
+for n in range(40):
+    open("other.bin", "w").write(f"other {n}")
+    assert ask(n)["is_taken"]
+"""
+
+
+def test_a_stage_that_has_ended_and_is_not_recorded_yet_stays_in_the_checkpoints(tmp_path: Path) -> None:
+    files = {"first.py": ASK + FIRST, "second.py": ASK + SECOND, "dvc.yaml": MEANWHILE}
+    project = make_project(tmp_path / "p", files)
+    done = project.ob("exp", "run", "-n", "x", "--stage-jobs", "2", EVERY)
+    assert done.code == 0, done.err
+    commits = chain(project, "x")
+    assert len(commits) == 42
+    for commit in commits:
+        assert output_at(project, commit) == b"model 0"
+    assert "cmd: python3 first.py\n" in project.file_at(commits[-2], "dvc.lock")
+
+
 @pytest.mark.parametrize("hash_name", ["sha1", "sha256"])
 def test_a_project_below_the_top_of_its_repository(tmp_path: Path, hash_name: str) -> None:
     top = tmp_path / "top"

@@ -42,6 +42,9 @@ class Watcher:
     def ended(self, stage: Stage) -> None:
         self.told.append(("ended", stage.address, self._is_there(stage)))
 
+    def recorded(self, stage: Stage) -> None:
+        self.told.append(("recorded", stage.address, self._is_there(stage) and (self.root / "dvc.lock").exists()))
+
     def _is_there(self, stage: Stage) -> bool:
         return any((self.root / out.written).exists() for out in stage.outs)
 
@@ -65,7 +68,13 @@ def carry_out(project: TestProject, watcher: Watcher, jobs: int = 1) -> RunResul
 def test_each_stage_that_runs_is_told_of_before_and_after(project: TestProject, jobs: int) -> None:
     watcher = Watcher(project.root)
     result = carry_out(project, watcher, jobs)
-    assert watcher.told == [("began", "a", False), ("ended", "a", True), ("began", "b", False), ("ended", "b", False)]
+    assert watcher.told == [
+        ("began", "a", False),
+        ("ended", "a", True),
+        ("recorded", "a", True),
+        ("began", "b", False),
+        ("ended", "b", False),
+    ]
     assert project.read("a.txt") == "a\n"
     assert [item.written for item in watcher.described["a"].deps] == ["in.txt"]
     assert result.error is not None and "'b' failed" in result.error.message

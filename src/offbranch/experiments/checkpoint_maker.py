@@ -78,8 +78,8 @@ class Maker:
 
         Args:
             snapshot: What is held.
-            running: All stages whose commands run.
-            ended: Addresses of stages whose commands have ended in this run.
+            running: All stages whose commands run, or have ended and nothing is recorded of them yet.
+            ended: Addresses of stages whose commands have ended in this run, and are recorded.
 
         Raises:
             LeftOutError: A file was changed while it was copied.

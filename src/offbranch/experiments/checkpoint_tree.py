@@ -144,7 +144,7 @@ class TreeMaker:
         Args:
             snapshot: What was held.
             recorded: Its cached outputs.
-            running: All stages whose commands run.
+            running: All stages whose commands run, or have ended and nothing is recorded of them yet.
 
         Raises:
             GitError: Git failed.

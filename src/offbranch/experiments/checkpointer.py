@@ -56,7 +56,9 @@ class Checkpointer:
         self._cost_s = 0.0
         self._made = 0
         self._running: dict[str, tuple[Stage, LockedStage]] = {}
-        self._ended: list[str] = []
+        # Also those that have ended, until dvc.lock says so: their newest snapshot stands for them.
+        self._unrecorded: dict[str, Stage] = {}
+        self._recorded: list[str] = []
         self._handoff: Handoff | None = None
         self._maker: Any = None
         self._listener: threading.Thread | None = None
@@ -81,6 +83,7 @@ class Checkpointer:
         assert self._handoff is not None
         with self._answering:
             self._running[stage.address] = (stage, described)
+            self._unrecorded[stage.address] = stage
         env = {"OFFBRANCH_HANDOFF": self._handoff.path, VARIABLE: mode.value}
         if mode is CheckpointMode.EVERY:
             env["DVC_CHECKPOINT"] = "1"
@@ -92,10 +95,14 @@ class Checkpointer:
         if self._handoff is None:
             return
         with self._answering:
-            if self._running.pop(stage.address, None) is not None:
-                self._ended.append(stage.address)
+            self._running.pop(stage.address, None)
         self._idle.wait()
         self._terms.chain.live.update(dict.fromkeys(self._handoff.live_paths()))
+
+    def recorded(self, stage: Stage) -> None:
+        with self._answering:
+            if self._unrecorded.pop(stage.address, None) is not None:
+                self._recorded.append(stage.address)
 
     def close(self) -> None:
         """Ends the threads; what is under way is finished."""
@@ -201,8 +208,7 @@ class Checkpointer:
             with undisturbed():
                 self._committer = threading.Thread(target=self._commit_all, name="commits", daemon=True)
                 self._committer.start()
-        stages = tuple(stage for stage, _ in self._running.values())
-        self._give((snapshot, stages, tuple(self._ended), is_told))
+        self._give((snapshot, tuple(self._unrecorded.values()), tuple(self._recorded), is_told))
 
     def _give(self, work: Any) -> None:
         self._work.append(work)
@@ -229,9 +235,9 @@ class Checkpointer:
                 self._handoff.wake()
         self._maker.end_making()
 
-    def _commit(self, snapshot: Any, running: tuple[Stage, ...], ended: tuple[str, ...], is_told: bool) -> None:
+    def _commit(self, snapshot: Any, running: tuple[Stage, ...], recorded: tuple[str, ...], is_told: bool) -> None:
         try:
-            made = self._maker.make(snapshot, running, ended)
+            made = self._maker.make(snapshot, running, recorded)
         except LeftOutError as error:
             self._copies_first = True
             self._warn(f"a checkpoint is left out: '{error}' was changed while it was copied")

@@ -209,6 +209,8 @@ class _Execution:
             if finished.error is not None:
                 raise finished.error
             self._end(begun, record_results(stage, self.bench, commit=self.options.commit, later=self._later(stage)))
+            if stage.shell_calls:
+                self.bench.watcher.recorded(stage)
         except OffbranchError as error:
             self._fail(begun, error)
 

@@ -31,6 +31,10 @@ class CommandWatcher(Protocol):
         """Hears that they have ended, well or not, and finishes what it does about them; nothing is recorded of them yet."""
         ...
 
+    def recorded(self, stage: Stage) -> None:
+        """Hears that what they have made is recorded; not called for a stage that has failed."""
+        ...
+
 
 class NoWatcher:
     """Nobody watches."""
@@ -39,6 +43,9 @@ class NoWatcher:
         return {}
 
     def ended(self, stage: Stage) -> None:
+        return None
+
+    def recorded(self, stage: Stage) -> None:
         return None
 
 
