@@ -20,6 +20,8 @@ from offbranch.live.writer import Writer
 
 _PLOTS = ("metrics", "images", "custom", "sklearn")
 _Stamp = tuple[int, int, int]
+# A step waits no longer for thousands of tables of metrics that are all new.
+_STEP_S = 0.2
 
 
 class Outlet:
@@ -98,7 +100,7 @@ class Outlet:
             if not self.writer.is_awake:
                 self.writer.arouse()
             return
-        self.writer.flush_now()
+        self.writer.flush_now(patience_s=_STEP_S)
         self.write_summary()
         self.write_dvcyaml()
         if self.report is not None and self._report_budget.allows(now):

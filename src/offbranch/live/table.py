@@ -3,12 +3,14 @@
 Any number of processes may append to one table: each line goes out by one write to a file opened for appending.
 """
 
+import _thread
 import os
 
 from offbranch.live.formats import header
 
 _APPEND = os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _CREATE = _APPEND | os.O_CREAT | os.O_EXCL
+_NEW = _APPEND | os.O_CREAT | os.O_TRUNC
 
 
 class Table:
@@ -41,26 +43,27 @@ class Table:
         try:
             descriptor = os.open(self.path, _APPEND)
         except FileNotFoundError:
-            self._create()
+            if self._create(content):
+                return
             descriptor = os.open(self.path, _APPEND)
         try:
             _write_whole(descriptor, content)
         finally:
             os.close(descriptor)
 
-    def _create(self) -> None:
-        """Makes the file with its first line, unless somebody else is quicker."""
-        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+    def _create(self, content: bytes) -> bool:
+        """Makes the file with its first lines; False if these are still to be appended, because somebody else was quicker."""
         first = header(self.name, has_timestamp=self.has_timestamp).encode("utf-8", "backslashreplace")
-        temporary = f"{self.path}.ob-tmp-{os.getpid()}"
+        temporary = f"{self.path}.ob-tmp-{os.getpid()}-{_thread.get_ident()}"
         try:
-            with open(temporary, "wb") as file:
-                file.write(first)
+            _write_new(temporary, first + content)
             os.link(temporary, self.path)
+            return True
         except FileExistsError:
-            pass
+            return False
         except OSError:  # no hard links on this file system
             _create_slowly(self.path, first)
+            return False
         finally:
             _unlink(temporary)
 
@@ -123,13 +126,28 @@ def _write_whole(descriptor: int, content: bytes) -> None:
         raise
 
 
+def _write_new(path: str, content: bytes) -> None:
+    try:
+        descriptor = os.open(path, _NEW, 0o666)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        descriptor = os.open(path, _NEW, 0o666)
+    try:
+        _write_whole(descriptor, content)
+    finally:
+        os.close(descriptor)
+
+
 def _create_slowly(path: str, first: bytes) -> None:
     try:
         descriptor = os.open(path, _CREATE, 0o666)
     except FileExistsError:
         return
     try:
-        os.write(descriptor, first)
+        _write_whole(descriptor, first)
+    except OSError:
+        _unlink(path)  # rows without a header would be taken for one
+        raise
     finally:
         os.close(descriptor)
 

@@ -16,6 +16,7 @@ from offbranch.live.table import Table
 _BURST: Final = 4000
 _RATE: Final = 1000
 _WAIT_S: Final = 0.3
+_PATIENCE_S: Final = 60.0
 # More than that wait only where nothing can be written; then the oldest go.
 _MOST_WAITING: Final = 2_000_000
 
@@ -77,8 +78,12 @@ class Writer:
         except RuntimeError:  # the interpreter ends: there are no threads any more
             self.flush()
 
-    def flush_now(self) -> None:
-        """Writes what waits, and returns when it is written; by a thread, because Ctrl-C must not interrupt that."""
+    def flush_now(self, *, patience_s: float = _PATIENCE_S) -> None:
+        """Writes what waits, and returns when it is written; by a thread, because Ctrl-C must not interrupt that.
+
+        Args:
+            patience_s: After that it returns all the same, and the thread goes on.
+        """
         if not any(table.rows for table in list(self.tables.values())):
             return
         done = _thread.allocate_lock()
@@ -88,11 +93,11 @@ class Writer:
         except RuntimeError:
             self.flush()
             return
-        done.acquire(timeout=60)
+        done.acquire(timeout=patience_s)
 
     def flush(self) -> None:
         """Writes what waits, in this thread."""
-        if not self._lock.acquire(timeout=60):
+        if not self._lock.acquire(timeout=_PATIENCE_S):
             return
         try:
             n_rows = sum(self._flush_table(table) for table in list(self.tables.values()))
