@@ -43,7 +43,6 @@ LONG_MODULES = frozenset(
     {
         "api/exp.py",
         "base/yaml_simple.py",
-        "experiments/checkpoint_tree.py",
         "experiments/underway.py",
         "live/logger.py",  # every method of `Live` with its documentation, and little else
         "pipeline/lockfile.py",
@@ -52,7 +51,6 @@ LONG_MODULES = frozenset(
         "pipeline/status.py",
         "storage/links.py",
         "storage/local.py",
-        "storage/still.py",
     }
 )
 

@@ -4,25 +4,29 @@ Everything comes in by blobs of our own and a private index; the files in the wo
 """
 
 import os
-import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from offbranch.base.errors import OffbranchError
 from offbranch.base.paths import AbsPath, GitPath, RepoPath, is_same_or_inside, join
 from offbranch.base.records import record, replace
+from offbranch.experiments.checkpoint_files import (
+    File,
+    FileWriter,
+    file_on_disk,
+    file_with,
+    files_at,
+    identity_of,
+    paths_below,
+)
 from offbranch.experiments.checkpoint_snapshot import HeldOutput, Snapshot, StageSnapshot
 from offbranch.experiments.loading import load
 from offbranch.experiments.workbench import in_git
-from offbranch.git.blobs import write_files
 from offbranch.git.ids import BlobId, TreeId
 from offbranch.git.ignore import ignored_paths, with_entry
 from offbranch.git.objects import (
     MODE_EXECUTABLE,
     MODE_FILE,
     MODE_LINK,
-    MODE_TREE,
     ObjectReader,
-    write_blob,
     write_tree_with,
 )
 from offbranch.git.repository import GitRepo
@@ -31,25 +35,12 @@ from offbranch.pipeline.plan import locked_item
 from offbranch.pipeline.recording import entry_of, lock_file_of
 from offbranch.pipeline.stage import LockedStage, Stage
 from offbranch.project import Project
-from offbranch.storage.hashing import hash_bytes, hash_file
-from offbranch.storage.listing import listing_bytes, listing_id, make_listing
-from offbranch.storage.objects import Content, ObjectId
-from offbranch.storage.still import Held, contents, store
+from offbranch.storage.objects import ObjectId
+from offbranch.storage.still import Held
+from offbranch.storage.still_stored import contents, store
 
 # The clock of the file system may be a tick behind ours.
 _TICK_NS = 2_000_000_000
-
-
-@record
-class File:
-    """One file of a tree that is to be written.
-
-    Attributes:
-        content: What it holds, or where that is on disk.
-    """
-
-    mode: int
-    content: bytes | AbsPath
 
 
 @record
@@ -105,11 +96,11 @@ class TreeMaker:
         began_ns: int,
     ) -> None:
         self._place, self._repo, self._base = place, repo, base
-        self._parameters, self._stage_dir = parameters, stage_dir
+        self._parameters = parameters
+        self._writer = FileWriter(repo, stage_dir)
         self._since_ns = began_ns - _TICK_NS
         self._stages: tuple[Stage, ...] | None = None
         self._latest: dict[str, _Latest] = {}
-        self._blobs: dict[GitPath, tuple[object, BlobId]] = {}
         self._ignored: dict[GitPath, bool] = {}
 
     def record(self, snapshot: Snapshot) -> Recorded:
@@ -132,7 +123,7 @@ class TreeMaker:
                     new += stored.new
                     items.append(locked_item(out.out.written, stored.content))
                 else:
-                    items.append(locked_item(out.out.written, _identity(out.held)))
+                    items.append(locked_item(out.out.written, identity_of(out.held)))
             stage = each.running.stage
             entries[stage.address] = entry_of(stage, each.running.described, tuple(items))
         self._place.state.flush()
@@ -151,7 +142,7 @@ class TreeMaker:
         """
         busy = {stage.address: stage for stage in running}
         self._latest = {address: latest for address, latest in self._latest.items() if address in busy}
-        files: dict[GitPath, File | None] = {self._in_git(p): _file(c) for p, c in self._parameters.items()}
+        files: dict[GitPath, File | None] = {self._in_git(p): file_with(c) for p, c in self._parameters.items()}
         files |= self._left_by_others(busy)
         own: dict[str, dict[GitPath, File | None]] = {}
         with ObjectReader(self._repo) as objects:
@@ -165,7 +156,7 @@ class TreeMaker:
             self._latest[stage.address] = _Latest(stage=stage, entry=entry, kept={}, ids=recorded.ids)
         files |= self._lines()
         files |= self._live(snapshot)
-        blobs = self._as_blobs(files)
+        blobs = self._writer.blobs(files)
         for address, kept in own.items():
             self._latest[address] = replace(self._latest[address], kept={path: blobs[path] for path in kept})
         for latest in self._latest.values():
@@ -199,9 +190,9 @@ class TreeMaker:
                 paths[RepoPath(f"{above}/.gitignore" if above else ".gitignore") if out.cache else out.path] = None
         found: dict[GitPath, File | None] = {}
         for path in paths:
-            for each, status in _files_at(self._place.root, path):
+            for each, status in files_at(self._place.root, path):
                 if status.st_ctime_ns >= self._since_ns:
-                    found[self._in_git(each)] = _file_on_disk(join(self._place.root, each), status)
+                    found[self._in_git(each)] = file_on_disk(join(self._place.root, each), status)
         return found
 
     def _kept_by_git(self, snapshot: StageSnapshot, objects: ObjectReader) -> dict[GitPath, File | None]:
@@ -211,7 +202,7 @@ class TreeMaker:
         for out in snapshot.running.stage.outs:
             if out.cache or out.path is None:
                 continue
-            files |= dict.fromkeys(_in_tree(objects, self._base, self._in_git(out.path)))
+            files |= dict.fromkeys(paths_below(objects, self._base, self._in_git(out.path)))
             if out.path in there:
                 files |= self._of_output(there[out.path])
         return files
@@ -245,7 +236,7 @@ class TreeMaker:
                     known = texts.get(ignore)
                     texts[ignore] = with_entry(self._text(ignore) or "" if known is None else known, name)
         return {
-            self._in_git(path): _file(text.encode(errors="surrogateescape")) for path, text in texts.items() if text
+            self._in_git(path): file_with(text.encode(errors="surrogateescape")) for path, text in texts.items() if text
         }
 
     def _live(self, snapshot: Snapshot) -> dict[GitPath, File | None]:
@@ -258,46 +249,6 @@ class TreeMaker:
                     files[where] = file
         ignored = self._which_ignored(list(files))
         return {path: file for path, file in files.items() if path not in ignored}
-
-    def _as_blobs(self, files: Mapping[GitPath, File | None]) -> dict[GitPath, tuple[int, BlobId] | None]:
-        found: dict[GitPath, tuple[int, BlobId] | None] = {}
-        new: dict[GitPath, AbsPath] = {}
-        keys: dict[GitPath, object] = {}
-        for path, file in files.items():
-            if file is None:
-                found[path] = None
-                continue
-            if file.mode == MODE_LINK:
-                assert isinstance(file.content, bytes)
-                found[path] = (MODE_LINK, write_blob(self._repo, file.content))
-                continue
-            keys[path] = key = _key(file.content)
-            known = self._blobs.get(path)
-            if known is not None and known[0] == key:
-                found[path] = (file.mode, known[1])
-                continue
-            new[path] = self._on_disk(path, file.content)
-        for path, blob in zip(new, write_files(self._repo, tuple(new.values())), strict=True):
-            file = files[path]
-            assert file is not None
-            found[path] = (file.mode, blob)
-            self._blobs[path] = (keys[path], blob)
-        return found
-
-    def _on_disk(self, path: GitPath, content: bytes | AbsPath) -> AbsPath:
-        """Returns a file with some content; below a directory of ours at the same path, for Git's rules about names."""
-        if not isinstance(content, bytes):
-            return content
-        where = join(self._stage_dir, path)
-        os.makedirs(os.path.dirname(where), exist_ok=True)
-        try:
-            with open(where, "wb") as file:
-                file.write(content)
-        except OSError as error:
-            raise OffbranchError(
-                f"cannot write '{where}': {(error.strerror or str(error)).lower()}", hint="free some disk space"
-            ) from error
-        return where
 
     def _all_stages(self) -> tuple[Stage, ...]:
         if self._stages is None:
@@ -333,56 +284,3 @@ def unfinished(command: str | tuple[str, ...] | None, number: int) -> str | tupl
     if isinstance(command, tuple):
         return (*command[:-1], f"{command[-1]} # checkpoint {number}") if command else command
     return None if command is None else f"{command.rstrip(chr(10))} # checkpoint {number}"
-
-
-def _identity(held: Held) -> Content:
-    """Returns what an output is that Git keeps; nothing is stored."""
-    md5s = []
-    size = 0
-    for file, content in contents(held):
-        md5s.append((file.name, hash_bytes(content) if isinstance(content, bytes) else hash_file(content)[0]))
-        size += file.status.st_size
-    if held.scan is None:
-        return Content(id=ObjectId(md5s[0][1]), size=size, is_executable=held.files[0].is_executable)
-    return Content(id=listing_id(listing_bytes(make_listing(md5s, path=held.path))), size=size, n_files=len(md5s))
-
-
-def _in_tree(objects: ObjectReader, tree: TreeId, path: GitPath) -> Iterator[GitPath]:
-    entry = objects.find(tree, path)
-    if entry is None:
-        return
-    if entry.mode != MODE_TREE:
-        yield path
-        return
-    for child in objects.tree(TreeId(entry.id)):
-        yield from _in_tree(objects, tree, GitPath(f"{path}/{child.name}"))
-
-
-def _files_at(root: AbsPath, path: RepoPath) -> Iterator[tuple[RepoPath, os.stat_result]]:
-    disk = join(root, path)
-    try:
-        status = os.lstat(disk)
-    except OSError:
-        return
-    if stat.S_ISDIR(status.st_mode):
-        for name in sorted(os.listdir(disk)):
-            yield from _files_at(root, RepoPath(f"{path}/{name}"))
-    elif stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
-        yield path, status
-
-
-def _file_on_disk(disk: AbsPath, status: os.stat_result) -> File:
-    if stat.S_ISLNK(status.st_mode):
-        return File(mode=MODE_LINK, content=os.fsencode(os.readlink(disk)))
-    return File(mode=MODE_EXECUTABLE if status.st_mode & stat.S_IXUSR else MODE_FILE, content=disk)
-
-
-def _file(content: bytes) -> File:
-    return File(mode=MODE_FILE, content=content)
-
-
-def _key(content: bytes | AbsPath) -> object:
-    if isinstance(content, bytes):
-        return hash_bytes(content)
-    status = os.stat(content)
-    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
