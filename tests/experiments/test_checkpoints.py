@@ -227,7 +227,8 @@ def test_force_replaces_with_the_first_and_gives_back_after_a_failure(tmp_path: 
     (attempt,) = project.git("for-each-ref", "--format=%(objectname)", "refs/ob/attempts").split()
     assert (mark(project, f"{attempt}^2") or {}).get("number") == 3
     project.write("train.py", ASK + THREE)
-    assert project.ob("exp", "run", "-f", "-n", "x").code == 0
+    # Within one second the same content would be the same commits.
+    assert project.ob("exp", "run", "-f", "-n", "x", "-S", "lr=2").code == 0
     assert len(chain(project, "x")) == 4 and project.exps()["x"] != old
 
 
