@@ -90,7 +90,7 @@ def test_a_branch_of_a_middle_one_is_there_and_not_at_the_tip(project: TestProje
     first = make_chain(project, "run", [0.1, 0.2, 0.3])
     make_chain(project, "a", [0.9], above=first[1])
     made = branch("run@2", project.session())
-    assert (made.branch, made.commit) == ("run-checkpoint-2-branch", first[1])
+    assert (made.branch, made.commit, made.experiment) == ("run-checkpoint-2-branch", first[1], "run@2")
     assert branch(first[0], project.session(), branch_name="other").commit == first[0]
     assert project.git("rev-parse", "run-checkpoint-2-branch") == first[1]
 

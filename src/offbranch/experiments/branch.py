@@ -18,7 +18,7 @@ class Branched:
     Attributes:
         branch: Its name.
         commit: Where it is.
-        experiment: The experiment, or what was named if that is none.
+        experiment: The experiment, of a checkpoint `NAME@3`, or what was named if that is none.
     """
 
     branch: str
@@ -39,8 +39,8 @@ def make_branch(project: Project, repo: GitRepo, name: str, branch: str | None) 
         NotFoundError: There is no such experiment.
     """
     commit = find_commit(project, repo, name)
-    experiment = _name_of(repo, name, commit)
-    branch = branch or f"{experiment}-branch"
+    experiment, stem = _names_of(repo, name, commit)
+    branch = branch or f"{stem}-branch"
     ref = BRANCHES + branch
     if not is_valid_ref(ref) or branch.startswith("-"):
         raise UsageError(
@@ -55,17 +55,21 @@ def make_branch(project: Project, repo: GitRepo, name: str, branch: str | None) 
     return Branched(branch=branch, commit=commit, experiment=experiment)
 
 
-def _name_of(repo: GitRepo, name: str, commit: CommitId) -> str:
+def _names_of(repo: GitRepo, name: str, commit: CommitId) -> tuple[str, str]:
+    """Returns how people call a commit, and what a branch of it begins with: not the same for checkpoints."""
     decoded = decode(name)
     if decoded is not None:
-        return decoded[1]
+        return decoded[1], decoded[1]
     experiments = list_experiments(repo)
     if any(each.name == name for each in experiments):
-        return name
+        return name, name
     tip = next((each.name for each in experiments if each.commit == commit), None)
     if tip is not None:
-        return tip
+        return tip, tip
     part = find_checkpoint(repo, name) or find_in_chains(repo, experiments, commit)
     if part is None:
-        return name
-    return f"{part.experiment.name}-{commit[:7] if part.number is None else f'checkpoint-{part.number}'}"
+        return name, name
+    whole = part.experiment.name
+    if part.number is None:
+        return commit[:7], f"{whole}-{commit[:7]}"
+    return f"{whole}@{part.number}", f"{whole}-checkpoint-{part.number}"
