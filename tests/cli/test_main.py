@@ -11,7 +11,6 @@ import pytest
 
 from cli_runs import Ob
 from offbranch import __version__
-from offbranch.__main__ import AS_DVC
 from offbranch.base.environ import read_environment
 from offbranch.base.errors import ExitCode, LockedError, OffbranchError, UsageError
 from offbranch.cli.console import Console, Verbosity
@@ -28,21 +27,6 @@ def start(*words: str, code: str = "from offbranch.__main__ import main; sys.exi
     env = {"PYTHONPATH": str(SOURCE), "HOME": os.environ["HOME"], "PATH": os.environ["PATH"]}
     done = subprocess.run([sys.executable, "-S", "-c", script], env=env, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
-
-
-@pytest.mark.parametrize(
-    ("program", "version"),
-    [
-        ("/usr/bin/dvc", AS_DVC),
-        ("dvc", AS_DVC),
-        ("C:\\\\Scripts\\\\dvc.EXE", AS_DVC),
-        ("/dvc/bin/ob", __version__),
-        ("/usr/lib/offbranch/__main__.py", __version__),
-    ],
-)
-def test_under_the_name_of_dvc_the_version_is_that_of_dvc(program: str, version: str) -> None:
-    code = f"sys.argv[0] = '{program}'; from offbranch.__main__ import main; sys.exit(main())"
-    assert start("--version", code=code) == (0, f"{version}\n", "")
 
 
 @pytest.mark.parametrize("flag", ["--version", "-V"])

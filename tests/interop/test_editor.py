@@ -14,11 +14,11 @@ import pytest
 
 from interop.peers import Originals, PeerProject, make_peer_project
 from interop.test_plots import typed, without_urls
-from offbranch.__main__ import AS_DVC
 from projects import SOURCE
 
 pytestmark = pytest.mark.interop
 
+DROP_IN = SOURCE.parent / "packages/offbranch-dvc/src"
 TRAIN = """\
 import os, sys, time
 from offbranch import Live
@@ -278,9 +278,9 @@ def test_a_run_that_an_editor_watches(project: PeerProject, tmp_path: Path) -> N
 
 def test_the_version_under_the_name_of_dvc(dvc: str, tmp_path: Path) -> None:
     program = tmp_path / "dvc"
-    program.write_text(f"#!{sys.executable}\nimport sys\nfrom offbranch.__main__ import main\nsys.exit(main())\n")
+    program.write_text(f"#!{sys.executable}\nimport sys\nfrom offbranch_dvc.command import main\nsys.exit(main())\n")
     program.chmod(0o755)
-    env = {"PYTHONPATH": str(SOURCE), "PATH": "/usr/bin:/bin"}
+    env = {"PYTHONPATH": f"{SOURCE}:{DROP_IN}", "PATH": "/usr/bin:/bin"}
     ours = subprocess.run([str(program), "--version"], env=env, capture_output=True, text=True, check=True)
     theirs = subprocess.run([dvc, "--version"], env={"HOME": str(tmp_path)}, capture_output=True, text=True, check=True)
-    assert ours.stdout == theirs.stdout == f"{AS_DVC}\n"
+    assert ours.stdout == theirs.stdout == "3.67.1\n"
