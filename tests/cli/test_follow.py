@@ -101,3 +101,12 @@ def test_what_has_ended_says_how_many_checkpoints_it_has(tmp_path: Path, word: s
     make_chain(project, "plain", [0.1], is_finished=True)
     (found,) = project.ob("live", word, "--once", "--json").json["runs"]
     assert found["n_checkpoints"] == wanted
+
+
+def test_a_checkpoint_that_is_not_there(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p", FILES)
+    make_chain(project, "run", [0.1, 0.2])
+    refused = project.ob("live", "run@9", "--once")
+    assert refused.code == 1
+    assert "'run@9' does not exist: 'run' has 2 checkpoints" in refused.err
+    assert "'runs' is neither an experiment nor a metric" in project.ob("live", "runs", "--once").err

@@ -63,6 +63,9 @@ def live_view(words: Sequence[str], session: Session) -> LiveView:
     with opened(session) as project:
         view, unknown = _Look(project, words).read()
         known = sorted({name for run in view.runs for name in run.series})
+        if project.repo is not None:
+            for word in unknown:
+                find_checkpoint(project.repo, word)  # says how many checkpoints there are, where it names one too many
     for word in unknown:
         hint = did_you_mean(word, known) or f"metrics are {', '.join(known[:8])}" if known else "nothing is logged yet"
         raise NotFoundError(f"'{word}' is neither an experiment nor a metric of what is shown", hint=hint)
