@@ -41,11 +41,11 @@ def finish(begun: Begun, saved: str | None, *, failure: str | None) -> str | Non
     return saved
 
 
-def failure_of(error: BaseException | None) -> str | None:
+def failure_of(kind: type[BaseException] | None, error: BaseException | None) -> str | None:
     """Returns the name of what ends a program if that is a failure; `sys.exit()` is none."""
-    if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
+    if kind is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
         return None
-    return type(error).__name__
+    return kind.__name__
 
 
 def save_now(begun: Begun, saved: str | None) -> str | None:

@@ -424,7 +424,7 @@ class Live:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._is_within = False
-        self._finish(failure=failure_of(error))
+        self._finish(failure=failure_of(kind, error))
 
     def end(self) -> None:
         """Ends logging: everything is written, and an experiment saved if the program does not run as one.
