@@ -188,9 +188,10 @@ def _name(commit: ObjectName | CommitId | None) -> ObjectName | None:
     return None if commit is None else ObjectName(commit)
 
 
-def mark_text(*, number: int, step: int | None, stage: str, keep: str) -> str:
+def mark_text(*, number: int, step: int | None, stage: str, keep: str, live: Sequence[RepoPath] = ()) -> str:
     """Returns the value of the header of a checkpoint."""
-    return json.dumps({"version": _VERSION, "number": number, "step": step, "stage": stage, "keep": keep})
+    mark = {"version": _VERSION, "number": number, "step": step, "stage": stage, "keep": keep}
+    return json.dumps({**mark, "live": list(live)} if live else mark)
 
 
 def header_of(repo: GitRepo, commit: CommitId) -> tuple[str | None, bool]:

@@ -142,6 +142,7 @@ def task_to_json(task: Task) -> dict[str, Any]:
             "commit": execute.commit,
             "pull": execute.pull,
             "jobs": execute.jobs,
+            "starts_over": execute.starts_over,
         },
     }
 
@@ -260,5 +261,6 @@ def _options(select: Mapping[str, Any], execute: Mapping[str, Any]) -> RunOption
             commit=bool(execute["commit"]),
             pull=bool(execute["pull"]),
             jobs=int(execute["jobs"]),
+            starts_over=bool(execute.get("starts_over", False)),
         ),
     )
