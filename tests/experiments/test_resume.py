@@ -47,7 +47,7 @@ def test_a_failed_run_goes_on_under_its_name(tmp_path: Path, first: tuple[str, .
     assert len(before) == 3
     done = project.ob("exp", "run", "--resume", "x", EVERY, *then)
     assert done.code == 0, done.err
-    assert "goes on with 'x' from checkpoint 3 (step 2)" in done.out + done.err
+    assert "goes on with 'x' from checkpoint 3 (step 2)" in done.err + done.err
     commits = chain(project, "x")
     assert commits[:3] == before
     assert [(mark(project, each) or {}).get("number") for each in commits] == [1, 2, 3, 4, 5, None]
@@ -59,3 +59,152 @@ def test_a_failed_run_goes_on_under_its_name(tmp_path: Path, first: tuple[str, .
     assert json.dumps(rows).count('"name": "x"') >= 1
     if not then:
         assert project.read("model.bin") == whole()
+
+
+def test_an_older_one_or_other_parameters_make_a_new_experiment(tmp_path: Path) -> None:
+    project = training(tmp_path / "p", GOING_ON)
+    failed(project)
+    before = chain(project, "x")
+    done = project.ob("exp", "run", "--resume", "x@2", "-n", "older", EVERY)
+    assert done.code == 0, done.err
+    assert "the new experiment 'older' goes on from checkpoint 2 (step 1) of 'x': it is not the newest" in done.err
+    assert chain(project, "older")[:2] == before[:2]
+    assert chain(project, "x") == before
+    project.git("checkout", "-q", "--", ".")
+    done = project.ob("exp", "run", "--resume", "x", "-S", "lr=5", EVERY, "--temp")
+    assert done.code == 0, done.err
+    assert "-S changes its parameters" in done.err
+    new = next(name for name in project.exps() if name not in ("x", "older"))
+    commits = chain(project, new)
+    assert commits[:3] == before
+    text = (output_at(project, commits[-1]) or b"").decode()
+    assert text == whole(1, 3) + whole(5)[len(whole(5, 3)) :]
+    assert project.file_at(commits[-1], "params.yaml") == "lr: 5"
+
+
+def test_what_went_on_with_other_parameters_is_no_result_to_hand_out(tmp_path: Path) -> None:
+    project = training(tmp_path / "p", GOING_ON)
+    failed(project)
+    assert project.ob("exp", "run", "--resume", "x", "-S", "lr=5", "--temp", EVERY).code == 0
+    done = project.ob("exp", "run", "-n", "fresh", "-S", "lr=5", "--temp", EVERY)
+    assert done.code == 0, done.err
+    assert (output_at(project, chain(project, "fresh")[-1]) or b"").decode() == whole(5)
+
+
+def test_a_finished_one_goes_on_only_where_something_is_changed(tmp_path: Path) -> None:
+    project = training(tmp_path / "p", GOING_ON)
+    assert project.ob("exp", "run", "-n", "x", EVERY).code == 0
+    done = project.ob("exp", "run", "--resume", "x", "--temp")
+    assert done.code == 2
+    assert "there is nothing to resume: 'x' has come to its end" in done.err
+    done = project.ob("exp", "run", "--resume", "x", "-S", "lr=2", "--temp", "-n", "y", EVERY)
+    assert done.code == 0, done.err
+    assert "goes on from the end of 'x'" in done.err
+    assert chain(project, "y")[:6] == chain(project, "x")
+
+
+def test_what_cannot_be_gone_on_from(tmp_path: Path) -> None:
+    project = training(tmp_path / "p", GOING_ON)
+    done = project.ob("exp", "run", "--resume")
+    assert (done.code, "there is nothing to go on from" in done.err) == (1, True)
+    done = project.ob("exp", "run", "--resume", "nothing")
+    assert (done.code, "'nothing' is neither a Git revision nor an experiment" in done.err) == (1, True)
+    failed(project, at=1)
+    done = project.ob("exp", "run", "--resume", "x@9")
+    assert (done.code, "'x@9' does not exist: 'x' has 2 checkpoints" in done.err) == (1, True)
+    done = project.ob("exp", "run", "--resume", "x", "--reset")
+    assert (done.code, "--resume goes on and --reset starts over" in done.err) == (2, True)
+    assert project.ob("exp", "run", "-n", "plain", "--no-checkpoint", "-S", "lr=3", "--temp").code == 1
+    done = project.ob("exp", "run", "--resume", "plain")
+    assert (done.code, "'plain' has no checkpoints" in done.err) == (1, True)
+    done = project.ob("exp", "run", "--resume", "HEAD")
+    assert done.code == 1, done.err
+    project.write("other.txt", "1")
+    project.commit("later")
+    done = project.ob("exp", "run", "--resume", "x")
+    assert done.code == 1
+    assert "'x' started from" in done.err
+    assert "--temp goes on in a copy" in done.err
+    done = project.ob("exp", "run", "--resume", "x", "--temp", EVERY)
+    assert done.code == 0, done.err
+
+
+def test_without_a_name_it_is_the_newest_that_has_not_ended(tmp_path: Path) -> None:
+    project = training(tmp_path / "p", GOING_ON)
+    failed(project, name="a", at=1)
+    failed(project, "-S", "lr=2", name="b", at=2)
+    done = project.ob("exp", "run", "--resume", EVERY)
+    assert done.code == 0, done.err
+    assert "goes on with 'b' from checkpoint 3" in done.err
+    assert (output_at(project, chain(project, "b")[-1]) or b"").decode() == whole(2)
+    attempt = project.git("for-each-ref", "--format=%(refname)", "refs/ob/attempts").split("/")[-1]
+    project.git("checkout", "-q", "--", ".")
+    done = project.ob("exp", "run", "--resume", attempt, EVERY)
+    assert done.code == 0, done.err
+    assert "goes on with 'a' from checkpoint 2" in done.err
+
+
+def test_files_of_the_workspace(tmp_path: Path) -> None:
+    project = training(tmp_path / "p", GOING_ON)
+    failed(project, "-S", "lr=3")
+    assert project.read("params.yaml") == "lr: 1\n"
+    project.write("params.yaml", "lr: 7\n")
+    done = project.ob("exp", "run", "--resume", "x", EVERY)
+    assert done.code == 1
+    assert "'params.yaml' has local changes" in done.err
+    assert project.read("params.yaml") == "lr: 7\n"
+    project.git("checkout", "-q", "params.yaml")
+    project.write("train.py", project.read("train.py").replace("metrics(acc=step)", "metrics(acc=step, new=1)"))
+    done = project.ob("exp", "run", "--resume", "x", EVERY, "-n", "other-code")
+    assert done.code == 0, done.err
+    assert "'other-code' goes on from checkpoint 3 (step 2) of 'x': train.py is as in the workspace" in done.err
+    assert project.read("params.yaml") == "lr: 3\n"
+    assert json.loads(project.read("metrics.json")) == {"acc": 4, "new": 1}
+    assert project.read("model.bin") == whole(3)
+
+
+def test_a_failure_puts_the_workspace_back(tmp_path: Path) -> None:
+    project = training(tmp_path / "p", GOING_ON)
+    assert project.ob("exp", "run", "-n", "done", EVERY, "-S", "lr=9").code == 0
+    project.git("checkout", "-q", "params.yaml")
+    failed(project, "-S", "lr=3")
+    before = {
+        path: project.read(path) for path in ("params.yaml", "metrics.json", "dvc.lock", "model.bin", ".gitignore")
+    }
+    done = project.ob("exp", "run", "--resume", "x", EVERY, STOP_AT="3", BEGAN_AT="3")
+    assert done.code == 1
+    assert {path: project.read(path) for path in before} == before
+    assert [(mark(project, each) or {}).get("number") for each in chain(project, "x")] == [1, 2, 3, 4]
+    done = project.ob("exp", "run", "--resume", EVERY)
+    assert done.code == 0, done.err
+    assert project.read("model.bin") == whole(3)
+    assert project.git("for-each-ref", "refs/ob") == ""
+
+
+def test_one_that_had_taken_a_name_by_force(tmp_path: Path) -> None:
+    project = training(tmp_path / "p", GOING_ON)
+    assert project.ob("exp", "run", "-n", "x", EVERY, "--temp").code == 0
+    old = project.exps()["x"]
+    failed(project, "-f", "-S", "lr=2", "--temp")
+    assert project.exps()["x"] == old
+    done = project.ob("exp", "run", "--resume", "x", EVERY, "--temp")
+    assert done.code == 0, done.err
+    assert "goes on with 'x' from checkpoint 3" in done.err
+    assert (output_at(project, chain(project, "x")[-1]) or b"").decode() == whole(2)
+    assert project.git("for-each-ref", "refs/ob") == ""
+
+
+def test_starting_over(tmp_path: Path) -> None:
+    pipeline = "stages: {train: {cmd: sh train.sh, outs: [model.txt: {checkpoint: true}, kept.txt: {persist: true}]}}\n"
+    script = "echo more >> model.txt; echo more >> kept.txt\n"
+    project = training(tmp_path / "p", more={"dvc.yaml": pipeline, "train.sh": script})
+    for n in (1, 2):
+        assert project.ob("exp", "run").code == 0
+        assert project.read("model.txt") == "more\n" * n
+    project.write("kept.txt", "by hand\n")
+    done = project.ob("exp", "run", "--reset")
+    assert done.code == 0, done.err
+    assert "because it starts over" in done.out
+    assert project.read("model.txt") == project.read("kept.txt") == "more\n"
+    cached = [path.read_text() for path in project.root.glob(".dvc/cache/files/md5/*/*")]
+    assert "by hand\n" in cached

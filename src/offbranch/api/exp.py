@@ -76,9 +76,8 @@ def run(
     ):
         repo, spec, options = ready.repo, ready.spec, ready.options
         if request.dry:
-            plan = preview_run(
-                project, spec, options, session.reporter, ready.resumed and ready.resumed.files
-            )
+            files = None if ready.resumed is None else ready.resumed.files
+            plan = preview_run(project, spec, options, session.reporter, files)
             return RunReport(experiment=None, plan=plan, in_workspace=False)
         launch = make_launch(session, project, clock, descriptors)
         ran = run_workspace(project, repo, spec, options, launch, ready.resumed)
@@ -111,9 +110,7 @@ class _Ready:
 
 
 @contextmanager
-def _opened(
-    request: RunRequest, session: Session, project: Project, rng: Chooser, *, here: bool
-) -> Iterator[_Ready]:
+def _opened(request: RunRequest, session: Session, project: Project, rng: Chooser, *, here: bool) -> Iterator[_Ready]:
     repo = need_git(project)
     refuse_during_operation(repo)
     cwd = working_directory(project, session)

@@ -13,7 +13,7 @@ from offbranch.base.plugins import load
 from offbranch.base.records import record
 from offbranch.experiments.checkpoint_policy import checkpoint_policy
 from offbranch.experiments.experiment import ExperimentSpec
-from offbranch.experiments.go_on import Beginning, read_beginning
+from offbranch.experiments.go_on import Beginning, read_beginning, wanted_of
 from offbranch.experiments.names import Chooser
 from offbranch.experiments.naming import choose_name
 from offbranch.experiments.override_files import placed_overrides
@@ -36,7 +36,6 @@ from offbranch.git.repository import GitRepo, head_commit
 from offbranch.git.tree_reader import TreeReader
 from offbranch.params.overrides import Override
 from offbranch.project import Project
-from offbranch.storage.objects import ObjectId
 
 
 @record
@@ -89,7 +88,7 @@ def open_resumption(
             hint=f"--temp goes on in a copy; or: git switch --detach {source.baseline[:7]}",
         )
     with ObjectReader(repo) as objects:
-        begun = read_beginning(project, repo, objects, source.commit, source.baseline)
+        begun = read_beginning(project, objects, source.commit, source.baseline)
         _need_data(request, project, repo, objects, source, begun, session)
         trees = objects.commit(source.baseline).tree
         known = plan_resume_files(project, repo, objects, trees, begun) if source.baseline == head else None
@@ -231,14 +230,7 @@ def _need_data(
     session: Session,
 ) -> None:
     """Makes sure that the outputs to go on with are in the cache, or fetches them."""
-    stages = {stage.address: stage for stage in begun.pipelines.stages}
-    wanted = {
-        item.written: ObjectId(item.md5)
-        for address, entry in begun.entries.items()
-        for item in entry.outs
-        for out in stages[address].outs
-        if out.written == item.written and out.cache and item.md5 is not None
-    }
+    wanted = wanted_of(begun)
     missing = [written for written, id in wanted.items() if not project.cache.has_all(id)]
     if missing and request.execute.pull and (fetch := fetch_of(project, session.reporter)) is not None:
         fetch([wanted[written] for written in missing])

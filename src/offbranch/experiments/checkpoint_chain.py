@@ -211,11 +211,14 @@ def task_of_head(content: bytes) -> tuple[str | None, bool]:
 
 def own_chain(repo: GitRepo, spec: ExperimentSpec, attempt: Attempt) -> CommitId | None:
     """Returns where the experiment's ref is, if an earlier run of the same queued task has left it at a checkpoint."""
-    if attempt.task_id is None:
-        return None
+    return None if attempt.task_id is None else own_chain_of(repo, spec, attempt.task_id)
+
+
+def own_chain_of(repo: GitRepo, spec: ExperimentSpec, task_id: str) -> CommitId | None:
+    """Returns the same for a task by its id."""
     ref = encode(spec.baseline, spec.name)
     now = next((CommitId(at) for found, at in list_refs(repo, ref) if found == ref), None)
-    return now if now is not None and header_of(repo, now) == (attempt.task_id, True) else None
+    return now if now is not None and header_of(repo, now) == (task_id, True) else None
 
 
 def put_back(repo: GitRepo, attempt: Attempt) -> tuple[RefUpdate, ...]:

@@ -35,6 +35,7 @@ class Beginning:
     """What a run goes on from.
 
     Attributes:
+        commit: It.
         number: The checkpoint; of the end of a run, the last before it.
         is_finished: It is the end of a run.
         tree: Its files.
@@ -43,6 +44,7 @@ class Beginning:
         mark: What the commit of that checkpoint says.
     """
 
+    commit: CommitId
     number: int
     is_finished: bool
     tree: TreeId
@@ -51,9 +53,7 @@ class Beginning:
     mark: CheckpointMark | None
 
 
-def read_beginning(
-    project: Project, repo: GitRepo, objects: ObjectReader, commit: CommitId, baseline: CommitId
-) -> Beginning:
+def read_beginning(project: Project, objects: ObjectReader, commit: CommitId, baseline: CommitId) -> Beginning:
     """Reads a commit of a chain as what a run goes on from.
 
     Raises:
@@ -64,6 +64,7 @@ def read_beginning(
     reader = TreeReader(objects, tree, project.prefix)
     pipelines = load_pipelines(reader, ignores=project.ignore.ignores, options=parsing_options(project))
     return Beginning(
+        commit=commit,
         number=number,
         is_finished=mark_of(objects.commit(commit)) is None,
         tree=tree,
@@ -71,6 +72,17 @@ def read_beginning(
         entries=dict(_entries(pipelines, mark)),
         mark=mark,
     )
+
+
+def wanted_of(begun: Beginning) -> dict[str, ObjectId]:
+    """Returns the cached outputs of the stages that go on: path as written -> content."""
+    outs = {stage.address: {out.written for out in stage.outs if out.cache} for stage in begun.pipelines.stages}
+    return {
+        item.written: ObjectId(item.md5)
+        for address, entry in begun.entries.items()
+        for item in entry.outs
+        if item.md5 is not None and item.written in outs[address]
+    }
 
 
 def begun_at(repo: GitRepo, spec: ExperimentSpec) -> int:
@@ -87,7 +99,7 @@ def with_going_on(place: Project, bench: Workbench, spec: ExperimentSpec, option
     assert place.repo is not None
     repo = place.repo
     with ObjectReader(repo) as objects:
-        begun = read_beginning(place, repo, objects, spec.resumed, spec.baseline)
+        begun = read_beginning(place, objects, spec.resumed, spec.baseline)
 
     def put_in_place(stage: Stage) -> None:
         for out in stage.outs:

@@ -72,25 +72,23 @@ class Ahead:
     selection: Selection
 
 
-def look_ahead(project: Project, spec: ExperimentSpec, options: RunOptions, reporter: Reporter) -> Ahead:
+def look_ahead(
+    project: Project, spec: ExperimentSpec, options: RunOptions, reporter: Reporter, files: FileReader | None = None
+) -> Ahead:
     """Reads what a run would read and chooses its stages, so that anything wrong is known before anything is done.
+
+    Args:
+        files: Instead of the workspace, what a run begins with that goes on from a checkpoint: nothing is composed then.
 
     Raises:
         OffbranchError: A file is malformed, an override impossible, the parameters cannot be composed, or a target is
             unknown.
     """
+    if files is not None:
+        return look_ahead_with(project, spec, options, plan_parameter_files(files, parse_overrides(spec)), files)
     with open_planner(project, spec.hydra, reporter) as plan_files:
         written = plan_files(parse_overrides(spec))
     return look_ahead_with(project, spec, options, written)
-
-
-def look_ahead_over(project: Project, spec: ExperimentSpec, options: RunOptions, files: FileReader) -> Ahead:
-    """Does the same over other files than those of the workspace; nothing is composed.
-
-    Raises:
-        OffbranchError: A file is malformed, an override impossible or a target unknown.
-    """
-    return look_ahead_with(project, spec, options, plan_parameter_files(files, parse_overrides(spec)), files)
 
 
 def look_ahead_with(
@@ -126,10 +124,7 @@ def preview_run(
     Raises:
         OffbranchError: A file is malformed, an override impossible or a target unknown.
     """
-    if files is None:
-        ahead = look_ahead(project, spec, options, reporter)
-    else:
-        ahead = look_ahead_over(project, spec, options, files)
+    ahead = look_ahead(project, spec, options, reporter, files)
     reader, pipelines, selection = ahead.reader, ahead.pipelines, ahead.selection
     runner: CommandRunner = RefusingRunner()
     bench = make_workbench(project, runner=runner, reporter=NullReporter(), reader=reader)

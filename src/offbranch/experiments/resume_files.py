@@ -8,8 +8,8 @@ Live writes) is always that of the checkpoint. Parameters are too, so a change o
 from collections.abc import Iterable, Iterator, Mapping
 
 from offbranch.base.errors import ConflictError, OffbranchError
-from offbranch.base.paths import GitPath, RepoPath, is_same_or_inside
 from offbranch.base.files import FileReader
+from offbranch.base.paths import GitPath, RepoPath, is_same_or_inside
 from offbranch.base.records import field, record
 from offbranch.base.yaml import load_yaml
 from offbranch.experiments.commit import files_of_stages, files_written_by
@@ -123,9 +123,7 @@ def contents_of(objects: ObjectReader, project: Project, changes: Iterable[TreeC
     }
 
 
-def _present(
-    project: Project, repo: GitRepo, begun: Beginning, live: Iterable[RepoPath], head: TreeId
-) -> TreeId:
+def _present(project: Project, repo: GitRepo, begun: Beginning, live: Iterable[RepoPath], head: TreeId) -> TreeId:
     """Returns the workspace as a tree, with untracked files that the checkpoint has too."""
     pipelines = load(project)
     known = [*files_of_stages(pipelines, pipelines.stages), *files_of_stages(begun.pipelines, begun.pipelines.stages)]
@@ -149,7 +147,9 @@ def _is_of_live(objects: ObjectReader, change: TreeChange, recorded: Iterable[Gi
     if not _is_pipeline(change.path) or change.path not in recorded or change.status != "M":
         return False
     try:
-        here, there = (load_yaml(objects.blob(BlobId(id)).decode(), str(change.path)) for id in (change.old_id, change.new_id))
+        here, there = (
+            load_yaml(objects.blob(BlobId(id)).decode(), str(change.path)) for id in (change.old_id, change.new_id)
+        )
     except (OffbranchError, UnicodeDecodeError):
         return False
     if not isinstance(here, dict) or not isinstance(there, dict):

@@ -30,7 +30,7 @@ from offbranch.experiments.composition import source_files
 from offbranch.experiments.data_changes import with_changed_data
 from offbranch.experiments.events import ExperimentStarted
 from offbranch.experiments.experiment import ExperimentSpec, Where
-from offbranch.experiments.preview import look_ahead, look_ahead_over
+from offbranch.experiments.preview import look_ahead
 from offbranch.experiments.refs import lease_ref
 from offbranch.experiments.resume_files import Resumed
 from offbranch.experiments.run import Outcome, parse_overrides, write_parameter_files
@@ -101,10 +101,10 @@ def prepare_temporary(
     copy_paths = tuple(copy_paths)
     check_copies(project, copy_paths)
     sources = source_files(project, spec.hydra)
+    ahead = look_ahead(project, spec, options, launch.reporter, None if resumed is None else resumed.files)
     if resumed is not None:
-        ahead, tree = look_ahead_over(project, spec, options, resumed.files), resumed.tree
+        tree = resumed.tree
     else:
-        ahead = look_ahead(project, spec, options, launch.reporter)
         files = (*files_of_stages(ahead.pipelines, ahead.pipelines.stages), *ahead.written, *sources)
         tree = with_changed_data(project, repo, ahead.pipelines, snapshot_of(project, repo, files))
     attempt = begin_attempt(repo, project.root, new_attempt(project, spec, launch, Where.TEMPORARY), tree)

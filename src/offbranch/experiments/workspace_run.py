@@ -13,9 +13,9 @@ from offbranch.experiments.commit import files_of_stages, files_written_by, snap
 from offbranch.experiments.composition import source_files
 from offbranch.experiments.events import ExperimentStarted, WorkspaceRestored
 from offbranch.experiments.experiment import ExperimentSpec, Where
-from offbranch.experiments.peer_signals import clear_running, show_running
 from offbranch.experiments.loading import load
-from offbranch.experiments.preview import look_ahead, look_ahead_over
+from offbranch.experiments.peer_signals import clear_running, show_running
+from offbranch.experiments.preview import look_ahead
 from offbranch.experiments.refs import EXEC_HEAD
 from offbranch.experiments.restore import read_files, restore_files, restore_outputs
 from offbranch.experiments.resume_files import Resumed, write_files
@@ -70,10 +70,7 @@ def run_workspace(
         Interrupted: The user stopped it; likewise.
         OffbranchError: Something is wrong with the input; nothing has been changed.
     """
-    if resumed is None:
-        ahead = look_ahead(project, spec, options, launch.reporter)
-    else:
-        ahead = look_ahead_over(project, spec, options, resumed.files)
+    ahead = look_ahead(project, spec, options, launch.reporter, None if resumed is None else resumed.files)
     stages = ahead.pipelines.stages
     written = {**(resumed.contents if resumed is not None else {}), **ahead.written}
     before = _Before(originals=read_files(project.root, (*written, *files_written_by(stages))), written=written)

@@ -105,9 +105,14 @@ class StoredTask:
 
     @property
     def n_lost(self) -> int:
-        """How often whoever ran it was killed since it was queued."""
+        """How often whoever ran it was killed since it was queued, or since a run of it last made a checkpoint."""
         gone = (AttemptState.INTERRUPTED, AttemptState.RUNNING)
-        return sum(attempt.state in gone for attempt in self.attempts)
+        n = 0
+        for attempt in self.attempts:
+            if attempt.checkpoint != attempt.resumed:
+                break
+            n += attempt.state in gone
+        return n
 
 
 def task_to_json(task: Task) -> dict[str, Any]:
