@@ -4,7 +4,7 @@ That is where its own run has left the ref of its experiment; where the name bel
 """
 
 from offbranch.base.events import Reporter, Warned
-from offbranch.experiments.checkpoint_chain import own_chain_of
+from offbranch.experiments.checkpoint_chain import header_of, own_chain_of
 from offbranch.experiments.go_on import Beginning, read_beginning, wanted_of
 from offbranch.git.ids import CommitId
 from offbranch.git.objects import ObjectReader
@@ -21,6 +21,11 @@ def newest_checkpoint(repo: GitRepo, stored: StoredTask) -> CommitId | None:
         return own
     made = (each.checkpoint for each in stored.attempts if each.checkpoint is not None)
     return next(made, stored.task.spec.resumed)
+
+
+def is_own(repo: GitRepo, stored: StoredTask, begun: Beginning) -> bool:
+    """Tells whether a task has made a checkpoint itself: its files are those to go on with, and not those it was queued with."""
+    return header_of(repo, begun.commit)[0] == stored.task.id
 
 
 def beginning_of(project: Project, repo: GitRepo, stored: StoredTask, reporter: Reporter) -> Beginning | None:

@@ -22,7 +22,7 @@ from offbranch.git.refs import RefUpdate
 from offbranch.git.repository import GitRepo
 from offbranch.pipeline.options import RunOptions
 from offbranch.project import Project
-from offbranch.queue.going_on import beginning_of
+from offbranch.queue.going_on import beginning_of, is_own
 from offbranch.queue.task import StoredTask
 from offbranch.storage.remote_setting import remote_names
 
@@ -81,7 +81,7 @@ def take_task(
         id=stored.task.id,
         ref=stored.ref,
         commit=stored.commit,
-        tree=stored.tree if begun is None else begun.tree,
+        tree=stored.tree if begun is None or not is_own(repo, stored, begun) else begun.tree,
         copy_paths=tuple(absolute(path, base=project.root) for path in stored.task.copy_paths),
         round=stored.task.round,
         fate=fate,
