@@ -24,7 +24,7 @@ def newest_checkpoint(repo: GitRepo, stored: StoredTask) -> CommitId | None:
 
 
 def is_own(repo: GitRepo, stored: StoredTask, begun: Beginning) -> bool:
-    """Tells whether a task has made a checkpoint itself: its files are those to go on with, and not those it was queued with."""
+    """Tells whether a task has made a checkpoint itself: then its files are those to go on with, not those of the task."""
     return header_of(repo, begun.commit)[0] == stored.task.id
 
 
