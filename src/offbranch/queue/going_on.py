@@ -1,13 +1,16 @@
 """A task that was begun before and made checkpoints: it goes on from the newest of them, whoever takes it.
 
-That is where its own run has left the ref of its experiment; where the name belongs to another one (`-f`), its attempts tell.
+Its attempts of this round tell; of another machine of a shared queue, the ref that was brought with the task.
 """
 
 from offbranch.base.events import Reporter, Warned
-from offbranch.experiments.checkpoint_chain import header_of, own_chain_of
+from offbranch.experiments.checkpoint_chain import header_of
+from offbranch.experiments.checkpoint_names import mark_of
 from offbranch.experiments.go_on import Beginning, read_beginning, wanted_of
+from offbranch.experiments.refs import checkpoint_ref
 from offbranch.git.ids import CommitId
 from offbranch.git.objects import ObjectReader
+from offbranch.git.refs import list_refs
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.queue.task import StoredTask
@@ -15,12 +18,19 @@ from offbranch.storage.remote_setting import remote_names
 
 
 def newest_checkpoint(repo: GitRepo, stored: StoredTask) -> CommitId | None:
-    """Returns the newest checkpoint that a task has made, in this round or, unless it starts over, in an earlier one."""
-    own = own_chain_of(repo, stored.task.spec, stored.task.id)
-    if own is not None:
-        return own
-    made = (each.checkpoint for each in stored.attempts if each.checkpoint is not None)
-    return next(made, stored.task.spec.resumed)
+    """Returns what a task goes on from: the newest checkpoint of it that is known here, or else where it was to begin.
+
+    One of an earlier round counts only where the record of this one says so.
+    """
+    brought = checkpoint_ref(stored.task.id)
+    known = [CommitId(commit) for ref, commit in list_refs(repo, brought) if ref == brought]
+    known += [each.checkpoint for each in stored.attempts if each.checkpoint is not None][:1]
+    if not known:
+        return stored.task.spec.resumed
+    with ObjectReader(repo) as objects:
+        marks = [mark_of(each) for each in objects.commits(known)]
+    numbers = [0 if mark is None else mark.number for mark in marks]
+    return known[numbers.index(max(numbers))]
 
 
 def is_own(repo: GitRepo, stored: StoredTask, begun: Beginning) -> bool:

@@ -10,22 +10,24 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TypeVar
 
-from offbranch.base.errors import RefusedError, RemoteError
+from offbranch.base.errors import OffbranchError, RefusedError, RemoteError
 from offbranch.base.events import Warned
 from offbranch.base.records import record, replace
 from offbranch.experiments.attempts import list_attempts
+from offbranch.experiments.checkpoint_chain import own_chain_of
 from offbranch.experiments.experiment import Attempt, AttemptState, Experiment
-from offbranch.experiments.refs import HELD, away_ref, encode, held_ref, sent_ref, task_ref
+from offbranch.experiments.refs import HELD, away_ref, checkpoint_ref, encode, held_ref, sent_ref, task_ref
 from offbranch.git.ids import CommitId
 from offbranch.git.network import fetch_refs, list_remote
 from offbranch.git.refs import ANY, RefUpdate, list_refs, update_refs
 from offbranch.git.repository import GitRepo
-from offbranch.project import Project
+from offbranch.project import Project, open_project_at
 from offbranch.queue.remote.data import send_results
 from offbranch.queue.remote.end import Ending, EndState, publish_end, release_lease
 from offbranch.queue.remote.keeper import lease_kept
 from offbranch.queue.remote.lease import Lease, Owner, read_lease, take_lease
-from offbranch.queue.remote.place import QueueRemote, read_spot
+from offbranch.queue.remote.place import QueueRemote, fetch_present, read_spot
+from offbranch.queue.remote.progress import send_checkpoint
 from offbranch.queue.remote.records import record_failure, take_back, task_of_commit
 from offbranch.queue.remote.tasks import read_stored
 from offbranch.queue.task import Task
@@ -94,7 +96,7 @@ def work_on(bench: Bench, task_id: str, over: CommitId | None) -> Verdict:
         return Verdict.DONE
     had = _own_lease(bench, task_id)
     update_refs(bench.place.repo, [RefUpdate(ref=held_ref(task_id), new=lease.commit, old=ANY)])
-    with lease_kept(bench.place, bench.project.root, lease):
+    with lease_kept(bench.place, bench.project.root, lease, lambda: _opened_again(bench.project)):
         ending = None if had is None else _unpublished(bench, task_id, had)
         if ending is None:
             ending = _carried_out(bench, lease)
@@ -155,6 +157,8 @@ def _carried_out(bench: Bench, lease: Lease) -> Ending | None:
 def _published(bench: Bench, lease: Lease, ending: Ending) -> tuple[EndState, Ending]:
     """Publishes an end, as long as that takes; what cannot become an experiment there is a failure here and there."""
     error = send_results(bench.project, bench.place, ending, bench.sleep)
+    if ending.checkpoint is not None and not _is_sent(bench, ending.checkpoint):
+        ending = replace(ending, checkpoint=None)
     if error is not None and ending.experiment is not None:
         ending = _take_back(bench, ending, f"its outputs could not be pushed: {error.message}")
     state, cause = _publish(bench, lease, ending)
@@ -164,6 +168,16 @@ def _published(bench: Bench, lease: Lease, ending: Ending) -> tuple[EndState, En
     if cause:
         bench.place.talk.reporter.emit(Warned(text=cause, hint="its record is in this clone: ob exp show"))
     return state, ending
+
+
+def _is_sent(bench: Bench, checkpoint: CommitId) -> bool:
+    """Sends the data of a checkpoint; returns whether it could be."""
+    try:
+        return send_checkpoint(bench.project, bench.place, checkpoint)
+    except OffbranchError as error:
+        text = f"others begin anew where this machine had come to a checkpoint: {error.message}"
+        bench.place.talk.reporter.emit(Warned(text=text))
+        return False
 
 
 def _publish(bench: Bench, lease: Lease, ending: Ending) -> tuple[EndState, str]:
@@ -200,12 +214,15 @@ def _unpublished(bench: Bench, task_id: str, had: Lease) -> Ending | None:
 def _ending(
     bench: Bench, task: Task, commit: CommitId, *, experiment: Experiment | None = None, keeps_task: bool
 ) -> Ending:
+    attempts = tuple(each for each in _attempts(bench, task) if each.state is not AttemptState.RUNNING)
+    made = (each.checkpoint for each in attempts if each.checkpoint != each.resumed)
     return Ending(
         task=task,
         task_commit=commit,
         experiment=experiment,
-        attempts=tuple(each for each in _attempts(bench, task) if each.state is not AttemptState.RUNNING),
+        attempts=attempts,
         keeps_task=keeps_task,
+        checkpoint=next(made, None) if experiment is None else None,
     )
 
 
@@ -232,8 +249,22 @@ def _fetched(bench: Bench, lease: Lease) -> Task | None:
     task = _read_task(bench, commit, task_id)
     if task is not None:
         refs = (task_ref(task_id), sent_ref(task_id))
-        update_refs(place.repo, [RefUpdate(ref=ref, new=commit, old=ANY) for ref in refs])
+        updates = [RefUpdate(ref=ref, new=commit, old=ANY) for ref in refs]
+        update_refs(place.repo, [*updates, *_fetched_checkpoint(bench, task_id, spot.checkpoint)])
     return task
+
+
+def _fetched_checkpoint(bench: Bench, task_id: str, commit: CommitId | None) -> tuple[RefUpdate, ...]:
+    """Brings how far a task has come elsewhere; returns what makes it known here."""
+    if commit is None:
+        return ()
+    ref = checkpoint_ref(task_id)
+    came = _patiently(bench, lambda: fetch_present(bench.place, {ref: commit}))
+    return (RefUpdate(ref=ref, new=came[ref], old=ANY),) if ref in came else ()
+
+
+def _opened_again(project: Project) -> Project:
+    return open_project_at(project.root, project.environment)
 
 
 def _read_task(bench: Bench, commit: CommitId, task_id: str) -> Task | None:
@@ -268,9 +299,20 @@ def _has_ref(bench: Bench, ref: str) -> bool:
 
 def _forget(bench: Bench, task_id: str, *, task_is_gone: bool) -> None:
     """Removes the private refs of a task that this clone has nothing to do with any more."""
-    wanted = (held_ref(task_id), *((task_ref(task_id), sent_ref(task_id), away_ref(task_id)) if task_is_gone else ()))
-    there = [(ref, commit) for ref, commit in list_refs(bench.place.repo, *wanted) if ref in wanted]
-    update_refs(bench.place.repo, [RefUpdate(ref=ref, new=None, old=commit) for ref, commit in there])
+    of_task = (task_ref(task_id), sent_ref(task_id), away_ref(task_id), checkpoint_ref(task_id))
+    wanted = (held_ref(task_id), *(of_task if task_is_gone else ()))
+    there = {ref: CommitId(commit) for ref, commit in list_refs(bench.place.repo, *wanted) if ref in wanted}
+    chain = _chain_left(bench, task_id, there.get(sent_ref(task_id))) if task_is_gone else None
+    if chain is not None:
+        there[chain[0]] = chain[1]
+    update_refs(bench.place.repo, [RefUpdate(ref=ref, new=None, old=commit) for ref, commit in there.items()])
+
+
+def _chain_left(bench: Bench, task_id: str, commit: CommitId | None) -> tuple[str, CommitId] | None:
+    """Returns the ref of an experiment that is no more than the checkpoints of a task, which its attempts keep."""
+    task = None if commit is None else _read_task(bench, commit, task_id)
+    tip = None if task is None else own_chain_of(bench.place.repo, task.spec, task_id)
+    return None if task is None or tip is None else (encode(task.spec.baseline, task.spec.name), tip)
 
 
 def _patiently(bench: Bench, action: Callable[[], T]) -> T:
