@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ for step in range(len(lines), 4):
         sys.exit(3)
 """
 )
+pytestmark = pytest.mark.timeout(120)
 WHOLE = b"step 0\nstep 1\nstep 2\nstep 3\n"
 
 
@@ -69,9 +71,9 @@ def lost_after(farm: Farm, clone: TestProject, task_id: str, step: int) -> None:
         await_that(lambda: checkpoint_there(farm) == [task_id], "a checkpoint at the remote")
         await_that(lambda: number_there(farm, task_id) == step + 1, "the newest one")
     finally:
-        for each in sorted(below(pid), reverse=True):
-            os.kill(each, 9)
-        os.kill(pid, 9)
+        for each in (pid, *below(pid)):
+            with suppress(ProcessLookupError):  # a Git that has ended by itself
+                os.kill(each, 9)
         os.waitpid(pid, 0)
         stop.unlink()
 

@@ -1,0 +1,104 @@
+"""A training that is killed with all its processes, again and again: it ends as one that was never killed."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from asking import chain
+from projects import SOURCE, TestProject, make_project
+
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(600)]
+
+LOOP = """\
+import hashlib, os, time
+from offbranch import Live
+
+with Live("dvclive") as live:
+    model = open("model.bin").read() if live.step else ""
+    for step in range(live.step, 40):
+        model += hashlib.sha256(f"{step} {model}".encode()).hexdigest()[:8] + chr(10)
+        with open("model.bin", "w") as file:
+            file.write(model)
+        live.log_metric("acc", len(model) / 1000)
+        live.log_metric("train/loss", int(model.split()[-1], 16) / 2**32)
+        time.sleep(0.01)
+        live.next_step()
+"""
+PIPELINE = """\
+stages:
+  prepare:
+    cmd: echo data > data.txt; echo prepared >> $RUNS
+    outs: [data.txt]
+  train:
+    cmd: python3 train.py
+    deps: [data.txt, train.py]
+    outs: [model.bin]
+"""
+FILES = {"train.py": LOOP, "dvc.yaml": PIPELINE, "notes.txt": "notes\n"}
+
+
+def results(project: TestProject, commit: str) -> dict[str, str]:
+    names = ("dvclive/metrics.json", "dvclive/plots/metrics/acc.tsv", "dvclive/plots/metrics/train/loss.tsv")
+    found = {name: project.file_at(commit, name) for name in names}
+    lock = project.file_at(commit, "dvc.lock")
+    return {**found, "lock": lock}
+
+
+def killed(project: TestProject, words: list[str], after_s: float, env: dict[str, str]) -> int | None:
+    """Runs `ob`, and kills it with everything that it has started, unless it has ended by then."""
+    command = [sys.executable, "-m", "offbranch", *words]
+    with subprocess.Popen(
+        command, cwd=project.root, env=env, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            process.communicate(timeout=after_s)
+        except subprocess.TimeoutExpired:
+            for pid in (process.pid, *_below(process.pid)):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            process.communicate()
+            return None
+        return process.returncode
+
+
+def _below(pid: int) -> list[int]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            if int(path.read_text().rpartition(")")[2].split()[1]) == pid:
+                found += [int(path.parent.name), *_below(int(path.parent.name))]
+    return found
+
+
+@pytest.mark.parametrize("where", [(), ("--temp",)])
+def test_it_ends_as_if_it_had_never_been_killed(tmp_path: Path, where: tuple[str, ...]) -> None:
+    rng = random.Random(len(where))
+    env = {**os.environ, "PYTHONPATH": str(SOURCE), "RUNS": str(tmp_path / "runs")}
+    whole = make_project(tmp_path / "whole", FILES)
+    done = whole.ob("exp", "run", "-n", "x", *where, RUNS=str(tmp_path / "other"))
+    assert done.code == 0, done.err
+    expected = results(whole, chain(whole, "x")[-1])
+    project = make_project(tmp_path / "p", FILES)
+    project.write("notes.txt", "notes, edited\n")
+    n_killed, words = 0, ["exp", "run", "-n", "x", "--checkpoint", *where]
+    while (code := killed(project, words, rng.uniform(0.9, 1.6) if n_killed < 10 else 60, env)) is None:
+        n_killed += 1
+        has_chain = "x" in project.exps()
+        words = ["exp", "run", "--resume", "x", "--checkpoint", *where] if has_chain else words
+        assert n_killed <= 10
+    assert code == 0
+    assert n_killed >= 2
+    commits = chain(project, "x")
+    assert results(project, commits[-1]) == expected
+    assert json.loads(project.file_at(commits[-1], "dvclive/metrics.json"))["step"] == 39
+    assert project.read("notes.txt") == "notes, edited\n"
+    assert project.git("for-each-ref", "refs/ob") == ""
+    numbers = [project.git("cat-file", "commit", each).count("ob-checkpoint") for each in commits]
+    assert numbers == [1] * (len(commits) - 1) + [0]
