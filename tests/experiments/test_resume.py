@@ -1,12 +1,16 @@
 """Going on from a checkpoint: `ob exp run --resume`, in the workspace and in a copy."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from asking import chain, mark, output_at, training
-from projects import TestProject
+from asking import ASK, PIPELINE, chain, mark, output_at, training
+from projects import SOURCE, TestProject
+from sharing import make_place
 
 EVERY = "--keep-checkpoints=all"
 # Adds a line to its model at each step, from where it is; dies once at a step that a file outside of the project names.
@@ -208,3 +212,59 @@ def test_starting_over(tmp_path: Path) -> None:
     assert project.read("model.txt") == project.read("kept.txt") == "more\n"
     cached = [path.read_text() for path in project.root.glob(".dvc/cache/files/md5/*/*")]
     assert "by hand\n" in cached
+
+
+def test_an_unfinished_chain_goes_on_in_another_clone(tmp_path: Path) -> None:
+    place = make_place(tmp_path, experiments=())
+    project = place.project
+    for path, text in {"train.py": ASK + GOING_ON, "dvc.yaml": PIPELINE, "params.yaml": "lr: 1\n"}.items():
+        project.write(path, text)
+    project.commit("train")
+    project.git("push", "-q", "origin", "main")
+    failed(project)
+    done = project.ob("exp", "push", "origin", "x")
+    assert done.code == 0, done.err
+    other = place.clone("other")
+    done = other.ob("exp", "pull", "origin", "x")
+    assert done.code == 0, done.err
+    done = other.ob("exp", "run", "--resume", "x", EVERY)
+    assert done.code == 0, done.err
+    assert chain(other, "x")[:3] == chain(project, "x")
+    assert other.read("model.bin") == whole()
+    bare = place.clone("bare")
+    assert bare.ob("exp", "pull", "origin", "x", "--no-cache").code == 0
+    done = bare.ob("exp", "run", "--resume", "x", EVERY)
+    assert done.code == 1
+    assert "not in the cache: model.bin" in done.err
+    assert "--pull fetches it" in done.err
+    done = bare.ob("exp", "run", "--resume", "x", EVERY, "--pull")
+    assert done.code == 0, done.err
+    assert bare.read("model.bin") == whole()
+
+
+def test_one_whose_data_was_not_kept_names_the_nearest(tmp_path: Path) -> None:
+    project = training(tmp_path / "p", GOING_ON)
+    done = project.ob("exp", "run", "-n", "x", "--keep-checkpoints=last=1", STOP_AT="3")
+    assert done.code == 1
+    done = project.ob("exp", "run", "--resume", "x@1")
+    assert done.code == 1
+    assert "the data of checkpoint 1 of 'x' was not kept: model.bin" in done.err
+    assert "the nearest that was: x@4" in done.err
+
+
+def test_a_killed_run_in_the_workspace_leaves_what_was_there(tmp_path: Path) -> None:
+    project = training(tmp_path / "p", GOING_ON)
+    assert project.ob("exp", "run", "-n", "done", EVERY, "-S", "lr=9").code == 0
+    project.git("checkout", "-q", "params.yaml")
+    failed(project, "-S", "lr=3", "--temp")
+    before = {path: project.read(path) for path in ("params.yaml", "metrics.json", ".gitignore")}
+    command = [sys.executable, "-m", "offbranch", "exp", "run", "--resume", "x", EVERY]
+    env = {**os.environ, "PYTHONPATH": str(SOURCE), "STOP_AT": "3", "BEGAN_AT": "3", "HOW": "kill"}
+    ended = subprocess.run(command, cwd=project.root, env=env, start_new_session=True, capture_output=True, check=False)
+    assert ended.returncode != 0
+    project.ob("exp", "show")
+    assert project.ob("checkout").code in (0, 1)
+    assert {path: project.read(path) for path in before} == before
+    done = project.ob("exp", "run", "--resume", EVERY)
+    assert done.code == 0, done.err
+    assert project.read("model.bin") == whole(3)

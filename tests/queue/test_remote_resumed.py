@@ -12,7 +12,7 @@ from asking import ASK, PIPELINE, output_at
 from git_repos import run as git
 from offbranch.queue.remote import keeper as remote_keeper
 from offbranch.queue.remote import progress as remote_progress
-from offbranch.queue.remote.work import Verdict
+from offbranch.queue.remote.bench import Verdict
 from projects import TestProject
 from queue_processes import await_that
 from remote_queue import Farm, Hand, make_farm

@@ -58,7 +58,7 @@ OPTIONS: Mapping[str, str] = {
     "queue logs": "--follow -e= --encoding= --attempt= --tail= --quiet --verbose --help",
     "queue stop": "--kill --json --quiet --verbose --help",
     "queue kill": "--force --json --quiet --verbose --help",
-    "queue retry": "--all --failed --priority= --timeout= --retries= --resources= --hold --dry-run --dry --json --quiet --verbose --help",
+    "queue retry": "--all --failed --reset --priority= --timeout= --retries= --resources= --hold --dry-run --dry --json --quiet --verbose --help",
     "queue hold": "--all --json --quiet --verbose --help",
     "queue release": "--all --json --quiet --verbose --help",
     "queue priority": "--all --json --quiet --verbose --help",

@@ -6,13 +6,9 @@ from it if the task is still to be had, and otherwise turns the experiment into 
 have is no experiment.
 """
 
-from collections.abc import Callable
-from enum import Enum
-from typing import TypeVar
-
 from offbranch.base.errors import OffbranchError, RefusedError, RemoteError
 from offbranch.base.events import Warned
-from offbranch.base.records import record, replace
+from offbranch.base.records import replace
 from offbranch.experiments.attempts import list_attempts
 from offbranch.experiments.checkpoint_chain import own_chain_of
 from offbranch.experiments.experiment import Attempt, AttemptState, Experiment
@@ -22,64 +18,20 @@ from offbranch.git.network import fetch_refs, list_remote
 from offbranch.git.refs import ANY, RefUpdate, list_refs, update_refs
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project, open_project_at
+from offbranch.queue.remote.bench import Bench, Verdict, patiently
 from offbranch.queue.remote.data import send_results
 from offbranch.queue.remote.end import Ending, EndState, publish_end, release_lease
 from offbranch.queue.remote.keeper import lease_kept
-from offbranch.queue.remote.lease import Lease, Owner, read_lease, take_lease
-from offbranch.queue.remote.place import QueueRemote, fetch_present, read_spot
+from offbranch.queue.remote.lease import Lease, read_lease, take_lease
+from offbranch.queue.remote.place import fetch_present, read_spot
 from offbranch.queue.remote.progress import send_checkpoint
 from offbranch.queue.remote.records import record_failure, take_back, task_of_commit
 from offbranch.queue.remote.tasks import read_stored
 from offbranch.queue.task import Task
 
-T = TypeVar("T")
-
 # As of a task of one machine.
 MAX_LOST = 20
-_LONGEST_WAIT_S = 30.0
 LOST = "its lease at the Git remote was lost while it ran, so the task was given to another worker or removed"
-
-
-class Verdict(Enum):
-    """What is to become of the message."""
-
-    DONE = "done"  # the task has ended, or somebody else has it
-    AGAIN = "again"  # it waits, and somebody should be told
-    ELSEWHERE = "elsewhere"  # this worker cannot run it now; another may
-
-
-@record
-class Run:
-    """What came of running a task here.
-
-    Attributes:
-        experiment: What it became.
-        is_stopped: Whether the worker was told to stop.
-    """
-
-    experiment: Experiment | None = None
-    is_stopped: bool = False
-
-
-@record
-class Bench:
-    """What working needs.
-
-    Attributes:
-        project: Of this clone.
-        place: The Git remote.
-        owner: Who takes leases.
-        run: Carries out a task of this clone by its id.
-        clock: Seconds since the epoch.
-        sleep: Waits.
-    """
-
-    project: Project
-    place: QueueRemote
-    owner: Owner
-    run: Callable[[str], Run]
-    clock: Callable[[], float]
-    sleep: Callable[[float], None]
 
 
 def work_on(bench: Bench, task_id: str, over: CommitId | None) -> Verdict:
@@ -90,7 +42,7 @@ def work_on(bench: Bench, task_id: str, over: CommitId | None) -> Verdict:
         task_id: The task.
         over: A lease that was seen not to change for longer than it may.
     """
-    lease = _patiently(bench, lambda: take_lease(bench.place, task_id, bench.owner, bench.clock(), over=over))
+    lease = patiently(bench, lambda: take_lease(bench.place, task_id, bench.owner, bench.clock(), over=over))
     if lease is None:
         settle(bench, task_id)
         return Verdict.DONE
@@ -101,7 +53,7 @@ def work_on(bench: Bench, task_id: str, over: CommitId | None) -> Verdict:
         if ending is None:
             ending = _carried_out(bench, lease)
         if ending is None:
-            _patiently(bench, lambda: release_lease(bench.place, lease))
+            patiently(bench, lambda: release_lease(bench.place, lease))
             _forget(bench, task_id, task_is_gone=False)
             return Verdict.DONE
         state, ending = _published(bench, lease, ending)
@@ -120,7 +72,7 @@ def held_leases(repo: GitRepo) -> tuple[Lease, ...]:
 def settle(bench: Bench, task_id: str) -> None:
     """Clears up after an earlier worker of this clone at a task that cannot be had any more."""
     had = _own_lease(bench, task_id)
-    spot = _patiently(bench, lambda: read_spot(bench.place, task_id))
+    spot = patiently(bench, lambda: read_spot(bench.place, task_id))
     if spot.task is not None and (had is None or spot.lease is None or _is_of_clone(bench, spot.lease)):
         return
     ending = None if had is None else _unpublished(bench, task_id, had)
@@ -184,7 +136,7 @@ def _publish(bench: Bench, lease: Lease, ending: Ending) -> tuple[EndState, str]
     """Returns what came of it, and why it can never be published so."""
     place = bench.place
     try:
-        state = _patiently(bench, lambda: publish_end(place, bench.project.root, lease, ending))
+        state = patiently(bench, lambda: publish_end(place, bench.project.root, lease, ending))
     except RefusedError as error:
         return EndState.LOST, error.message
     if state is EndState.NAME_TAKEN:
@@ -238,12 +190,12 @@ def _n_failed(bench: Bench, task: Task) -> int:
 def _fetched(bench: Bench, lease: Lease) -> Task | None:
     """Brings a task into this clone; None if it is gone meanwhile, or cannot be read."""
     place, task_id, commit = bench.place, lease.task_id, lease.task_commit
-    spot = _patiently(bench, lambda: read_spot(place, task_id))
+    spot = patiently(bench, lambda: read_spot(place, task_id))
     if spot.task != commit:
         return None
     if _read_task(bench, commit, task_id) is None:
         try:
-            _patiently(bench, lambda: fetch_refs(place.repo, place.remote, (task_ref(task_id),), place.talk))
+            patiently(bench, lambda: fetch_refs(place.repo, place.remote, (task_ref(task_id),), place.talk))
         except RemoteError:
             return None
     task = _read_task(bench, commit, task_id)
@@ -259,7 +211,7 @@ def _fetched_checkpoint(bench: Bench, task_id: str, commit: CommitId | None) -> 
     if commit is None:
         return ()
     ref = checkpoint_ref(task_id)
-    came = _patiently(bench, lambda: fetch_present(bench.place, {ref: commit}))
+    came = patiently(bench, lambda: fetch_present(bench.place, {ref: commit}))
     return (RefUpdate(ref=ref, new=came[ref], old=ANY),) if ref in came else ()
 
 
@@ -283,7 +235,7 @@ def _made(bench: Bench, task: Task) -> Experiment | None:
 
 def _is_published(bench: Bench, made: Experiment) -> bool:
     place = bench.place
-    there = _patiently(bench, lambda: list_remote(place.repo, place.remote, (made.ref,), place.talk, for_push=True))
+    there = patiently(bench, lambda: list_remote(place.repo, place.remote, (made.ref,), place.talk, for_push=True))
     return there.get(made.ref) == made.commit
 
 
@@ -313,25 +265,3 @@ def _chain_left(bench: Bench, task_id: str, commit: CommitId | None) -> tuple[st
     task = None if commit is None else _read_task(bench, commit, task_id)
     tip = None if task is None else own_chain_of(bench.place.repo, task.spec, task_id)
     return None if task is None or tip is None else (encode(task.spec.baseline, task.spec.name), tip)
-
-
-def _patiently(bench: Bench, action: Callable[[], T]) -> T:
-    """Does something at the Git remote, again and again as long as it cannot be reached: a run of hours waits behind it.
-
-    Raises:
-        RefusedError: It has a rule against it.
-    """
-    wait_s, told = 0.5, False
-    while True:
-        try:
-            return action()
-        except RefusedError:
-            raise
-        except RemoteError as error:
-            if not told:
-                bench.place.talk.reporter.emit(
-                    Warned(text=error.message, hint="it is tried again until it can be reached")
-                )
-            told = True
-            bench.sleep(wait_s)
-            wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
