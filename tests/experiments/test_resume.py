@@ -185,6 +185,32 @@ def test_a_failure_puts_the_workspace_back(tmp_path: Path) -> None:
     assert project.git("for-each-ref", "refs/ob") == ""
 
 
+def rows(project: TestProject) -> list[tuple[str, str, int]]:
+    """Name, state and count of checkpoints of each row of a table."""
+    shown = project.ob("exp", "show", "--json").json[-1]["experiments"] or []
+    found = (
+        (each["name"], (each.get("executor") or {}).get("state") or "", each.get("n_checkpoints", 0)) for each in shown
+    )
+    return sorted(found)
+
+
+def test_each_is_one_row(tmp_path: Path) -> None:
+    project = training(
+        tmp_path / "p", GOING_ON.replace("stop = os", "os.system(os.environ.get('LOOK', ':'))\nstop = os")
+    )
+    failed(project, "--temp")
+    assert rows(project) == [("x", "failed", 3)]
+    look = f"cd {project.root} && PYTHONPATH={SOURCE} {sys.executable} -m offbranch exp show --json > {tmp_path}/seen"
+    seen = []
+    for words in (("x", "-S", "lr=2", "-n", "y"), ("x",)):
+        done = project.ob("exp", "run", "--temp", "--resume", *words, EVERY, LOOK=look, DVC_ROOT=str(project.root))
+        assert done.code == 0, done.err
+        shown = json.loads((tmp_path / "seen").read_text())[-1]["experiments"]
+        seen.append(sorted((each["name"], (each.get("executor") or {}).get("state") or "") for each in shown))
+    assert seen == [[("x", "failed"), ("y", "running")], [("x", "running"), ("y", "")]]
+    assert rows(project) == [("x", "", 5), ("y", "", 5)]
+
+
 def test_one_that_had_taken_a_name_by_force(tmp_path: Path) -> None:
     project = training(tmp_path / "p", GOING_ON)
     assert project.ob("exp", "run", "-n", "x", EVERY, "--temp").code == 0

@@ -73,7 +73,7 @@ def find_source(project: Project, repo: GitRepo, text: str) -> Source:
         commit=found.commit,
         is_tip=found.commit == own.commit,
         takes_name=attempt is not None and attempt.replaced is not None,
-        attempts=tuple(each for each in related if each.checkpoint is None or each.checkpoint in chain),
+        attempts=tuple(each for each in related if each.checkpoint in chain),
     )
 
 
