@@ -1,12 +1,22 @@
 """Tasks that were begun before and made checkpoints go on from the newest; those that start over do not."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from asking import chain, mark, output_at, training
-from projects import TestProject
+from offbranch.base.processes import ProcessInfo
+from offbranch.experiments.experiment import Attempt, AttemptState, ExperimentSpec, Where
+from offbranch.git.ids import CommitId, TreeId
+from offbranch.pipeline.options import ExecuteOptions, RunOptions, SelectOptions
+from offbranch.queue.task import StoredTask, Task
+from projects import SOURCE, TestProject
+from queue_processes import await_that
 
 EVERY = "--keep-checkpoints=all"
 # Adds a line to its model at each step; at some steps it ends in some manner, once for each.
@@ -38,6 +48,9 @@ for step in range(began, 5):
             time.sleep(0.01)
         if how == "lose":
             os.kill(killer_of_ob(), signal.SIGKILL)
+            time.sleep(60)
+        if how == "wait":
+            print("waits", file=log, flush=True)
             time.sleep(60)
         sys.exit(3)
 """
@@ -133,3 +146,46 @@ def test_one_that_is_queued_to_go_on(tmp_path: Path) -> None:
         commits = chain(project, f"s-{lr - 4}")
         assert commits[0] == chain(project, "x")[0]
         assert (output_at(project, commits[-1]) or b"").decode() == "step 0 lr 1\n" + LINES.format(lr=lr)[12:]
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_one_whose_worker_was_stopped(tmp_path: Path, how: signal.Signals) -> None:
+    project = prepared(tmp_path)
+    env = {**os.environ, **project.env, "PYTHONPATH": str(SOURCE), "STOPS": json.dumps({"2": "wait"})}
+    command = [sys.executable, "-m", "offbranch", "exp", "run", "--run-all"]
+    with subprocess.Popen(command, cwd=project.root, env=env, start_new_session=True, stderr=subprocess.PIPE) as worker:
+        await_that(lambda: "waits" in Path(project.env["RUNS"]).read_text() if began_yet(project) else False)
+        worker.send_signal(how)
+        worker.communicate(timeout=60)
+    assert project.git("for-each-ref", "--format=%(refname)", "refs/ob/tasks") != ""
+    done = project.ob("exp", "run", "--run-all")
+    assert done.code == 0, done.err
+    assert began(project) == ["from 0", "waits", "from 3"]
+    check(project)
+
+
+def began_yet(project: TestProject) -> bool:
+    return Path(project.env["RUNS"]).exists()
+
+
+def test_losses_count_only_since_something_was_gained() -> None:
+    spec = ExperimentSpec(name="x", baseline=CommitId("b" * 40))
+    task = Task(
+        id="t", spec=spec, options=RunOptions(select=SelectOptions(), execute=ExecuteOptions()), created_utc=0, order=1
+    )
+
+    def attempt(state: AttemptState, resumed: int, checkpoint: int) -> Attempt:
+        ids = [CommitId(f"{n:040}") if n else None for n in (resumed, checkpoint)]
+        return Attempt(
+            id="a", name="x", baseline=spec.baseline, where=Where.QUEUE, state=state, root="", log="", started_utc=0,
+            process=ProcessInfo(pid=1, started="", host="", command=""), resumed=ids[0], checkpoint=ids[1],
+        )  # fmt: skip
+
+    def n_lost(*attempts: Attempt) -> int:
+        tree = TreeId("c" * 40)
+        return StoredTask(task=task, ref="", commit=spec.baseline, tree=tree, attempts=attempts).n_lost
+
+    lost, stopped = AttemptState.INTERRUPTED, AttemptState.CANCELLED
+    assert n_lost(*(attempt(lost, 0, 0) for _ in range(3))) == 3
+    assert n_lost(attempt(lost, 2, 2), attempt(stopped, 2, 2), attempt(lost, 1, 2), attempt(lost, 1, 1)) == 1
+    assert n_lost(attempt(lost, 2, 5)) == 0
