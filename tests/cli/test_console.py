@@ -13,7 +13,13 @@ from offbranch.cli.console import Console, Verbosity
 from offbranch.cli.event_lines import because, lines_of, names
 from offbranch.cli.lines import Style
 from offbranch.cli.progress import ProgressLine, progress_text, size_text
-from offbranch.experiments.events import AttemptRecovered, ExperimentStarted, WorkspaceRestored
+from offbranch.experiments.events import (
+    AttemptRecovered,
+    CheckpointMade,
+    CheckpointsMade,
+    ExperimentStarted,
+    WorkspaceRestored,
+)
 from offbranch.experiments.experiment import AttemptState
 from offbranch.git.ids import CommitId
 from offbranch.params.sweep import Grid
@@ -84,6 +90,14 @@ EVENTS: list[tuple[Event, str, str]] = [
     (FileWritten(path="sub/dvc.lock", is_new=False), "Updating lock file 'sub/dvc.lock'\n", ""),
     (FileWritten(path=".gitignore", is_new=False), "", ""),
     (ExperimentStarted(name="e", log="x.log"), "Reproducing experiment 'e'\n", ""),
+    (
+        CheckpointMade(name="e", commit="0123456789", number=1, step=0, is_told=True),
+        "Checkpoint experiment iteration '0123456'.\n",
+        "",
+    ),
+    (CheckpointMade(name="e", commit="0123456789", number=2, step=None, is_told=False), "", ""),
+    (CheckpointsMade(name="e", n_made=1), "made 1 checkpoint of 'e'\n", ""),
+    (CheckpointsMade(name="e", n_made=3), "made 3 checkpoints of 'e'\n", ""),
     (
         WorkspaceRestored(name="e", paths=("a", "b")),
         "",

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from asking import chain
+from asking import chain, output_at, training
+from killing import KILLED, check_git, copy_of, kept, open_killer, wrong_objects
 from projects import SOURCE, TestProject, make_project
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(600)]
@@ -106,3 +107,49 @@ def test_it_ends_as_if_it_had_never_been_killed(tmp_path: Path, where: tuple[str
     assert left.count('"checkpoint": ') == left.count('"checkpoint": null')
     numbers = [project.git("cat-file", "commit", each).count("ob-checkpoint") for each in commits]
     assert numbers == [1] * (len(commits) - 1) + [0]
+
+
+STEPS = """
+lines = open("model.bin").read().splitlines() if os.environ.get("DVCLIVE_RESUME") else []
+for step in range(len(lines), 4):
+    lines.append(f"step {step}")
+    open("model.bin", "w").write("".join(f"{line}\\n" for line in lines))
+    metrics(acc=step / 10)
+    ask(step) or sys.exit(9)
+    if os.environ.get("STOP_AT") == str(step):
+        sys.exit(3)
+"""
+OWN = ("train.py", "dvc.yaml", "params.yaml", "notes.txt")
+
+
+def test_ob_killed_anywhere_while_it_goes_on(tmp_path: Path) -> None:
+    base = training(tmp_path / "base", STEPS, {"notes.txt": "notes\n", "metrics.json": '{"acc": 9}\n'})
+    base.write("notes.txt", "notes, edited\n")
+    base.write("metrics.json", '{"acc": 8}\n')
+    words = ("exp", "run", "--resume", "x", "--keep-checkpoints", "all")
+    assert base.ob("exp", "run", "-n", "x", "-S", "lr=2", "--keep-checkpoints", "all", STOP_AT="1").code == 1
+    before = chain(base, "x")
+    assert len(before) == 2
+    with open_killer(tmp_path) as killer:
+        labels = killer.writes(copy_of(base, tmp_path / "whole").root, words)
+        for n in range(1, len(labels) + 1, 11):
+            project = copy_of(base, tmp_path / str(n))
+            mine = kept(project, OWN)
+            code, output = killer.run(project.root, words, n=n)
+            assert code in (KILLED, 0), output
+            check_git(project)
+            assert wrong_objects(project) == []
+            assert chain(project, "x")[:2] == before
+            is_done = "checkpoint" not in project.file_at(chain(project, "x")[-1], "dvc.lock")
+            if not is_done:
+                project.ob("exp", "remove", "nothing")  # whoever comes next clears up
+                assert kept(project, OWN) == mine, (n, labels[n - 1])
+                # What the stage has made stays where that is recorded, as after any run that is killed so late.
+                is_recorded = project.exists("dvc.lock") and "# checkpoint" not in project.read("dvc.lock")
+                assert json.loads(project.read("metrics.json"))["acc"] in ((8, 0.3) if is_recorded else (8,)), n
+                again = project.ob(*words)
+                assert again.code == 0, (n, labels[n - 1], again.err)
+            commits = chain(project, "x")
+            assert commits[:2] == before
+            assert output_at(project, commits[-1]) == b"step 0\nstep 1\nstep 2\nstep 3\n", (n, labels[n - 1])
+            assert project.read("notes.txt") == "notes, edited\n"
