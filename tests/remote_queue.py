@@ -14,9 +14,10 @@ from offbranch.api.queue_work import run_one
 from offbranch.api.session import opened
 from offbranch.experiments.experiment import Experiment
 from offbranch.git.ids import CommitId
+from offbranch.queue.remote.bench import Bench, Run, Verdict
 from offbranch.queue.remote.lease import Owner, clone_id
 from offbranch.queue.remote.report import SyncReport
-from offbranch.queue.remote.work import Bench, Run, Verdict, work_on
+from offbranch.queue.remote.work import work_on
 from offbranch.queue.task import StoredTask
 from projects import Recorder, TestProject
 from sharing import Place, make_place

@@ -135,13 +135,14 @@ ask(9)
     check_git(project)
 
 
-def test_a_queued_task_whose_worker_is_killed_runs_again_once(tmp_path: Path) -> None:
+def test_a_queued_task_whose_worker_is_killed_goes_on_once(tmp_path: Path) -> None:
     script = """
 import pathlib, signal
 tried = os.path.join(os.environ["DVC_ROOT"], "tried")
 first = not os.path.exists(tried)
 open(tried, "w").close()
-for step in range(3):
+assert bool(os.environ.get("DVCLIVE_RESUME")) is not first
+for step in range(0 if first else 2, 3):
     open("model.bin", "w").write(f"model {step}")
     metrics(acc=step / 10)
     ask(step) or sys.exit(9)

@@ -20,13 +20,13 @@ from offbranch.experiments.leases import hold_lease
 from offbranch.experiments.refs import sending_ref
 from offbranch.git.ids import CommitId
 from offbranch.git.refs import RefUpdate, update_refs
+from offbranch.queue.remote.bench import Verdict
 from offbranch.queue.remote.lease import Owner, take_lease
 from offbranch.queue.remote.place import There
 from offbranch.queue.remote.report import SyncReport
 from offbranch.queue.remote.send import send_tasks
 from offbranch.queue.remote.sweep import Memory, again, plan_sweep
 from offbranch.queue.remote.sync import Step, plan_step
-from offbranch.queue.remote.work import Verdict
 from offbranch.queue.store import read_tasks
 from offbranch.queue.take import take_task
 from offbranch.queue.task import StoredTask, TaskState

@@ -17,9 +17,9 @@ from offbranch.queue.remote import end as remote_end
 from offbranch.queue.remote import keeper as remote_keeper
 from offbranch.queue.remote import lease as remote_lease
 from offbranch.queue.remote import work as remote_work
+from offbranch.queue.remote.bench import Verdict
 from offbranch.queue.remote.broker import Message
 from offbranch.queue.remote.lease import Owner, clone_id, renew_lease, take_lease
-from offbranch.queue.remote.work import Verdict
 from projects import Recorder, TestProject
 from remote_queue import Farm, Hand, make_farm
 

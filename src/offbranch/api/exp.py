@@ -3,7 +3,8 @@
 import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
 from offbranch.api.identity import tell_of_unknown_identity
@@ -14,7 +15,7 @@ from offbranch.api.session import Session, held, need_git, refuse_during_operati
 from offbranch.base.errors import ConflictError, UsageError
 from offbranch.base.paths import AbsPath, RepoPath, absolute, relative_to
 from offbranch.base.plugins import load
-from offbranch.base.records import replace
+from offbranch.base.records import record, replace
 from offbranch.experiments.apply import Applied, apply_experiment
 from offbranch.experiments.branch import Branched, make_branch
 from offbranch.experiments.checkpoint_policy import checkpoint_policy
@@ -28,6 +29,7 @@ from offbranch.experiments.preview import preview_run
 from offbranch.experiments.refs import TASKS
 from offbranch.experiments.remove import Removal, Removed, remove_experiments
 from offbranch.experiments.rename import Renamed, rename_experiment
+from offbranch.experiments.resume_files import Resumed
 from offbranch.experiments.save import SaveRequest, save_experiment
 from offbranch.experiments.temporary_run import prepare_temporary, run_prepared
 from offbranch.experiments.underway import Launch
@@ -37,6 +39,8 @@ from offbranch.git.repository import GitRepo, head_commit
 from offbranch.pipeline.options import RunOptions
 from offbranch.project import Project
 
+# What goes on from a checkpoint; few runs do.
+RESUME: Final = "offbranch.api.resuming:open_one"
 TASK_REVISION: Final = "offbranch.queue.store:revision_of"
 
 
@@ -66,13 +70,17 @@ def run(
     """
     if request.temporary and not request.dry:
         return _run_temporary(request, session, rng or random.Random(), clock)
-    with held(session, runs_commands=True) as (project, descriptors):
-        repo, spec, options = _ready(request, session, project, rng or random.Random())
+    with (
+        held(session, runs_commands=True) as (project, descriptors),
+        _opened(request, session, project, rng or random.Random(), here=True) as ready,
+    ):
+        repo, spec, options = ready.repo, ready.spec, ready.options
         if request.dry:
-            plan = preview_run(project, spec, options, session.reporter)
+            files = None if ready.resumed is None else ready.resumed.files
+            plan = preview_run(project, spec, options, session.reporter, files)
             return RunReport(experiment=None, plan=plan, in_workspace=False)
         launch = make_launch(session, project, clock, descriptors)
-        ran = run_workspace(project, repo, spec, options, launch)
+        ran = run_workspace(project, repo, spec, options, launch, ready.resumed)
         remember_outputs(project, outputs_of(ran.outcome.result))
         push_new(project, ran.experiment, session)
         return RunReport(experiment=ran.experiment, plan=None, in_workspace=True)
@@ -80,26 +88,43 @@ def run(
 
 def _run_temporary(request: RunRequest, session: Session, rng: Chooser, clock: Callable[[], float]) -> RunReport:
     """Holds the project only while it takes what it needs; meanwhile others may work, and run in copies of their own."""
-    with held(session) as (project, _):
-        repo, spec, options = _ready(request, session, project, rng)
+    with held(session) as (project, _), _opened(request, session, project, rng, here=False) as ready:
         launch = make_launch(session, project, clock, ())
         copies = tuple(absolute(path, base=session.start) for path in request.copy_paths)
-        prepared = prepare_temporary(project, repo, spec, options, launch, copy_paths=copies)
-    ran = run_prepared(prepared, options)
+        prepared = prepare_temporary(
+            project, ready.repo, ready.spec, ready.options, launch, copy_paths=copies, resumed=ready.resumed
+        )
+    ran = run_prepared(prepared, ready.options)
     push_new(project, ran.experiment, session)
     return RunReport(experiment=ran.experiment, plan=None, in_workspace=False)
 
 
-def _ready(
-    request: RunRequest, session: Session, project: Project, rng: Chooser
-) -> tuple[GitRepo, ExperimentSpec, RunOptions]:
+@record
+class _Ready:
+    """What is to be run; `resumed` says what it goes on from."""
+
+    repo: GitRepo
+    spec: ExperimentSpec
+    options: RunOptions
+    resumed: Resumed | None = None
+
+
+@contextmanager
+def _opened(request: RunRequest, session: Session, project: Project, rng: Chooser, *, here: bool) -> Iterator[_Ready]:
     repo = need_git(project)
     refuse_during_operation(repo)
     cwd = working_directory(project, session)
-    spec = _make_spec(request, project, repo, rng, cwd)
+    options = RunOptions(select=replace(request.select, cwd=cwd), execute=request.execute)
     if not request.dry:
         tell_of_unknown_identity(repo, session)
-    return repo, spec, RunOptions(select=replace(request.select, cwd=cwd), execute=request.execute)
+    if request.resume is None:
+        yield _Ready(repo=repo, spec=_make_spec(request, project, repo, rng, cwd), options=options)
+        return
+    opened: AbstractContextManager[tuple[ExperimentSpec, Resumed]] = load(RESUME)(
+        request, project, session, cwd, rng, here=here
+    )
+    with opened as (spec, resumed):
+        yield _Ready(repo=repo, spec=spec, options=options, resumed=resumed)
 
 
 def make_launch(session: Session, project: Project, clock: Callable[[], float], descriptors: tuple[int, ...]) -> Launch:

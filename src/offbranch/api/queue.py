@@ -104,6 +104,11 @@ def _submit(
         repo = need_git(project)
         refuse_during_operation(repo)
         wish = replace(_wish(request, session, project, clock()), terms=terms)
+        if request.resume is not None:
+            submit_resumed = load("offbranch.api.resuming_queued:submit_resumed")
+            return submit_resumed(request, session, project, wish, max_trials, rng), may_share(
+                repo, project.environment
+            )
         parsed = placed_overrides(
             request.overrides,
             wish.options.select.cwd,
@@ -113,7 +118,7 @@ def _submit(
         )
         swept = expand_globs(parsed, group_options(project, wish.spec.hydra, session.reporter))
         grid = grid_of(swept)
-        _refuse_too_many(grid, max_trials)
+        refuse_too_many(grid, max_trials)
         names = choose_names(project, repo, wish.spec, grid.n_trials, rng, numbered=grid.is_sweep)
         if grid.is_sweep:
             session.reporter.emit(SweepPlanned(grid=grid))
@@ -156,7 +161,12 @@ def _id_stem(now_utc: float) -> str:
     return time.strftime("%Y%m%d-%H%M%S", time.gmtime(now_utc)) + f"-{milliseconds:03x}{os.urandom(2).hex()[:3]}"
 
 
-def _refuse_too_many(grid: Grid, max_trials: int) -> None:
+def refuse_too_many(grid: Grid, max_trials: int) -> None:
+    """Raises where a sweep has more trials than may be queued.
+
+    Raises:
+        UsageError: It has.
+    """
     n = grid.n_trials
     if n <= min(max_trials, MOST_TRIALS):
         return

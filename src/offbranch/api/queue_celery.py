@@ -23,11 +23,11 @@ from offbranch.base.events import Warned
 from offbranch.base.paths import AbsPath
 from offbranch.base.processes import host_name
 from offbranch.base.records import replace
+from offbranch.queue.remote.bench import Verdict
 from offbranch.queue.remote.broker import message_from_json
 from offbranch.queue.remote.celery_broker import POKE, TASK, make_app
 from offbranch.queue.remote.keeper import poke
 from offbranch.queue.remote.place import is_id
-from offbranch.queue.remote.work import Verdict
 from offbranch.queue.workers import Worker, write_worker
 
 _LOOK_S = 1.0

@@ -162,13 +162,18 @@ def remove(choice: TaskChoice, session: Session, *, dry: bool = False) -> TasksR
     return done if dry else _told(done, session)
 
 
-def retry(choice: TaskChoice, session: Session, *, terms: Terms = NO_TERMS, dry: bool = False) -> Retried:
+def retry(
+    choice: TaskChoice, session: Session, *, terms: Terms = NO_TERMS, starts_over: bool = False, dry: bool = False
+) -> Retried:
     """Puts failed and cancelled tasks into the queue again, as they were queued; their attempts stay.
+
+    A task that had made checkpoints goes on from the newest.
 
     Args:
         choice: Which.
         session: Where.
         terms: What shall be other than before.
+        starts_over: They begin anew instead.
         dry: Only tells which.
 
     Raises:
@@ -179,7 +184,9 @@ def retry(choice: TaskChoice, session: Session, *, terms: Terms = NO_TERMS, dry:
 
     def plan(project: Project, repo: GitRepo) -> Retry:
         known = read_known(repo, project.root, with_succeeded=bool(choice.names))
-        return plan_retry(repo, project.root, known, _chosen(project, known, choice, AGAIN), terms)
+        return plan_retry(
+            repo, project.root, known, _chosen(project, known, choice, AGAIN), terms, starts_over=starts_over
+        )
 
     def apply(project: Project, repo: GitRepo, planned: Retry) -> Retried:
         tasks = tuple(task for task, _ in planned.tasks)

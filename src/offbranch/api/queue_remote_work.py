@@ -16,13 +16,14 @@ from offbranch.experiments.choose import Choice
 from offbranch.experiments.sharing import ShareRequest
 from offbranch.git.ids import CommitId
 from offbranch.git.network import push_updates
+from offbranch.queue.remote.bench import Bench, Run, Verdict
 from offbranch.queue.remote.broker import Message
 from offbranch.queue.remote.lease import Owner, clone_id, fetch_lease
 from offbranch.queue.remote.place import There, read_there
 from offbranch.queue.remote.report import SyncReport
 from offbranch.queue.remote.sweep import Memory, again, plan_sweep
 from offbranch.queue.remote.tasks import fetch_stored
-from offbranch.queue.remote.work import Bench, Run, Verdict, held_leases, work_on
+from offbranch.queue.remote.work import held_leases, work_on
 from offbranch.queue.store import read_tasks
 from offbranch.queue.task import StoredTask
 from offbranch.queue.workers import WorkerKind

@@ -22,6 +22,8 @@ class RunRequest:
         use_hydra: Composes the parameters with Hydra where the project is configured for it.
         checkpoint: When checkpoints are made: `auto`, `every` or `off`; None as configured.
         keep_checkpoints: Whose data is kept; None as configured.
+        resume: The experiment, or a checkpoint of it, to go on from; empty for the newest run that has not come to its
+            end; None to begin anew.
         select: How the stages are chosen.
         execute: How they are carried out.
     """
@@ -37,6 +39,7 @@ class RunRequest:
     use_hydra: bool = True
     checkpoint: str | None = None
     keep_checkpoints: str | None = None
+    resume: str | None = None
     select: SelectOptions = field(default_factory=SelectOptions)
     execute: ExecuteOptions = field(default_factory=ExecuteOptions)
 

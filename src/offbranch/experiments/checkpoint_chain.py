@@ -188,9 +188,10 @@ def _name(commit: ObjectName | CommitId | None) -> ObjectName | None:
     return None if commit is None else ObjectName(commit)
 
 
-def mark_text(*, number: int, step: int | None, stage: str, keep: str) -> str:
+def mark_text(*, number: int, step: int | None, stage: str, keep: str, live: Sequence[RepoPath] = ()) -> str:
     """Returns the value of the header of a checkpoint."""
-    return json.dumps({"version": _VERSION, "number": number, "step": step, "stage": stage, "keep": keep})
+    mark = {"version": _VERSION, "number": number, "step": step, "stage": stage, "keep": keep}
+    return json.dumps({**mark, "live": list(live)} if live else mark)
 
 
 def header_of(repo: GitRepo, commit: CommitId) -> tuple[str | None, bool]:
@@ -210,11 +211,14 @@ def task_of_head(content: bytes) -> tuple[str | None, bool]:
 
 def own_chain(repo: GitRepo, spec: ExperimentSpec, attempt: Attempt) -> CommitId | None:
     """Returns where the experiment's ref is, if an earlier run of the same queued task has left it at a checkpoint."""
-    if attempt.task_id is None:
-        return None
+    return None if attempt.task_id is None else own_chain_of(repo, spec, attempt.task_id)
+
+
+def own_chain_of(repo: GitRepo, spec: ExperimentSpec, task_id: str) -> CommitId | None:
+    """Returns the same for a task by its id."""
     ref = encode(spec.baseline, spec.name)
     now = next((CommitId(at) for found, at in list_refs(repo, ref) if found == ref), None)
-    return now if now is not None and header_of(repo, now) == (attempt.task_id, True) else None
+    return now if now is not None and header_of(repo, now) == (task_id, True) else None
 
 
 def put_back(repo: GitRepo, attempt: Attempt) -> tuple[RefUpdate, ...]:

@@ -104,7 +104,11 @@ class Maker:
         own = {name: recorded.entries[address] for address, name in names.items() if name is not None}
         message = terms.spec.message or standard_message({**self._trees.entries_on_record(ended), **own})
         mark = mark_text(
-            number=snapshot.number, step=snapshot.step, stage=", ".join(names), keep=terms.spec.checkpoints.keep
+            number=snapshot.number,
+            step=snapshot.step,
+            stage=", ".join(names),
+            keep=terms.spec.checkpoints.keep,
+            live=[path for path, _ in snapshot.live],
         )
         news = chain.add(tree, message=message, mark=mark, headers=composition_headers(terms.spec))
         assert chain.tip is not None

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 from offbranch.base.errors import NotFoundError
+from offbranch.base.paths import ROOT, RepoPath, resolve_in
 from offbranch.base.records import record
 from offbranch.git.records import Commit
 
@@ -26,12 +27,14 @@ class CheckpointMark:
         step: The step of the training; None where the command did not say it.
         stage: The stage that ran.
         keep: Whose data is kept, in the user's words; empty for the usual.
+        live: What Live had written, as paths of the project.
     """
 
     number: int
     step: int | None = None
     stage: str = ""
     keep: str = ""
+    live: tuple[RepoPath, ...] = ()
 
 
 @record
@@ -62,6 +65,7 @@ def mark_of(commit: Commit) -> CheckpointMark | None:
             step=None if step is None else int(step),
             stage=str(data.get("stage") or ""),
             keep=str(data.get("keep") or ""),
+            live=tuple(path for each in data.get("live") or () if (path := resolve_in(ROOT, str(each)))),
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None

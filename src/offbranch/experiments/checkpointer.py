@@ -87,8 +87,6 @@ class Checkpointer:
         env = {"OFFBRANCH_HANDOFF": self._handoff.path, VARIABLE: mode.value}
         if mode is CheckpointMode.EVERY:
             env["DVC_CHECKPOINT"] = "1"
-        if self._terms.spec.resumed is not None:
-            env["DVCLIVE_RESUME"] = "1"
         return env
 
     def ended(self, stage: Stage) -> None:

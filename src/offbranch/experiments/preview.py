@@ -10,7 +10,7 @@ from offbranch.base.records import record
 from offbranch.experiments.composition import open_planner
 from offbranch.experiments.experiment import ExperimentSpec
 from offbranch.experiments.loading import keep_listings, parsing_options
-from offbranch.experiments.run import parse_overrides
+from offbranch.experiments.run import parse_overrides, plan_parameter_files
 from offbranch.experiments.workbench import make_workbench
 from offbranch.pipeline.deciding import facts_of, run_look_up
 from offbranch.pipeline.load import load_pipelines
@@ -72,27 +72,42 @@ class Ahead:
     selection: Selection
 
 
-def look_ahead(project: Project, spec: ExperimentSpec, options: RunOptions, reporter: Reporter) -> Ahead:
+def look_ahead(
+    project: Project, spec: ExperimentSpec, options: RunOptions, reporter: Reporter, files: FileReader | None = None
+) -> Ahead:
     """Reads what a run would read and chooses its stages, so that anything wrong is known before anything is done.
+
+    Args:
+        files: Instead of the workspace, what a run begins with that goes on from a checkpoint: nothing is composed then.
 
     Raises:
         OffbranchError: A file is malformed, an override impossible, the parameters cannot be composed, or a target is
             unknown.
     """
+    if files is not None:
+        return look_ahead_with(project, spec, options, plan_parameter_files(files, parse_overrides(spec)), files)
     with open_planner(project, spec.hydra, reporter) as plan_files:
         written = plan_files(parse_overrides(spec))
     return look_ahead_with(project, spec, options, written)
 
 
 def look_ahead_with(
-    project: Project, spec: ExperimentSpec, options: RunOptions, written: dict[RepoPath, bytes]
+    project: Project,
+    spec: ExperimentSpec,
+    options: RunOptions,
+    written: dict[RepoPath, bytes],
+    files: FileReader | None = None,
 ) -> Ahead:
     """Does the same for parameter files whose new content is known.
+
+    Args:
+        files: Instead of the workspace.
 
     Raises:
         OffbranchError: A file is malformed or a target unknown.
     """
-    reader: FileReader = OverlaidReader(project.reader, written) if written else project.reader
+    files = files or project.reader
+    reader: FileReader = OverlaidReader(files, written) if written else files
     pipelines = load_pipelines(
         reader, ignores=project.ignore.ignores, options=parsing_options(project), root=project.root
     )
@@ -101,13 +116,15 @@ def look_ahead_with(
     return Ahead(written=written, reader=reader, pipelines=pipelines, selection=selection)
 
 
-def preview_run(project: Project, spec: ExperimentSpec, options: RunOptions, reporter: Reporter) -> Plan:
-    """Returns the plan of an experiment.
+def preview_run(
+    project: Project, spec: ExperimentSpec, options: RunOptions, reporter: Reporter, files: FileReader | None = None
+) -> Plan:
+    """Returns the plan of an experiment; `files` are those of a run that goes on from a checkpoint.
 
     Raises:
         OffbranchError: A file is malformed, an override impossible or a target unknown.
     """
-    ahead = look_ahead(project, spec, options, reporter)
+    ahead = look_ahead(project, spec, options, reporter, files)
     reader, pipelines, selection = ahead.reader, ahead.pipelines, ahead.selection
     runner: CommandRunner = RefusingRunner()
     bench = make_workbench(project, runner=runner, reporter=NullReporter(), reader=reader)

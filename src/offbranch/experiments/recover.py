@@ -7,11 +7,11 @@ left as they are: dvc.lock does not name them, so nothing takes them for results
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from offbranch.base.errors import ConflictError, OffbranchError
 from offbranch.base.events import Reporter
-from offbranch.base.files import remove_tree
+from offbranch.base.files import read_if_there, remove_tree
 from offbranch.base.paths import AbsPath, RepoPath, is_same_or_inside, join, relative_to
 from offbranch.base.records import replace
 from offbranch.experiments.attempts import attempt_dir, end_attempt, list_attempts, read_records
@@ -24,12 +24,13 @@ from offbranch.experiments.leases import is_carried_out
 from offbranch.experiments.loading import load
 from offbranch.experiments.peer_signals import clear_running
 from offbranch.experiments.refs import EXEC_HEAD, lease_ref
-from offbranch.experiments.restore import restore_files
+from offbranch.experiments.restore import read_files, restore_files
 from offbranch.experiments.workbench import in_git
 from offbranch.git.checkout import apply_tree_checkout, plan_tree_checkout
-from offbranch.git.objects import ObjectReader, TreeId
+from offbranch.git.objects import CommitId, ObjectReader, TreeId
 from offbranch.git.refs import ANY, RefUpdate, list_refs
 from offbranch.git.repository import GitRepo
+from offbranch.git.tree_reader import TreeReader
 from offbranch.params.apply import plan_overrides
 from offbranch.params.overrides import parse_override
 from offbranch.project import Project
@@ -65,9 +66,11 @@ def _recover(project: Project, repo: GitRepo, attempt: Attempt, reporter: Report
     drop: tuple[RefUpdate, ...] = ()
     if attempt.where is Where.WORKSPACE:
         tree = files_as_found(project, repo, attempt)
+        unfinished = tuple(_unfinished_outputs(project, attempt)) if attempt.resumed is not None else ()
         restored = _restore_parameters(project, attempt)
         if tree is not None:
             restored += _restore_unfinished(project, repo, attempt, tree)
+            restored += _restore_replaced(project, attempt, unfinished)
         clear_running(project)
         drop = (RefUpdate(ref=EXEC_HEAD, new=None, old=ANY),)
     elif attempt.task_id is not None:
@@ -162,7 +165,27 @@ def _restore_parameters(project: Project, attempt: Attempt) -> tuple[RepoPath, .
     }
     try:
         overrides = [parse_override(text) for text in attempt.overrides]
-        written = plan_overrides(lambda path: before.get(RepoPath(path)), overrides)
+        begun = before if attempt.resumed is None else _at_checkpoint(project, attempt.resumed, before)
+        written = plan_overrides(lambda path: begun.get(RepoPath(path)), overrides)
     except OffbranchError:
         return ()
-    return restore_files(project.root, before, {RepoPath(path): content for path, content in written.items()})
+    ours = {
+        **(begun if attempt.resumed is not None else {}),
+        **{RepoPath(path): text for path, text in written.items()},
+    }
+    return restore_files(project.root, before, ours)
+
+
+def _at_checkpoint(project: Project, commit: CommitId, paths: Iterable[RepoPath]) -> dict[RepoPath, bytes | None]:
+    """Returns what a run that went on from a checkpoint had made of some files."""
+    assert project.repo is not None
+    with ObjectReader(project.repo) as objects:
+        reader = TreeReader(objects, objects.commit(commit).tree, project.prefix)
+        return {path: read_if_there(reader, path) for path in paths}
+
+
+def _restore_replaced(project: Project, attempt: Attempt, paths: Iterable[RepoPath]) -> tuple[RepoPath, ...]:
+    """Puts back outputs that Git keeps and that were others before a run went on from a checkpoint."""
+    texts = {path: attempt.originals[path] for path in paths if path in attempt.originals}
+    before = {path: None if text is None else text.encode("utf-8", "surrogateescape") for path, text in texts.items()}
+    return restore_files(project.root, before, read_files(project.root, before))

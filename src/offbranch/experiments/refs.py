@@ -40,6 +40,8 @@ AWAY: Final = "refs/ob/away/"
 HELD: Final = "refs/ob/held/"
 REQUESTS: Final = "refs/ob/requests/"
 LOGS: Final = "refs/ob/logs/"
+# At the Git remote, and in clones that work on such a task.
+CHECKPOINTS: Final = "refs/ob/checkpoints/"
 # As Git has it.
 _SHORTEST_ID = 4
 _HEX = frozenset("0123456789abcdef")
@@ -104,6 +106,11 @@ def held_ref(task_id: str) -> str:
 def request_ref(task_id: str) -> str:
     """Returns the ref, at a Git remote, of a wish about a task that runs."""
     return f"{REQUESTS}{task_id}"
+
+
+def checkpoint_ref(task_id: str) -> str:
+    """Returns the ref of the newest checkpoint of a task of a shared queue, for whoever takes it next."""
+    return f"{CHECKPOINTS}{task_id}"
 
 
 def log_ref(attempt_id: str) -> str:

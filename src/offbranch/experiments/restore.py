@@ -17,7 +17,7 @@ from offbranch.pipeline.workbench import Workbench
 
 
 def restore_files(
-    root: AbsPath, before: Mapping[RepoPath, bytes | None], written: Mapping[RepoPath, bytes]
+    root: AbsPath, before: Mapping[RepoPath, bytes | None], written: Mapping[RepoPath, bytes | None]
 ) -> tuple[RepoPath, ...]:
     """Puts back files that still have the content we gave them; returns those."""
     done = []

@@ -32,6 +32,7 @@ from offbranch.experiments.events import ExperimentStarted
 from offbranch.experiments.experiment import ExperimentSpec, Where
 from offbranch.experiments.preview import look_ahead
 from offbranch.experiments.refs import lease_ref
+from offbranch.experiments.resume_files import Resumed
 from offbranch.experiments.run import Outcome, parse_overrides, write_parameter_files
 from offbranch.experiments.run_environment import note_environment
 from offbranch.experiments.underway import (
@@ -86,10 +87,12 @@ def prepare_temporary(
     launch: Launch,
     *,
     copy_paths: Iterable[AbsPath] = (),
+    resumed: Resumed | None = None,
 ) -> Prepared:
     """Records a temporary run, with the workspace as it is now.
 
     Args:
+        resumed: What it goes on from, with files of its own.
         copy_paths: Untracked or ignored files and directories of the workspace that the copy shall have too.
 
     Raises:
@@ -97,13 +100,17 @@ def prepare_temporary(
     """
     copy_paths = tuple(copy_paths)
     check_copies(project, copy_paths)
-    ahead = look_ahead(project, spec, options, launch.reporter)
     sources = source_files(project, spec.hydra)
-    files = (*files_of_stages(ahead.pipelines, ahead.pipelines.stages), *ahead.written, *sources)
-    tree = with_changed_data(project, repo, ahead.pipelines, snapshot_of(project, repo, files))
+    ahead = look_ahead(project, spec, options, launch.reporter, None if resumed is None else resumed.files)
+    if resumed is not None:
+        tree = resumed.tree
+    else:
+        files = (*files_of_stages(ahead.pipelines, ahead.pipelines.stages), *ahead.written, *sources)
+        tree = with_changed_data(project, repo, ahead.pipelines, snapshot_of(project, repo, files))
     attempt = begin_attempt(repo, project.root, new_attempt(project, spec, launch, Where.TEMPORARY), tree)
     note_environment(project.root, attempt.id, project.environment.all)
     under = Underway(project=project, repo=repo, spec=spec, launch=launch, attempt=attempt)
+    under = replace(under, supersedes=resumed.supersedes if resumed is not None else ())
     # What Git ignores of the configuration is no part of the experiment, but its commands may read it.
     hidden = ignored_files(repo, [in_git(project, path) for path in sources])
     copy_paths += tuple(join(repo.root, path) for path in hidden)

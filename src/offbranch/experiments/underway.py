@@ -10,11 +10,12 @@ from contextlib import AbstractContextManager, closing, suppress
 
 from offbranch.base.errors import Interrupted, OffbranchError, StageFailedError
 from offbranch.base.events import Reporter
+from offbranch.base.files import remove_tree
 from offbranch.base.paths import AbsPath, RepoPath, join
 from offbranch.base.processes import this_process
 from offbranch.base.records import record, replace
 from offbranch.base.undisturbed import undisturbed
-from offbranch.experiments.attempts import end_attempt, log_of, prune_records, publish
+from offbranch.experiments.attempts import attempt_dir, end_attempt, log_of, prune_records, publish
 from offbranch.experiments.checkpoint_chain import Chain, name_was_at, put_back
 from offbranch.experiments.checkpoint_terms import Terms
 from offbranch.experiments.checkpointer import Checkpointer, SharedReporter
@@ -27,8 +28,10 @@ from offbranch.experiments.commit import (
 )
 from offbranch.experiments.composition import composition_headers, source_files
 from offbranch.experiments.experiment import TASK_HEADER, Attempt, AttemptState, Experiment, ExperimentSpec, Where
+from offbranch.experiments.go_on import begun_at, with_going_on
 from offbranch.experiments.labels import leftover_labels
 from offbranch.experiments.loading import load
+from offbranch.experiments.refs import attempt_ref
 from offbranch.experiments.run import Outcome, parse_overrides, run_in
 from offbranch.experiments.workbench import make_workbench
 from offbranch.git.objects import TreeId
@@ -93,6 +96,7 @@ class Underway:
         lease: Ref that says that the task is ours; whoever finds it changed has lost the task, and publishes nothing.
         fate: What an error that ends it means for it and for its task.
         chain: Its checkpoints, which may have moved its record on; None where it cannot make any.
+        supersedes: Ids of attempts that go when it has become an experiment: it has gone on from where they were.
     """
 
     project: Project
@@ -105,6 +109,7 @@ class Underway:
     lease: str | None = None
     fate: Callable[[BaseException], Fate] = fate_of
     chain: Chain | None = None
+    supersedes: tuple[str, ...] = ()
 
     @property
     def log(self) -> AbsPath:
@@ -122,6 +127,7 @@ class Ran:
 
 def new_attempt(project: Project, spec: ExperimentSpec, launch: Launch, where: Where) -> Attempt:
     """Returns the record of an attempt that is about to start."""
+    begun = None if spec.resumed is None or project.repo is None else begun_at(project.repo, spec)
     return Attempt(
         id=launch.attempt_id,
         name=spec.name,
@@ -133,6 +139,8 @@ def new_attempt(project: Project, spec: ExperimentSpec, launch: Launch, where: W
         log=log_of(launch.attempt_id),
         started_utc=launch.clock(),
         overrides=spec.overrides,
+        checkpoints=begun or 0,
+        checkpoint=spec.resumed,
         resumed=spec.resumed,
     )
 
@@ -173,7 +181,7 @@ def carry_out_in(
             home=under.project,
             watcher=watcher,
         )
-        return run_in(place, under.spec, options, bench)
+        return run_in(place, under.spec, options, with_going_on(place, bench, under.spec, options.execute))
 
 
 def with_chain(under: Underway) -> Underway:
@@ -227,9 +235,11 @@ def conclude(under: Underway, place: Project, outcome: Outcome) -> Experiment:
     parent = (under.chain.tip if under.chain is not None else None) or spec.baseline
     commit = commit_experiment(under.repo, tree=tree, parent=parent, message=message, headers=headers)
     ended = replace(under.attempt, state=AttemptState.SUCCEEDED, ended_utc=under.launch.clock())
-    more = (*_drops(under), *leftover_labels(under.repo, spec.baseline, spec.name))
+    more = (*_drops(under), *_superseded(under), *leftover_labels(under.repo, spec.baseline, spec.name))
     experiment = publish(under.repo, under.project.root, ended, spec, commit, *more, was=name_was_at(under.chain))
     with suppress(OSError):  # published is published, whatever becomes of old logs
+        for attempt_id in under.supersedes:
+            remove_tree(attempt_dir(under.project.root, attempt_id))
         prune_records(under.project.root)
     return experiment
 
@@ -300,6 +310,10 @@ def tree_of_attempt(place: Project, repo: GitRepo, outcome: Outcome | None, live
         if not out.cache and out.path is not None
     ]
     return snapshot_of(place, repo, (*files_of_stages(pipelines, pipelines.stages), *live), exclude=stale)
+
+
+def _superseded(under: Underway) -> list[RefUpdate]:
+    return [RefUpdate(ref=attempt_ref(each), new=None, old=ANY) for each in under.supersedes]
 
 
 def _drops(under: Underway, *, keep_task: bool = False) -> list[RefUpdate]:

@@ -13,10 +13,12 @@ from offbranch.experiments.commit import files_of_stages, files_written_by, snap
 from offbranch.experiments.composition import source_files
 from offbranch.experiments.events import ExperimentStarted, WorkspaceRestored
 from offbranch.experiments.experiment import ExperimentSpec, Where
+from offbranch.experiments.loading import load
 from offbranch.experiments.peer_signals import clear_running, show_running
 from offbranch.experiments.preview import look_ahead
 from offbranch.experiments.refs import EXEC_HEAD
 from offbranch.experiments.restore import read_files, restore_files, restore_outputs
+from offbranch.experiments.resume_files import Resumed, write_files
 from offbranch.experiments.run import Outcome, write_parameter_files
 from offbranch.experiments.run_environment import note_environment
 from offbranch.experiments.underway import (
@@ -43,35 +45,49 @@ class _Before:
 
     Attributes:
         originals: Content of every file that the run may write, None where there was none.
-        written: What the overrides made of the parameter files.
+        written: What was made of files before anything ran: by the overrides, or by going on from a checkpoint.
     """
 
     originals: Mapping[RepoPath, bytes | None]
-    written: Mapping[RepoPath, bytes]
+    written: Mapping[RepoPath, bytes | None]
 
 
-def run_workspace(project: Project, repo: GitRepo, spec: ExperimentSpec, options: RunOptions, launch: Launch) -> Ran:
+def run_workspace(
+    project: Project,
+    repo: GitRepo,
+    spec: ExperimentSpec,
+    options: RunOptions,
+    launch: Launch,
+    resumed: Resumed | None = None,
+) -> Ran:
     """Runs an experiment in the workspace.
+
+    Args:
+        resumed: What it goes on from.
 
     Raises:
         StageFailedError: A stage failed; the attempt is recorded and the workspace is as it was.
         Interrupted: The user stopped it; likewise.
         OffbranchError: Something is wrong with the input; nothing has been changed.
     """
-    ahead = look_ahead(project, spec, options, launch.reporter)
-    written, stages = ahead.written, ahead.pipelines.stages
+    ahead = look_ahead(project, spec, options, launch.reporter, None if resumed is None else resumed.files)
+    stages = ahead.pipelines.stages
+    written = {**(resumed.contents if resumed is not None else {}), **ahead.written}
     before = _Before(originals=read_files(project.root, (*written, *files_written_by(stages))), written=written)
     attempt = replace(
         new_attempt(project, spec, launch, Where.WORKSPACE),
         originals={path: _text(before.originals[path]) for path in written},
     )
     under = Underway(project=project, repo=repo, spec=spec, launch=launch, attempt=attempt, drop=(EXEC_HEAD,))
+    under = replace(under, supersedes=resumed.supersedes if resumed is not None else ())
     # The record comes before the first change, so that whoever finds it after a kill can undo that change.
     write_record(project.root, attempt)
     note_environment(project.root, attempt.id, project.environment.all)
     outcome: Outcome | None = None
     try:
-        write_parameter_files(project, written)
+        if resumed is not None:
+            write_files(repo, resumed)
+        write_parameter_files(project, ahead.written)
         files = (*files_of_stages(ahead.pipelines, stages), *written, *source_files(project, spec.hydra))
         tree = snapshot_of(project, repo, files)
         exec_head = RefUpdate(ref=EXEC_HEAD, new=spec.baseline, old=ANY)
@@ -100,6 +116,10 @@ def _restore(under: Underway, before: _Before, outcome: Outcome | None) -> None:
         with under.launch.open_runner(under.log, ()) as runner:
             bench = make_workbench(under.project, runner=runner, reporter=under.launch.reporter)
             done += restore_outputs(outcome, bench, before.originals)
+    if under.spec.resumed is not None:  # the outputs were not ours before the run either
+        outs = {out.path for stage in load(under.project).stages for out in stage.outs if not out.cache}
+        own = [path for path in before.written if path in outs]
+        done += restore_files(root, before.originals, read_files(root, own))
     under.launch.reporter.emit(WorkspaceRestored(name=under.spec.name, paths=tuple(dict.fromkeys(done))))
 
 

@@ -84,7 +84,7 @@ class Live:
         self._writer = begun.outlet.writer
         self._is_inert = begun.is_inert
         self._step = begun.step
-        self._is_ahead = False
+        self._is_ahead = begun.repeats_from is not None and begun.step is not None  # its step may not come
         self._is_within = False
         self._saved: str | None = None
         self._monitor: Any = None

@@ -12,6 +12,7 @@ from offbranch.base.paths import AbsPath, RepoPath, join, parent
 from offbranch.base.records import record
 from offbranch.pipeline.checks import check_inputs, check_not_tracked, check_places
 from offbranch.pipeline.facts import Facts, gather_facts, is_at_url, place_on_disk
+from offbranch.pipeline.going_on import RESUME_VARIABLE
 from offbranch.pipeline.plan import Action, Step, describe
 from offbranch.pipeline.recording import (
     Carried,
@@ -113,10 +114,15 @@ def prepare_run(stage: Stage, facts: Facts, bench: Workbench, *, commit: bool, r
         check_places(stage, bench, commit=commit)
         check_not_tracked(stage, bench)
         _clear_outputs(stage, facts, bench, commit=commit, replaced=replaced)
+        goes_on = stage.address in bench.going_on.numbers
+        if goes_on:
+            bench.going_on.put_in_place(stage)
     writes = tuple(place_on_disk(bench.root, stage, out) for out in stage.outs if not is_at_url(stage, out))
     on_disk = (dependency for dependency in stage.deps if "://" not in dependency.written)
     reads = tuple(place_on_disk(bench.root, stage, dependency) for dependency in on_disk)
     env = {"DVC_ROOT": bench.root, **bench.env, "DVC_STAGE": stage.address}
+    if goes_on:
+        env[RESUME_VARIABLE] = "1"
     return Commands(calls=stage.shell_calls, cwd=cwd, env=env, reads=(*reads, *writes), writes=writes)
 
 
@@ -146,7 +152,7 @@ def _clear_outputs(stage: Stage, facts: Facts, bench: Workbench, *, commit: bool
     """
     for out in stage.outs:
         if is_at_url(stage, out):
-            if not out.persist and bench.urls is not None:
+            if not bench.going_on.keeps(out) and bench.urls is not None:
                 bench.urls.remove(item_key(stage, out))
             continue
         disk = place_on_disk(bench.root, stage, out)
@@ -159,7 +165,7 @@ def _clear_outputs(stage: Stage, facts: Facts, bench: Workbench, *, commit: bool
             replaced[out.path] = content
         elif out.path is not None:
             replaced[out.path] = None
-        if out.persist or out.checkpoint:
+        if bench.going_on.keeps(out):
             if os.path.lexists(disk):
                 unprotect(disk)
         else:

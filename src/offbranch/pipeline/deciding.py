@@ -89,9 +89,12 @@ class Decider:
             fresh = facts_of(self._bench, (stage,))
             self._contents.update(fresh.contents)
             self._params.update(fresh.params)
-        options = replace(self._options, force=True) if is_forced else self._options
+        why = self._bench.going_on.reason(stage)
+        options = replace(self._options, force=True) if is_forced or why is not None else self._options
         locked = self.locks.get(stage.address)
         step = decide(stage, locked, self.facts, options, look_up=self._look_up)
+        if why is not None and step.action is Action.RUN:
+            step = replace(step, reasons=(why,))
         only_missing = all(reason.code == "output" for reason in step.reasons)
         if self._pull and only_missing and step.action in (Action.RUN, Action.BLOCKED):
             step = self._decide_after_fetching(locked, step, options)

@@ -61,6 +61,7 @@ class ExecuteOptions:
     commit: Outputs go to the cache; without it only their hashes are recorded.
     pull: Missing content is fetched from the data remote where that makes a run unnecessary or possible.
     jobs: How many commands may run at the same time.
+    starts_over: Outputs that stay between runs are removed first.
     """
 
     plan: PlanOptions = field(default_factory=PlanOptions)
@@ -68,6 +69,7 @@ class ExecuteOptions:
     commit: bool = True
     pull: bool = False
     jobs: int = 1
+    starts_over: bool = False
 
 
 @record

@@ -61,7 +61,8 @@ def record_made(stage: Stage, after: Facts, bench: Workbench, *, commit: bool, l
     outs = tuple(save_output(stage, out, after, bench, commit=commit) for out in stage.outs)
     entry = entry_of(stage, describe(stage, after), outs)
     files, ignored = keep_ignored(stage, bench, later)
-    if commit:
+    # What goes on from a checkpoint may owe something to other parameters or another code: no result to hand out again.
+    if commit and stage.address not in bench.going_on.numbers:
         keep_run(stage, entry, bench)
     lock = write_lock_entry(stage, entry, bench, later)
     return Carried(entry=entry, touched=(lock, *files), ignored=ignored)

@@ -22,6 +22,12 @@ def unfinished_at(command: Command | None, recorded: Command | None) -> int | No
     return int(found[2]) if found is not None and found[1] == last.rstrip("\n") else None
 
 
+def checkpoint_of(recorded: Command | None) -> int | None:
+    """Returns the number of the checkpoint that a recorded command was at, whatever it is now; None for one that has ended."""
+    found = _MARK.fullmatch(_last(recorded) or "")
+    return None if found is None else int(found[2])
+
+
 def _last(command: Command | None) -> str | None:
     if isinstance(command, tuple):
         return command[-1] if command else None

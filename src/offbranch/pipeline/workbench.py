@@ -12,6 +12,7 @@ from offbranch.base.files import FileReader
 from offbranch.base.paths import AbsPath, RepoPath
 from offbranch.base.records import record
 from offbranch.pipeline.facts import LookAtUrl
+from offbranch.pipeline.going_on import NOT_GOING_ON, GoingOn
 from offbranch.pipeline.runner import CommandRunner
 from offbranch.pipeline.watch import UNWATCHED, CommandWatcher
 from offbranch.storage.ignore import IgnoreRules
@@ -71,6 +72,7 @@ class Workbench:
         fetch: Brings objects from the data remote into the cache and returns those it got; None where there is none.
         urls: Reaches data at urls; None where it is not to be reached.
         watcher: Is told of the commands while they run.
+        going_on: Which stages do not begin anew.
     """
 
     root: AbsPath
@@ -87,3 +89,4 @@ class Workbench:
     fetch: Callable[[Sequence[ObjectId]], frozenset[ObjectId]] | None = None
     urls: UrlAccess | None = None
     watcher: CommandWatcher = UNWATCHED
+    going_on: GoingOn = NOT_GOING_ON

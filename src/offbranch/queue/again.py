@@ -4,12 +4,13 @@ Plan, then one transaction that makes the refs: a task that is in the queue alre
 stay, and count no more: only those of the present round do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from offbranch.base.errors import ConflictError, OffbranchError
 from offbranch.base.paths import AbsPath
 from offbranch.base.records import record, replace
-from offbranch.experiments.refs import lease_ref, list_experiments, task_ref
+from offbranch.experiments.checkpoint_chain import header_of, own_chain_of
+from offbranch.experiments.refs import encode, lease_ref, list_experiments, task_ref
 from offbranch.git.ids import CommitId, TreeId
 from offbranch.git.refs import RefUpdate, list_refs, update_refs
 from offbranch.git.repository import GitRepo
@@ -30,13 +31,17 @@ class Retry:
     Attributes:
         tasks: Each with its record for the next round, and its files.
         left_out: Failed tasks that stay as they are, because another task or an experiment has their name now.
+        drops: Refs that go: of chains that are begun anew.
     """
 
     tasks: tuple[tuple[Task, TreeId], ...]
     left_out: tuple[KnownTask, ...] = ()
+    drops: tuple[RefUpdate, ...] = ()
 
 
-def plan_retry(repo: GitRepo, root: AbsPath, known: KnownTasks, chosen: Chosen, terms: Terms) -> Retry:
+def plan_retry(
+    repo: GitRepo, root: AbsPath, known: KnownTasks, chosen: Chosen, terms: Terms, *, starts_over: bool = False
+) -> Retry:
     """Decides what is queued again.
 
     Args:
@@ -45,6 +50,7 @@ def plan_retry(repo: GitRepo, root: AbsPath, known: KnownTasks, chosen: Chosen, 
         known: All tasks.
         chosen: Those that are meant.
         terms: What shall be other than before.
+        starts_over: They do not go on from their newest checkpoints.
 
     Raises:
         ConflictError: A task that was named waits, runs or has succeeded; or its name has been taken meanwhile.
@@ -60,8 +66,12 @@ def plan_retry(repo: GitRepo, root: AbsPath, known: KnownTasks, chosen: Chosen, 
     taken = _taken(repo, known, [(each, read[each.id][0]) for each in newest.values()])
     _refuse_taken([each for each in taken if each.id in chosen.by_name])
     meant = [each for each in newest.values() if each not in taken]
-    tasks = tuple((_next_round(read[each.id][0], each, terms), read[each.id][1]) for each in meant)
-    return Retry(tasks=tasks, left_out=tuple(each for each in ended if each not in meant))
+    again = [(_next_round(repo, read[each.id][0], each, terms, starts_over=starts_over), each.id) for each in meant]
+    return Retry(
+        tasks=tuple((task, read[task_id][1]) for task, task_id in again),
+        left_out=tuple(each for each in ended if each not in meant),
+        drops=tuple(_chains(repo, [task for task, _ in again])) if starts_over else (),
+    )
 
 
 def apply_retry(repo: GitRepo, root: AbsPath, retry: Retry) -> tuple[StoredTask, ...]:
@@ -80,16 +90,33 @@ def apply_retry(repo: GitRepo, root: AbsPath, retry: Retry) -> tuple[StoredTask,
     # What a worker left that died while it ended the task; nobody else has a lease of a task that has no ref.
     own = {lease_ref(each.task.id) for each in stored}
     updates += [RefUpdate(ref=ref, new=None, old=commit) for ref, commit in leases.items() if ref in own]
-    update_refs(repo, updates)
+    update_refs(repo, [*updates, *retry.drops])
     remember(root, stored)
     return stored
 
 
-def _next_round(old: Task, each: KnownTask, terms: Terms) -> Task:
+def _next_round(repo: GitRepo, old: Task, each: KnownTask, terms: Terms, *, starts_over: bool) -> Task:
     rounds = max((attempt.task_round for attempt in each.attempts), default=old.round)
     # It was let go once, or it could not have failed.
-    task = replace(old, id=each.id, round=max(rounds, old.round) + 1, is_held=False)
+    spec = replace(old.spec, resumed=_resumed(repo, old, each, starts_over=starts_over))
+    task = replace(old, id=each.id, spec=spec, round=max(rounds, old.round) + 1, is_held=False)
     return with_terms(task, terms)
+
+
+def _resumed(repo: GitRepo, old: Task, each: KnownTask, *, starts_over: bool) -> CommitId | None:
+    """Returns what the next round goes on from: as far as it had come, or where it was to begin in the first place."""
+    if not starts_over:
+        made = (attempt.checkpoint for attempt in each.attempts if attempt.checkpoint is not None)
+        return next(made, old.spec.resumed)
+    is_own = old.spec.resumed is not None and header_of(repo, old.spec.resumed)[0] == each.id
+    return None if is_own else old.spec.resumed
+
+
+def _chains(repo: GitRepo, tasks: Sequence[Task]) -> Iterator[RefUpdate]:
+    """Yields what removes the refs of experiments that are only checkpoints of some tasks; their attempts keep these."""
+    for task in tasks:
+        if (tip := own_chain_of(repo, task.spec, task.id)) is not None:
+            yield RefUpdate(ref=encode(task.spec.baseline, task.spec.name), new=None, old=tip)
 
 
 def _commit_of(each: KnownTask) -> CommitId:
@@ -126,11 +153,17 @@ def _refuse_others(chosen: Chosen) -> None:
 def _taken(repo: GitRepo, known: KnownTasks, tasks: Sequence[tuple[KnownTask, Task]]) -> list[KnownTask]:
     """Returns those whose name belongs to something else by now."""
     waiting = {(each.baseline, each.name) for each in known.tasks if each.stored is not None}
-    made = {(each.baseline, each.name) for each in list_experiments(repo)}
+    made = {(each.baseline, each.name): each.commit for each in list_experiments(repo)}
+
+    def is_ours(each: KnownTask, task: Task) -> bool:
+        """Tells whether an experiment is as far as the task had come itself, or what it was to go on from."""
+        at = made[each.baseline, each.name]
+        return task.spec.force or at == task.spec.resumed or own_chain_of(repo, task.spec, each.id) == at
+
     return [
         each
         for each, task in tasks
-        if (each.baseline, each.name) in waiting or ((each.baseline, each.name) in made and not task.spec.force)
+        if (key := (each.baseline, each.name)) in waiting or (key in made and not is_ours(each, task))
     ]
 
 

@@ -6,10 +6,12 @@ objects in Git, and data in the cache that was in the workspace anyway.
 
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 from offbranch.base.errors import ConflictError, OffbranchError
 from offbranch.base.events import Progressed, Reporter
-from offbranch.base.paths import PARAMS_FILE, ROOT, GitPath, RepoPath, join, resolve_in
+from offbranch.base.files import FileReader
+from offbranch.base.paths import PARAMS_FILE, ROOT, GitPath, RepoPath, resolve_in
 from offbranch.base.records import record, replace
 from offbranch.experiments.commit import files_of_stages, snapshot_of
 from offbranch.experiments.composition import open_planner, source_files
@@ -18,6 +20,7 @@ from offbranch.experiments.experiment import ExperimentSpec
 from offbranch.experiments.names import Chooser, generate_name
 from offbranch.experiments.preview import Ahead, look_ahead_with
 from offbranch.experiments.refs import task_ref
+from offbranch.experiments.run import plan_parameter_files
 from offbranch.experiments.workbench import in_git
 from offbranch.git.ids import BlobId, CommitId, TreeId
 from offbranch.git.many_commits import CommitDraft, clean_blobs, write_commits
@@ -128,8 +131,12 @@ def plan_submission(
     names: Names,
     trials: Iterable[Sequence[Override]],
     reporter: Reporter,
+    files: FileReader | None = None,
 ) -> Submission:
     """Decides what to write for some trials; writes nothing.
+
+    Args:
+        files: Of a checkpoint that they go on from, instead of the workspace; parameters are not composed then.
 
     Raises:
         OffbranchError: A file is malformed, an override impossible or a target unknown.
@@ -140,16 +147,17 @@ def plan_submission(
     overridden: tuple[RepoPath, ...] = ()
     ahead: Ahead | None = None
     n = len(names.names)
-    with open_planner(project, wish.spec.hydra, reporter) as plan_files:
+    with open_planner(project, wish.spec.hydra, reporter) as planner:
+        plan_files = planner if files is None else partial(plan_parameter_files, files)
         for order, (name, trial) in enumerate(zip(names.names, trials, strict=True), 1):
             task = _task(wish, name, trial, order, len(str(n)) if n > 1 else 0)
             written = plan_files(trial)
             if ahead is None or _decides_about_stages(ahead, overridden):
-                ahead = look_ahead_with(project, task.spec, wish.options, written)
+                ahead = look_ahead_with(project, task.spec, wish.options, written, files)
                 overridden = _files_of(wish.spec, trial)
                 pipelines.append(ahead.pipelines)
             contents.append(written)
-            needs = needs_of(task.resources, ahead.selection.stages, lambda path: _text(project, path))
+            needs = needs_of(task.resources, ahead.selection.stages, lambda path: _text(files or project.reader, path))
             tasks.append(replace(task, resources=needs))
             reporter.emit(Progressed(what="preparing trials", done=order, total=n, unit="trials"))
     return Submission(
@@ -161,24 +169,25 @@ def plan_submission(
     )
 
 
-def _text(project: Project, path: RepoPath) -> str:
+def _text(files: FileReader, path: RepoPath) -> str:
     try:
-        with open(join(project.root, path), encoding="utf-8", errors="replace") as file:
-            return file.read()
+        return files.read_bytes(path).decode("utf-8", "replace")
     except OSError:
         return ""
 
 
-def write_submission(project: Project, repo: GitRepo, submission: Submission) -> tuple[StoredTask, ...]:
+def write_submission(
+    project: Project, repo: GitRepo, submission: Submission, base: TreeId | None = None
+) -> tuple[StoredTask, ...]:
     """Queues the tasks: data of the workspace into the cache, files and specs into Git, and last all refs at once.
+
+    Args:
+        base: The files of a checkpoint that they go on from, instead of the workspace.
 
     Raises:
         ConflictError: A task that was to be replaced has been taken meanwhile; nothing has been queued.
     """
-    files = [path for each in submission.pipelines for path in files_of_stages(each, each.stages)]
-    sources = source_files(project, submission.tasks[0].spec.hydra)
-    base = snapshot_of(project, repo, dict.fromkeys((*files, *submission.overridden, *sources)))
-    base = with_changed_data(project, repo, submission.pipelines[0], base)
+    base = base or _workspace(project, repo, submission)
     drafts = [
         CommitDraft(tree=base, files=files, parent=task.spec.baseline, message=message_of(task))
         for task, files in zip(submission.tasks, _tree_files(project, repo, base, submission), strict=True)
@@ -190,6 +199,13 @@ def write_submission(project: Project, repo: GitRepo, submission: Submission) ->
     update_refs(repo, updates)
     remember(project.root, stored)
     return stored
+
+
+def _workspace(project: Project, repo: GitRepo, submission: Submission) -> TreeId:
+    files = [path for each in submission.pipelines for path in files_of_stages(each, each.stages)]
+    sources = source_files(project, submission.tasks[0].spec.hydra)
+    base = snapshot_of(project, repo, dict.fromkeys((*files, *submission.overridden, *sources)))
+    return with_changed_data(project, repo, submission.pipelines[0], base)
 
 
 def _task(wish: Wish, name: str, trial: Sequence[Override], order: int, width: int) -> Task:

@@ -7,6 +7,7 @@ transaction that ends the attempt, so who lost the task meanwhile publishes noth
 
 from collections.abc import Callable
 
+from offbranch.base.events import Notice
 from offbranch.base.locks import LockFile
 from offbranch.base.paths import absolute
 from offbranch.base.records import record, replace
@@ -21,6 +22,7 @@ from offbranch.git.refs import RefUpdate
 from offbranch.git.repository import GitRepo
 from offbranch.pipeline.options import RunOptions
 from offbranch.project import Project
+from offbranch.queue.going_on import beginning_of, is_own
 from offbranch.queue.task import StoredTask
 from offbranch.storage.remote_setting import remote_names
 
@@ -72,12 +74,14 @@ def take_task(
         name_back = put_back(repo, lost)
         lost, update = end_update(repo, lost, left(lost))
         before = (update, *name_back)
+    begun = beginning_of(project, repo, stored, launch.reporter)
+    spec = replace(stored.task.spec, resumed=None if begun is None else begun.commit)
     alone = () if stored.is_shared else _not_at_a_remote(stored.task.id)
     queued = QueuedFiles(
         id=stored.task.id,
         ref=stored.ref,
         commit=stored.commit,
-        tree=stored.tree,
+        tree=stored.tree if begun is None or not is_own(repo, stored, begun) else begun.tree,
         copy_paths=tuple(absolute(path, base=project.root) for path in stored.task.copy_paths),
         round=stored.task.round,
         fate=fate,
@@ -85,7 +89,9 @@ def take_task(
         before=(*before, *alone),
         had=stored.lease,
     )
-    prepared = prepare_queued(project, repo, stored.task.spec, queued, launch)
+    prepared = prepare_queued(project, repo, spec, queued, launch)
+    if begun is not None:
+        launch.reporter.emit(Notice(text=f"goes on with '{stored.name}' from checkpoint {begun.number}"))
     if lost is not None and before:
         write_record(project.root, lost)
     return Taken(stored=stored, prepared=prepared)

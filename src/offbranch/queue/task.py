@@ -105,9 +105,14 @@ class StoredTask:
 
     @property
     def n_lost(self) -> int:
-        """How often whoever ran it was killed since it was queued."""
+        """How often whoever ran it was killed since it was queued, or since a run of it last made a checkpoint."""
         gone = (AttemptState.INTERRUPTED, AttemptState.RUNNING)
-        return sum(attempt.state in gone for attempt in self.attempts)
+        n = 0
+        for attempt in self.attempts:
+            if attempt.checkpoint != attempt.resumed:
+                break
+            n += attempt.state in gone
+        return n
 
 
 def task_to_json(task: Task) -> dict[str, Any]:
@@ -142,6 +147,7 @@ def task_to_json(task: Task) -> dict[str, Any]:
             "commit": execute.commit,
             "pull": execute.pull,
             "jobs": execute.jobs,
+            "starts_over": execute.starts_over,
         },
     }
 
@@ -260,5 +266,6 @@ def _options(select: Mapping[str, Any], execute: Mapping[str, Any]) -> RunOption
             commit=bool(execute["commit"]),
             pull=bool(execute["pull"]),
             jobs=int(execute["jobs"]),
+            starts_over=bool(execute.get("starts_over", False)),
         ),
     )

@@ -96,8 +96,10 @@ def _made_by(attempt: Attempt, experiments: Sequence[Experiment], chains: Chains
         return None
     having = [each for each in experiments if attempt.checkpoint in chains[each.ref]]
     named = next((each for each in having if each.name == attempt.name), None)
+    if named is not None or attempt.checkpoint == attempt.resumed:  # so far it is another one that it went on from
+        return named
     # It may have been renamed since.
-    return named or next((each for each in having if each.commit == attempt.checkpoint), None)
+    return next((each for each in having if each.commit == attempt.checkpoint), None)
 
 
 def _state(rows: Rows, commit: CommitId, name: str | None) -> State:

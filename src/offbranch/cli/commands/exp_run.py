@@ -20,7 +20,8 @@ from offbranch.api.run_request import RunReport, RunRequest
 from offbranch.api.session import Session
 from offbranch.base.errors import ExitCode, UsageError
 from offbranch.base.plugins import load
-from offbranch.cli.checkpoint_options import add_checkpoints, checkpoint_mode
+from offbranch.base.records import replace
+from offbranch.cli.checkpoint_options import add_checkpoints, add_resuming, checkpoint_mode, refuse_contradiction
 from offbranch.cli.console import Console
 from offbranch.cli.lines import Style
 from offbranch.cli.options import add_json, add_targets, refuse_together
@@ -43,6 +44,8 @@ EXAMPLES = (
     ("ob exp run -S db=postgres -S +model@teacher=large", "groups of a configuration that Hydra composes"),
     ("ob exp run --dry -S train.lr=0.1", "what would be run, and why"),
     ("ob exp run --queue -n lr -S 'train.lr=0.1,0.2' -S 'seed=range(3)'", "six experiments for later: lr-1 to lr-6"),
+    ("ob exp run --resume wide", "go on from its newest checkpoint, after it was killed"),
+    ("ob exp run --resume wide@3 -S train.lr=0.01", "a new experiment from its third checkpoint on"),
     ("ob exp run --run-all", "run what is queued"),
 )
 # Loaded where something is to be run now, and where it is to be queued.
@@ -79,6 +82,7 @@ def add_arguments(parser: Parser) -> None:
         jobs=("--stage-jobs",),
     )
     add_checkpoints(parser)
+    add_resuming(parser)
     parser.add_flag("--no-hydra", help="do not compose params.yaml by Hydra, also if the project is set up for it")
     parser.add_flag("--queue", help="do not run it now: keep it, as the workspace is, for --run-all")
     add_task_options(parser, when="with --queue: ")
@@ -100,6 +104,7 @@ def run(args: Namespace, console: Console) -> int:
         code: int = load(f"{QUEUE}:run_queued")(args, console)
         return code
     _refuse_stray(args)
+    refuse_contradiction(args)
     session = Session(start=console.start, environment=console.environment, reporter=reporter_of(args, console))
     request = RunRequest(
         overrides=tuple(args.set_param),
@@ -113,8 +118,9 @@ def run(args: Namespace, console: Console) -> int:
         use_hydra=not args.no_hydra,
         checkpoint=checkpoint_mode(args),
         keep_checkpoints=args.keep_checkpoints,
+        resume=args.resume,
         select=select_options(args),
-        execute=execute_options(args),
+        execute=replace(execute_options(args), starts_over=args.reset),
     )
     if args.queue:
         queued: int = load(f"{QUEUE}:queue")(request, session, args, console)

@@ -1,6 +1,7 @@
 """Puts tasks into the queue again that have failed or were stopped: with the same files and parameters, under the same name.
 
 What is said about running them stays as it was, but for the options given here. Their earlier attempts and logs stay.
+One that had made checkpoints goes on from the newest of them.
 """
 
 import json
@@ -28,6 +29,7 @@ def add_arguments(parser: Parser) -> None:
     add_tasks(parser, "what to queue again")
     parser.add_flag("--all", help="queue again all that have failed or were stopped")
     parser.add_flag("--failed", help="queue again all that have failed, but none that was stopped")
+    parser.add_flag("--reset", help="start over, also where there are checkpoints to go on from")
     add_task_options(parser)
     add_dry_run(parser, "show what would be queued again")
     add_json(parser, "the tasks that are queued again")
@@ -36,7 +38,7 @@ def add_arguments(parser: Parser) -> None:
 def run(args: Namespace, console: Console) -> int:
     states = ALL_TO_RETRY if args.all else frozenset((TaskState.FAILED,) if args.failed else ())
     choice = choice_of(args, states, "one of --all and --failed")
-    done = retry(choice, session_of(console), terms=terms_of(args), dry=args.dry)
+    done = retry(choice, session_of(console), terms=terms_of(args), starts_over=args.reset, dry=args.dry)
     if args.json:
         commits = {each.task.id: each.commit for each in done.stored}
         console.data(json.dumps([{**task_to_json(each), "rev": commits.get(each.id)} for each in done.tasks]))

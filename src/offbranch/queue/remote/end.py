@@ -13,7 +13,7 @@ from offbranch.base.errors import RefusedError, RemoteError
 from offbranch.base.paths import AbsPath, GitPath, join
 from offbranch.base.records import record
 from offbranch.experiments.experiment import Attempt, Experiment
-from offbranch.experiments.refs import attempt_ref, lease_ref, log_ref, request_ref, task_ref
+from offbranch.experiments.refs import attempt_ref, checkpoint_ref, lease_ref, log_ref, request_ref, task_ref
 from offbranch.experiments.share_push import RULES
 from offbranch.git.ids import CommitId
 from offbranch.git.network import PushAnswer, PushState, RemoteUpdate, list_remote, push_updates
@@ -47,6 +47,7 @@ class Ending:
         experiment: What it became; None if it did not.
         attempts: Of this worker at the task, which did not become an experiment.
         keeps_task: Whether the task waits again.
+        checkpoint: Where who takes it then, or after it was queued again, goes on; its data is at the data remotes.
     """
 
     task: Task
@@ -54,6 +55,7 @@ class Ending:
     experiment: Experiment | None = None
     attempts: tuple[Attempt, ...] = ()
     keeps_task: bool = False
+    checkpoint: CommitId | None = None
 
 
 def publish_end(place: QueueRemote, root: AbsPath, lease: Lease, ending: Ending) -> EndState:
@@ -76,6 +78,10 @@ def publish_end(place: QueueRemote, root: AbsPath, lease: Lease, ending: Ending)
     updates = [*made, RemoteUpdate(ref=lease_ref(lease.task_id), new=None, old=spot.lease)]
     if not ending.keeps_task:
         updates.append(RemoteUpdate(ref=task_ref(lease.task_id), new=None, old=spot.task))
+    progress = (ending.checkpoint or spot.checkpoint) if ending.keeps_task else None
+    if spot.checkpoint != progress:
+        ref = checkpoint_ref(lease.task_id)
+        updates.append(RemoteUpdate(ref=ref, new=progress, old=spot.checkpoint, force=progress is not None))
     if spot.request is not None:
         updates.append(RemoteUpdate(ref=request_ref(lease.task_id), new=None, old=spot.request))
     answers = push_updates(place.repo, place.remote, updates, place.talk, atomic=True)

@@ -19,9 +19,11 @@ from offbranch.experiments.refs import held_ref, lease_ref
 from offbranch.git.ids import CommitId
 from offbranch.git.objects import ObjectReader
 from offbranch.git.refs import ANY, RefUpdate, list_refs, update_refs
+from offbranch.project import Project
 from offbranch.queue.child import ChildManner, fork_child
 from offbranch.queue.remote.lease import Lease, is_of, renew_lease
 from offbranch.queue.remote.place import QueueRemote, Spot, read_spot
+from offbranch.queue.remote.progress import Progress
 from offbranch.queue.remote.requests import RemoteRequest, fetch_request
 from offbranch.queue.requests import Request, RequestKind, write_request
 
@@ -33,19 +35,22 @@ _POKES_DIR = f"{QUEUE_DIR}/pokes"
 
 
 @contextmanager
-def lease_kept(place: QueueRemote, root: AbsPath, lease: Lease) -> Iterator[None]:
+def lease_kept(
+    place: QueueRemote, root: AbsPath, lease: Lease, open_project: Callable[[], Project] | None = None
+) -> Iterator[None]:
     """Keeps a lease for the length of a `with`.
 
     Args:
         place: Where the lease is.
         root: Of the project that the task runs in, for wishes about it.
         lease: Ours.
+        open_project: Opens the project anew, to send checkpoints meanwhile; None to send none.
     """
     path = poke_path(root, lease.task_id)
     with suppress(OSError):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         atomic_write(path, b"")
-    keeper = fork_child(lambda _: keep(place, root, lease), ChildManner(apart=True), ())
+    keeper = fork_child(lambda _: keep(place, root, lease, open_project), ChildManner(apart=True), ())
     try:
         yield
     finally:
@@ -76,6 +81,7 @@ def keep(
     place: QueueRemote,
     root: AbsPath,
     lease: Lease,
+    open_project: Callable[[], Project] | None = None,
     *,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
@@ -84,6 +90,7 @@ def keep(
     look_s = min(_LONGEST_LOOK_S, max(_SHORTEST_LOOK_S, lease.ttl_s / 12))
     renewed = clock()
     told: CommitId | None = None
+    progress = None if open_project is None else Progress(open_project, place, clock)
     path = poke_path(root, lease.task_id)
     poked = _poked_ns(path)
     while True:
@@ -99,7 +106,10 @@ def keep(
                 return
             if spot.request is not None and spot.request != told:
                 told = spot.request if _hear(place, root, lease, spot.request) else None
-            if clock() - renewed >= lease.ttl_s / 3 and (new := renew_lease(place, lease)) is not None:
+            new = None if progress is None else progress.advance(lease, spot)
+            if new is None and clock() - renewed >= lease.ttl_s / 3:
+                new = renew_lease(place, lease)
+            if new is not None:
                 lease, renewed = new, clock()
                 update_refs(place.repo, [RefUpdate(ref=held_ref(lease.task_id), new=lease.commit, old=ANY)])
         except RemoteError:

@@ -134,8 +134,13 @@ def renew_lease(place: QueueRemote, lease: Lease) -> Lease | None:
     present = read_spot(place, lease.task_id).lease
     if present is None or not is_of(place.repo, present, lease):
         return None
-    renewed = _stored(place.repo, replace(lease, beat=lease.beat + 1))
+    renewed = next_beat(place.repo, lease)
     return renewed if _push(place, renewed, Spot(lease=present)) else None
+
+
+def next_beat(repo: GitRepo, lease: Lease) -> Lease:
+    """Returns a lease as it is when its holder says once more that he lives; nothing refers to it yet."""
+    return _stored(repo, replace(lease, beat=lease.beat + 1))
 
 
 def is_of(repo: GitRepo, commit: CommitId, lease: Lease) -> bool:

@@ -12,11 +12,13 @@ from offbranch.experiments.chains import present_commits
 from offbranch.experiments.experiment import Experiment
 from offbranch.experiments.refs import (
     ATTEMPTS,
+    CHECKPOINTS,
     EXPERIMENTS,
     LEASES,
     LOGS,
     REQUESTS,
     TASKS,
+    checkpoint_ref,
     decode,
     lease_ref,
     request_ref,
@@ -61,6 +63,7 @@ class There:
         requests: Wishes about them.
         attempts: What ended without becoming an experiment.
         logs: What these wrote.
+        checkpoints: How far tasks have come.
         experiments: By their refs.
     """
 
@@ -69,6 +72,7 @@ class There:
     requests: Mapping[str, CommitId] = field(default_factory=dict)
     attempts: Mapping[str, CommitId] = field(default_factory=dict)
     logs: Mapping[str, CommitId] = field(default_factory=dict)
+    checkpoints: Mapping[str, CommitId] = field(default_factory=dict)
     experiments: Mapping[str, Experiment] = field(default_factory=dict)
 
 
@@ -80,11 +84,13 @@ class Spot:
         task: Its commit; None if it is not in the queue any more.
         lease: That of who has it; None if nobody does.
         request: A wish about it.
+        checkpoint: How far it has come.
     """
 
     task: CommitId | None = None
     lease: CommitId | None = None
     request: CommitId | None = None
+    checkpoint: CommitId | None = None
 
 
 def queue_remote(repo: GitRepo, remote: GitRemote, talk: Talk) -> QueueRemote:
@@ -116,10 +122,10 @@ def read_spot(place: QueueRemote, task_id: str) -> Spot:
     Raises:
         RemoteError: The remote cannot be reached.
     """
-    refs = (task_ref(task_id), lease_ref(task_id), request_ref(task_id))
+    refs = (task_ref(task_id), lease_ref(task_id), request_ref(task_id), checkpoint_ref(task_id))
     found = list_remote(place.repo, place.remote, refs, place.talk, for_push=True)
-    task, lease, request = (found.get(ref) for ref in refs)
-    return Spot(task=task, lease=lease, request=request)
+    task, lease, request, checkpoint = (found.get(ref) for ref in refs)
+    return Spot(task=task, lease=lease, request=request, checkpoint=checkpoint)
 
 
 def read_tasks_there(place: QueueRemote, tasks: Iterable[str]) -> dict[str, CommitId]:
@@ -140,7 +146,7 @@ def read_there(place: QueueRemote, *, for_push: bool = False) -> There:
     Raises:
         RemoteError: The remote cannot be reached.
     """
-    prefixes = (EXPERIMENTS, ATTEMPTS, LEASES, LOGS, REQUESTS, TASKS)
+    prefixes = (EXPERIMENTS, ATTEMPTS, CHECKPOINTS, LEASES, LOGS, REQUESTS, TASKS)
     found = list_remote(place.repo, place.remote, [f"{each}*" for each in prefixes], place.talk, for_push=for_push)
 
     def below(prefix: str) -> dict[str, CommitId]:
@@ -153,6 +159,7 @@ def read_there(place: QueueRemote, *, for_push: bool = False) -> There:
         requests=below(REQUESTS),
         attempts=below(ATTEMPTS),
         logs=below(LOGS),
+        checkpoints=below(CHECKPOINTS),
         experiments={each.ref: each for each in _experiments(found)},
     )
 

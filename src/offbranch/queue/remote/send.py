@@ -12,11 +12,11 @@ from offbranch.base.records import field, record
 from offbranch.experiments.data_remotes import DataScope, grouped, is_at_source
 from offbranch.experiments.move_data import push_groups
 from offbranch.experiments.moved import Moved, TransferOptions, sum_moved
-from offbranch.experiments.refs import SENDING, lease_ref, sending_ref, sent_ref, task_ref
+from offbranch.experiments.refs import SENDING, checkpoint_ref, lease_ref, sending_ref, sent_ref, task_ref
 from offbranch.experiments.share_data import bad_outputs
 from offbranch.experiments.used import RevisionOutputs, UsedOutput
 from offbranch.git.ids import CommitId
-from offbranch.git.network import PushAnswer, PushState, RemoteUpdate, push_updates
+from offbranch.git.network import PushAnswer, PushState, RemoteUpdate, list_remote, push_updates
 from offbranch.git.objects import ObjectReader
 from offbranch.git.refs import ANY, RefUpdate, list_refs, update_refs
 from offbranch.project import Project
@@ -89,7 +89,8 @@ def _send_data(
         reader = RevisionOutputs(objects, project.prefix, project.cache)
         for each in tasks:
             try:
-                used = reader.of_tree(each.tree)
+                begun = () if each.task.spec.resumed is None else reader.of_commit(each.task.spec.resumed)
+                used = (*reader.of_tree(each.tree), *begun)
             except OffbranchError as error:
                 errors[each.task.id] = error
                 continue
@@ -138,6 +139,7 @@ def _send_refs(
         RemoteUpdate(ref=task_ref(each.task.id), new=each.commit, old=known.get(each.task.id), force=True)
         for each in going
     ]
+    updates += _beginnings(place, going)
     answers = _push(place, updates)
     done = [each for each in tasks if each not in going and each.task.id not in refused]
     for each in going:
@@ -155,6 +157,17 @@ def _send_refs(
             update_refs(place.repo, [RefUpdate(ref=sending_ref(each.task.id), new=None, old=ANY)])
     _mark(place, done)
     return done, refused
+
+
+def _beginnings(place: QueueRemote, tasks: Sequence[StoredTask]) -> list[RemoteUpdate]:
+    """Returns what brings the checkpoints there that tasks are to go on from."""
+    wanted = {checkpoint_ref(each.task.id): each.task.spec.resumed for each in tasks if each.task.spec.resumed}
+    there = list_remote(place.repo, place.remote, tuple(wanted), place.talk, for_push=True) if wanted else {}
+    return [
+        RemoteUpdate(ref=ref, new=commit, old=there.get(ref), force=True)
+        for ref, commit in wanted.items()
+        if there.get(ref) != commit
+    ]
 
 
 def _push(place: QueueRemote, updates: Sequence[RemoteUpdate]) -> Mapping[str, PushAnswer | RefusedError]:

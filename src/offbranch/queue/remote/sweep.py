@@ -8,7 +8,7 @@ own: that of another machine may be wrong by hours.
 from collections.abc import Iterable, Mapping
 
 from offbranch.base.records import field, record
-from offbranch.experiments.refs import lease_ref, request_ref
+from offbranch.experiments.refs import checkpoint_ref, lease_ref, request_ref
 from offbranch.git.ids import CommitId
 from offbranch.git.network import RemoteUpdate
 from offbranch.queue.remote.place import There
@@ -76,6 +76,11 @@ def plan_sweep(
     old = [each for each, seen in leases.items() if now_s - seen.since_s > ttl_of.get(seen.commit, usual_ttl_s)]
     litter = [
         RemoteUpdate(ref=lease_ref(each), new=None, old=leases[each].commit) for each in old if each not in there.tasks
+    ]
+    litter += [
+        RemoteUpdate(ref=checkpoint_ref(each), new=None, old=commit)
+        for each, commit in there.checkpoints.items()
+        if each not in there.tasks
     ]
     litter += [
         RemoteUpdate(ref=request_ref(each), new=None, old=commit)

@@ -6,78 +6,32 @@ from it if the task is still to be had, and otherwise turns the experiment into 
 have is no experiment.
 """
 
-from collections.abc import Callable
-from enum import Enum
-from typing import TypeVar
-
-from offbranch.base.errors import RefusedError, RemoteError
+from offbranch.base.errors import OffbranchError, RefusedError, RemoteError
 from offbranch.base.events import Warned
-from offbranch.base.records import record, replace
+from offbranch.base.records import replace
 from offbranch.experiments.attempts import list_attempts
+from offbranch.experiments.checkpoint_chain import own_chain_of
 from offbranch.experiments.experiment import Attempt, AttemptState, Experiment
-from offbranch.experiments.refs import HELD, away_ref, encode, held_ref, sent_ref, task_ref
+from offbranch.experiments.refs import HELD, away_ref, checkpoint_ref, encode, held_ref, sent_ref, task_ref
 from offbranch.git.ids import CommitId
 from offbranch.git.network import fetch_refs, list_remote
 from offbranch.git.refs import ANY, RefUpdate, list_refs, update_refs
 from offbranch.git.repository import GitRepo
-from offbranch.project import Project
+from offbranch.project import Project, open_project_at
+from offbranch.queue.remote.bench import Bench, Verdict, patiently
 from offbranch.queue.remote.data import send_results
 from offbranch.queue.remote.end import Ending, EndState, publish_end, release_lease
 from offbranch.queue.remote.keeper import lease_kept
-from offbranch.queue.remote.lease import Lease, Owner, read_lease, take_lease
-from offbranch.queue.remote.place import QueueRemote, read_spot
+from offbranch.queue.remote.lease import Lease, read_lease, take_lease
+from offbranch.queue.remote.place import fetch_present, read_spot
+from offbranch.queue.remote.progress import send_checkpoint
 from offbranch.queue.remote.records import record_failure, take_back, task_of_commit
 from offbranch.queue.remote.tasks import read_stored
 from offbranch.queue.task import Task
 
-T = TypeVar("T")
-
 # As of a task of one machine.
 MAX_LOST = 20
-_LONGEST_WAIT_S = 30.0
 LOST = "its lease at the Git remote was lost while it ran, so the task was given to another worker or removed"
-
-
-class Verdict(Enum):
-    """What is to become of the message."""
-
-    DONE = "done"  # the task has ended, or somebody else has it
-    AGAIN = "again"  # it waits, and somebody should be told
-    ELSEWHERE = "elsewhere"  # this worker cannot run it now; another may
-
-
-@record
-class Run:
-    """What came of running a task here.
-
-    Attributes:
-        experiment: What it became.
-        is_stopped: Whether the worker was told to stop.
-    """
-
-    experiment: Experiment | None = None
-    is_stopped: bool = False
-
-
-@record
-class Bench:
-    """What working needs.
-
-    Attributes:
-        project: Of this clone.
-        place: The Git remote.
-        owner: Who takes leases.
-        run: Carries out a task of this clone by its id.
-        clock: Seconds since the epoch.
-        sleep: Waits.
-    """
-
-    project: Project
-    place: QueueRemote
-    owner: Owner
-    run: Callable[[str], Run]
-    clock: Callable[[], float]
-    sleep: Callable[[float], None]
 
 
 def work_on(bench: Bench, task_id: str, over: CommitId | None) -> Verdict:
@@ -88,18 +42,18 @@ def work_on(bench: Bench, task_id: str, over: CommitId | None) -> Verdict:
         task_id: The task.
         over: A lease that was seen not to change for longer than it may.
     """
-    lease = _patiently(bench, lambda: take_lease(bench.place, task_id, bench.owner, bench.clock(), over=over))
+    lease = patiently(bench, lambda: take_lease(bench.place, task_id, bench.owner, bench.clock(), over=over))
     if lease is None:
         settle(bench, task_id)
         return Verdict.DONE
     had = _own_lease(bench, task_id)
     update_refs(bench.place.repo, [RefUpdate(ref=held_ref(task_id), new=lease.commit, old=ANY)])
-    with lease_kept(bench.place, bench.project.root, lease):
+    with lease_kept(bench.place, bench.project.root, lease, lambda: _opened_again(bench.project)):
         ending = None if had is None else _unpublished(bench, task_id, had)
         if ending is None:
             ending = _carried_out(bench, lease)
         if ending is None:
-            _patiently(bench, lambda: release_lease(bench.place, lease))
+            patiently(bench, lambda: release_lease(bench.place, lease))
             _forget(bench, task_id, task_is_gone=False)
             return Verdict.DONE
         state, ending = _published(bench, lease, ending)
@@ -118,7 +72,7 @@ def held_leases(repo: GitRepo) -> tuple[Lease, ...]:
 def settle(bench: Bench, task_id: str) -> None:
     """Clears up after an earlier worker of this clone at a task that cannot be had any more."""
     had = _own_lease(bench, task_id)
-    spot = _patiently(bench, lambda: read_spot(bench.place, task_id))
+    spot = patiently(bench, lambda: read_spot(bench.place, task_id))
     if spot.task is not None and (had is None or spot.lease is None or _is_of_clone(bench, spot.lease)):
         return
     ending = None if had is None else _unpublished(bench, task_id, had)
@@ -155,6 +109,8 @@ def _carried_out(bench: Bench, lease: Lease) -> Ending | None:
 def _published(bench: Bench, lease: Lease, ending: Ending) -> tuple[EndState, Ending]:
     """Publishes an end, as long as that takes; what cannot become an experiment there is a failure here and there."""
     error = send_results(bench.project, bench.place, ending, bench.sleep)
+    if ending.checkpoint is not None and not _is_sent(bench, ending.checkpoint):
+        ending = replace(ending, checkpoint=None)
     if error is not None and ending.experiment is not None:
         ending = _take_back(bench, ending, f"its outputs could not be pushed: {error.message}")
     state, cause = _publish(bench, lease, ending)
@@ -166,11 +122,21 @@ def _published(bench: Bench, lease: Lease, ending: Ending) -> tuple[EndState, En
     return state, ending
 
 
+def _is_sent(bench: Bench, checkpoint: CommitId) -> bool:
+    """Sends the data of a checkpoint; returns whether it could be."""
+    try:
+        return send_checkpoint(bench.project, bench.place, checkpoint)
+    except OffbranchError as error:
+        text = f"others begin anew where this machine had come to a checkpoint: {error.message}"
+        bench.place.talk.reporter.emit(Warned(text=text))
+        return False
+
+
 def _publish(bench: Bench, lease: Lease, ending: Ending) -> tuple[EndState, str]:
     """Returns what came of it, and why it can never be published so."""
     place = bench.place
     try:
-        state = _patiently(bench, lambda: publish_end(place, bench.project.root, lease, ending))
+        state = patiently(bench, lambda: publish_end(place, bench.project.root, lease, ending))
     except RefusedError as error:
         return EndState.LOST, error.message
     if state is EndState.NAME_TAKEN:
@@ -200,12 +166,15 @@ def _unpublished(bench: Bench, task_id: str, had: Lease) -> Ending | None:
 def _ending(
     bench: Bench, task: Task, commit: CommitId, *, experiment: Experiment | None = None, keeps_task: bool
 ) -> Ending:
+    attempts = tuple(each for each in _attempts(bench, task) if each.state is not AttemptState.RUNNING)
+    made = (each.checkpoint for each in attempts if each.checkpoint != each.resumed)
     return Ending(
         task=task,
         task_commit=commit,
         experiment=experiment,
-        attempts=tuple(each for each in _attempts(bench, task) if each.state is not AttemptState.RUNNING),
+        attempts=attempts,
         keeps_task=keeps_task,
+        checkpoint=next(made, None) if experiment is None else None,
     )
 
 
@@ -221,19 +190,33 @@ def _n_failed(bench: Bench, task: Task) -> int:
 def _fetched(bench: Bench, lease: Lease) -> Task | None:
     """Brings a task into this clone; None if it is gone meanwhile, or cannot be read."""
     place, task_id, commit = bench.place, lease.task_id, lease.task_commit
-    spot = _patiently(bench, lambda: read_spot(place, task_id))
+    spot = patiently(bench, lambda: read_spot(place, task_id))
     if spot.task != commit:
         return None
     if _read_task(bench, commit, task_id) is None:
         try:
-            _patiently(bench, lambda: fetch_refs(place.repo, place.remote, (task_ref(task_id),), place.talk))
+            patiently(bench, lambda: fetch_refs(place.repo, place.remote, (task_ref(task_id),), place.talk))
         except RemoteError:
             return None
     task = _read_task(bench, commit, task_id)
     if task is not None:
         refs = (task_ref(task_id), sent_ref(task_id))
-        update_refs(place.repo, [RefUpdate(ref=ref, new=commit, old=ANY) for ref in refs])
+        updates = [RefUpdate(ref=ref, new=commit, old=ANY) for ref in refs]
+        update_refs(place.repo, [*updates, *_fetched_checkpoint(bench, task_id, spot.checkpoint)])
     return task
+
+
+def _fetched_checkpoint(bench: Bench, task_id: str, commit: CommitId | None) -> tuple[RefUpdate, ...]:
+    """Brings how far a task has come elsewhere; returns what makes it known here."""
+    if commit is None:
+        return ()
+    ref = checkpoint_ref(task_id)
+    came = patiently(bench, lambda: fetch_present(bench.place, {ref: commit}))
+    return (RefUpdate(ref=ref, new=came[ref], old=ANY),) if ref in came else ()
+
+
+def _opened_again(project: Project) -> Project:
+    return open_project_at(project.root, project.environment)
 
 
 def _read_task(bench: Bench, commit: CommitId, task_id: str) -> Task | None:
@@ -252,7 +235,7 @@ def _made(bench: Bench, task: Task) -> Experiment | None:
 
 def _is_published(bench: Bench, made: Experiment) -> bool:
     place = bench.place
-    there = _patiently(bench, lambda: list_remote(place.repo, place.remote, (made.ref,), place.talk, for_push=True))
+    there = patiently(bench, lambda: list_remote(place.repo, place.remote, (made.ref,), place.talk, for_push=True))
     return there.get(made.ref) == made.commit
 
 
@@ -268,28 +251,17 @@ def _has_ref(bench: Bench, ref: str) -> bool:
 
 def _forget(bench: Bench, task_id: str, *, task_is_gone: bool) -> None:
     """Removes the private refs of a task that this clone has nothing to do with any more."""
-    wanted = (held_ref(task_id), *((task_ref(task_id), sent_ref(task_id), away_ref(task_id)) if task_is_gone else ()))
-    there = [(ref, commit) for ref, commit in list_refs(bench.place.repo, *wanted) if ref in wanted]
-    update_refs(bench.place.repo, [RefUpdate(ref=ref, new=None, old=commit) for ref, commit in there])
+    of_task = (task_ref(task_id), sent_ref(task_id), away_ref(task_id), checkpoint_ref(task_id))
+    wanted = (held_ref(task_id), *(of_task if task_is_gone else ()))
+    there = {ref: CommitId(commit) for ref, commit in list_refs(bench.place.repo, *wanted) if ref in wanted}
+    chain = _chain_left(bench, task_id, there.get(sent_ref(task_id))) if task_is_gone else None
+    if chain is not None:
+        there[chain[0]] = chain[1]
+    update_refs(bench.place.repo, [RefUpdate(ref=ref, new=None, old=commit) for ref, commit in there.items()])
 
 
-def _patiently(bench: Bench, action: Callable[[], T]) -> T:
-    """Does something at the Git remote, again and again as long as it cannot be reached: a run of hours waits behind it.
-
-    Raises:
-        RefusedError: It has a rule against it.
-    """
-    wait_s, told = 0.5, False
-    while True:
-        try:
-            return action()
-        except RefusedError:
-            raise
-        except RemoteError as error:
-            if not told:
-                bench.place.talk.reporter.emit(
-                    Warned(text=error.message, hint="it is tried again until it can be reached")
-                )
-            told = True
-            bench.sleep(wait_s)
-            wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+def _chain_left(bench: Bench, task_id: str, commit: CommitId | None) -> tuple[str, CommitId] | None:
+    """Returns the ref of an experiment that is no more than the checkpoints of a task, which its attempts keep."""
+    task = None if commit is None else _read_task(bench, commit, task_id)
+    tip = None if task is None else own_chain_of(bench.place.repo, task.spec, task_id)
+    return None if task is None or tip is None else (encode(task.spec.baseline, task.spec.name), tip)

@@ -1,0 +1,55 @@
+"""Stages that do not begin anew: those that go on from a checkpoint, and the opposite, those that start over.
+
+The pipeline only knows what it must do otherwise about them; `experiments/go_on.py` knows where the outputs come from.
+"""
+
+from collections.abc import Callable, Mapping
+
+from offbranch.base.records import field, record
+from offbranch.pipeline.stage import Output, Stage
+from offbranch.pipeline.status import Reason
+
+RESUME_VARIABLE = "DVCLIVE_RESUME"
+
+
+def _nowhere(_stage: Stage) -> None:
+    """Puts nothing anywhere."""
+
+
+@record
+class GoingOn:
+    """What a run does about stages that an earlier one has not finished, or that keep their outputs between runs.
+
+    Attributes:
+        numbers: Address of each stage that goes on -> the checkpoint.
+        put_in_place: Makes the outputs of such a stage what they were at the checkpoint, as files of their own; called when
+            what was there has been removed or kept.
+        starts_over: Outputs that stay between runs are removed as well.
+    """
+
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    put_in_place: Callable[[Stage], None] = _nowhere
+    starts_over: bool = False
+
+    def reason(self, stage: Stage) -> Reason | None:
+        """Returns why a stage runs whatever else holds; None for one that is decided about as ever."""
+        if stage.command is None or stage.frozen:
+            return None
+        if stage.address in self.numbers:
+            number = self.numbers[stage.address]
+            return Reason(code="checkpoint", text=f"it goes on from checkpoint {number}")
+        if self.starts_over and any(stays(out) for out in stage.outs):
+            return Reason(code="reset", text="it starts over")
+        return None
+
+    def keeps(self, out: Output) -> bool:
+        """Tells whether an output is left where it is before the command of its stage."""
+        return stays(out) and not self.starts_over
+
+
+NOT_GOING_ON = GoingOn()
+
+
+def stays(out: Output) -> bool:
+    """Tells whether an output stays between runs."""
+    return out.persist or out.checkpoint
