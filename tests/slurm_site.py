@@ -14,7 +14,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from programs import need
@@ -61,12 +61,21 @@ PartitionName=urgent Nodes={host} MaxTime=INFINITE State=UP PriorityTier=10
 PartitionName=closed Nodes={host} MaxTime=INFINITE State=INACTIVE
 """
 
+# Seconds on end; credentials and their revocations are told apart by whole ones.
+_REVOKED_S = 2.5
+
 
 @dataclass
 class SlurmSite:
-    """A SLURM with one node; `conf` is what SLURM_CONF names."""
+    """A SLURM with one node.
+
+    Attributes:
+        conf: What SLURM_CONF names.
+        over_since: Requeued job -> when its first run was seen to be over.
+    """
 
     conf: Path
+    over_since: dict[str, float] = field(default_factory=dict)
 
     def ask(self, *words: str) -> str:
         """Runs one of SLURM's programs; returns what it printed."""
@@ -124,11 +133,15 @@ class SlurmSite:
     def hurry(self) -> None:
         """Starts what was requeued and whose first run is over; by itself SLURM waits two minutes for that.
 
-        Started sooner, it may take the end of the first run for one of the second.
+        Started sooner, it may take the end of the first run for one of the second; and a node that was told within the same
+        second that the job is over refuses to begin it, for its credential counts as revoked (the job has failed then).
         """
         lines = self.ask("squeue", "--noheader", "--array", "--states=PENDING", "-o", "%i %A %r").splitlines()
         for element, job_id, reason in (line.split(maxsplit=2) for line in lines):
-            if reason == "BeginTime" and not (self.processes(job_id) or self.step_daemons(job_id)):
+            if reason != "BeginTime" or self.processes(job_id) or self.step_daemons(job_id):
+                self.over_since.pop(element, None)
+            elif time.monotonic() - self.over_since.setdefault(element, time.monotonic()) > _REVOKED_S:
+                del self.over_since[element]
                 words = ("scontrol", "update", f"jobid={element}", "StartTime=now")
                 # It may have been cancelled meanwhile.
                 subprocess.run(
