@@ -1,7 +1,7 @@
 """The queue of DVC 3.67, read: its tasks, in which state they are, and where that is said (docs/formats/dvc-queue.md).
 
 Only JSON is read here, and nothing is changed: DVC owns these files. A file that is not what it should be is left out, as DVC
-does. What a task shall do stands in a pickle of its commit, which `peer_pickle.py` reads for `ob queue import`.
+does. What a task shall do stands in a pickle of its commit, which `pickled.py` reads for `ob queue import`.
 """
 
 import base64
@@ -24,7 +24,7 @@ from offbranch.queue.task import TaskState
 EXPS_DIR = ".dvc/tmp/exps"
 WAITING_DIR = f"{EXPS_DIR}/celery/broker/in"
 TAKEN_DIR = f"{EXPS_DIR}/celery/broker/processed"
-# Messages that `ob queue import` has taken, and not finished with; see `peer_import.py`.
+# Messages that `ob queue import` has taken, and not finished with; see `importing.py`.
 IMPORTS_DIR = f"{QUEUE_DIR}/imports"
 _RESULTS_DIR = f"{EXPS_DIR}/celery/result"
 _RUNS_DIR = f"{EXPS_DIR}/run"
