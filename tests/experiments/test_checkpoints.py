@@ -54,10 +54,10 @@ mapped = globals().setdefault('mapped', mmap.mmap(kept.fileno(), 0))
 mapped[:] = content""",
 }
 FAST = """
-for step in range(21):
+for step in range(13):
     content = bytes([step]) * 3_000_000
 {write}
-    if step < 20:
+    if step < 12:
         metrics(acc=step)
         assert ask(step, "every")["is_taken"]
 """
@@ -85,8 +85,8 @@ def test_a_loop_that_goes_on_at_once_does_not_get_into_its_checkpoints(
     assert done.code == 0, done.err
     assert "could not be made" not in done.err
     commits = chain(project, "x")
-    assert len(commits) == 21
-    for step, commit in enumerate(commits[:20]):
+    assert len(commits) == 13
+    for step, commit in enumerate(commits[:12]):
         assert output_at(project, commit) == bytes([step]) * 3_000_000
         assert json.loads(project.file_at(commit, "metrics.json")) == {"acc": step}
 
@@ -369,7 +369,7 @@ for n in range(1500):
 SECOND = """
 while not os.path.exists("asked"):
     time.sleep(0.001)
-for n in range(40):
+for n in range(20):
     open("other.bin", "w").write(f"other {n}")
     assert ask(n)["is_taken"]
 """
@@ -381,7 +381,7 @@ def test_a_stage_that_has_ended_and_is_not_recorded_yet_stays_in_the_checkpoints
     done = project.ob("exp", "run", "-n", "x", "--stage-jobs", "2", EVERY)
     assert done.code == 0, done.err
     commits = chain(project, "x")
-    assert len(commits) == 42
+    assert len(commits) == 22
     for commit in commits:
         assert output_at(project, commit) == b"model 0"
     assert "cmd: python3 first.py\n" in project.file_at(commits[-2], "dvc.lock")

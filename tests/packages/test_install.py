@@ -121,9 +121,9 @@ print(m.version("dvclive"), m.metadata("dvclive")["Name"], m.version("dvc"))
 
 
 def test_pip_takes_it_for_dvclive_and_removes_or_replaces_no_part_of_it(
-    environment: Environment, tmp_path: Path
+    environment: Environment, tmp_path: Path, wheel: Path
 ) -> None:
-    environment.pip("install", str(PACKAGE))
+    environment.pip("install", str(wheel))
     assert "already satisfied" in environment.pip("install", "dvclive>=2.11").stdout
     said = environment.pip("uninstall", "-y", "dvclive", code=1).stderr
     assert "offbranch-dvc" in said
