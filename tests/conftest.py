@@ -44,7 +44,7 @@ IDENTITY = {
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int | None:
-    """Returns what `-n auto` means: more than there are processors, for half of the time a test waits for what it has started."""
+    """Returns what `-n auto` means: more than there are processors, for tests wait for what they have started."""
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None
     n_processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

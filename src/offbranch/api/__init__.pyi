@@ -11,12 +11,12 @@ from offbranch.api.data_move import move
 from offbranch.api.data_unprotect import unprotect
 from offbranch.api.demo import create_demo
 from offbranch.api.exp import RunRequest
-from offbranch.api.exp import apply as exp_apply
-from offbranch.api.exp import branch as exp_branch
-from offbranch.api.exp import remove as exp_remove
-from offbranch.api.exp import rename as exp_rename
 from offbranch.api.exp import run as exp_run
-from offbranch.api.exp import save as save_experiment
+from offbranch.api.exp_keep import apply as exp_apply
+from offbranch.api.exp_keep import branch as exp_branch
+from offbranch.api.exp_keep import remove as exp_remove
+from offbranch.api.exp_keep import rename as exp_rename
+from offbranch.api.exp_keep import save as save_experiment
 from offbranch.api.files import ListRequest, list_files, space_used
 from offbranch.api.freezing import Frozen, set_frozen
 from offbranch.api.getting import get, list_url, url_of

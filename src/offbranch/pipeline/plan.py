@@ -12,17 +12,10 @@ from offbranch.base.records import record, replace
 from offbranch.params.lookup import MISSING
 from offbranch.pipeline.facts import Facts, Found, Recorded, Unknown
 from offbranch.pipeline.options import PlanOptions
+from offbranch.pipeline.reasons import Reason, reasons
 from offbranch.pipeline.run_cache import is_usable
 from offbranch.pipeline.stage import LockedItem, LockedStage, Stage, item_key
-from offbranch.pipeline.status import (
-    Change,
-    ChangeKind,
-    Reason,
-    StageStatus,
-    examine,
-    param_values,
-    reasons,
-)
+from offbranch.pipeline.status import Change, ChangeKind, StageStatus, examine, param_values
 from offbranch.storage.objects import Content, ObjectId, Tag, parse_object_id
 
 
