@@ -6,7 +6,7 @@ from typing import Any
 
 from offbranch.base.plugins import load
 from offbranch.live.errors import InvalidDataTypeError, InvalidImageNameError
-from offbranch.live.formats import file_path
+from offbranch.live.formats import file_path, temporary_number
 
 EXTENSIONS = frozenset((".jpg", ".jpeg", ".gif", ".png"))
 
@@ -39,7 +39,7 @@ def write_image(path: str, value: Any) -> None:
     """
     os.makedirs(os.path.dirname(path), exist_ok=True)
     extension = os.path.splitext(path)[1]
-    temporary = f"{path}.ob-tmp-{os.getpid()}{extension}"
+    temporary = f"{path}.ob-tmp-{temporary_number()}{extension}"
     try:
         if isinstance(value, str | os.PathLike):
             _copy_or_convert(os.fspath(value), temporary, extension)

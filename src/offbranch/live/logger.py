@@ -332,7 +332,7 @@ class Live:
             raise InvalidDataTypeError(path, path)
         if self._is_inert:
             return
-        artifact = Artifact(path=os.path.abspath(path), kind=type, name=name, desc=desc, labels=labels, meta=meta)
+        artifact = Artifact(path=os.fspath(path), kind=type, name=name, desc=desc, labels=labels, meta=meta)
         load("offbranch.live.finish:log_artifact")(self._begun, artifact, copies=copy, caches=cache)
 
     def monitor_system(
@@ -460,7 +460,7 @@ class Live:
         if self._monitor is not None:
             self._monitor.stop()
             self._monitor = None
-        if self._is_ahead and isinstance(self._outlet.summary.get("step"), int):
+        if self._is_ahead and isinstance(self._outlet.summary.get("step"), int | float):
             # `next_step` has begun a step that does not come.
             self._step, self._is_ahead = self._outlet.summary["step"], False
         self.flush()
