@@ -44,7 +44,6 @@ LONG_MODULES = frozenset(
         "api/exp.py",
         "base/yaml_simple.py",
         "experiments/underway.py",
-        "live/logger.py",  # every method of `Live` with its documentation, and little else
         "pipeline/lockfile.py",
         "pipeline/resolve.py",
         "pipeline/schema.py",

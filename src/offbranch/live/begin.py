@@ -123,7 +123,7 @@ def _begin(settings: Settings, around: Surroundings, outlet: Outlet, *, saves: b
     step = None
     if resumes:
         with faults.during(f"read what is in '{outlet.directory}'"):
-            step = load("offbranch.live.resuming:next_step")(outlet.summary, outlet.file("plots", "metrics"))
+            step = load("offbranch.live.last_step:next_step")(outlet.summary, outlet.file("plots", "metrics"))
     prepared = prepare(around, faults) if saves else None
     around = prepared or around
     name = None

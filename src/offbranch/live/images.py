@@ -6,6 +6,7 @@ from typing import Any
 
 from offbranch.base.plugins import load
 from offbranch.live.errors import InvalidDataTypeError, InvalidImageNameError
+from offbranch.live.faults import say
 from offbranch.live.formats import file_path, temporary_number
 
 EXTENSIONS = frozenset((".jpg", ".jpeg", ".gif", ".png"))
@@ -31,7 +32,7 @@ def write_image(path: str, value: Any) -> None:
     """Writes an image; one that is there is replaced in one step.
 
     A file is copied if its format is that of the name, else converted. An array is `(height, width)` or
-    `(height, width, channels)`: bytes, or numbers from 0 to 1.
+    `(height, width, channels)`: whole numbers from 0 to 255, or others from 0 to 1.
 
     Raises:
         OSError: It cannot be written, or not in this format.
@@ -65,14 +66,25 @@ def _copy_or_convert(source: str, target: str, extension: str) -> None:
 
 
 def _picture_of(value: Any) -> Any:
-    array = value
-    if getattr(array.dtype, "kind", "") == "f":
+    array, kind = value, getattr(value.dtype, "kind", "")
+    if kind == "f":
+        array = array.copy()
+        array[array != array] = 0.0  # not a number
+        _warn_if_cut(array, 1.0)
         array = (array.clip(0.0, 1.0) * 255.0).round().astype("uint8")
-    elif getattr(array.dtype, "kind", "") == "b":
+    elif kind == "b":
         array = array.astype("uint8") * 255
+    elif kind in "iu" and array.dtype.itemsize > 1 and (array.ndim > 2 or array.dtype.itemsize == 8):
+        _warn_if_cut(array, 255)  # what Pillow has no image for
+        array = array.clip(0, 255).astype("uint8")
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     return load("PIL.Image").fromarray(array)
+
+
+def _warn_if_cut(array: Any, most: float) -> None:
+    if array.size and (array.min() < 0 or array.max() > most):
+        say("warning", f"values of an image outside of 0 to {most:g} are cut off: {array.min():g} to {array.max():g}")
 
 
 def _opaque(picture: Any, extension: str) -> Any:

@@ -90,6 +90,11 @@ def look_around() -> Surroundings:
     )
 
 
+def is_late_rank() -> bool:
+    """Tells whether torch says by now that this is not the process of rank 0; it may not have been asked at the start."""
+    return bool(rank_of_torch()) and not _is_for_all_ranks()
+
+
 def current_directory() -> str:
     """Returns the current directory, `.` if it has been removed."""
     try:
@@ -100,7 +105,7 @@ def current_directory() -> str:
 
 def is_first_rank() -> bool:
     """Tells whether this is the process of rank 0, or the only one: by torch if it is up, else by variables of launchers."""
-    if some_variables(("OFFBRANCH_LIVE_ALL_RANKS",)).get("OFFBRANCH_LIVE_ALL_RANKS") == "1":
+    if _is_for_all_ranks():
         return True
     rank = rank_of_torch()
     if rank is None:
@@ -174,6 +179,10 @@ def _inside(said: Mapping[str, str]) -> Inside:
     if not said.get("DVC_ROOT"):
         return Inside.NOTHING
     return Inside.DVC if said.get("DVC_EXP_BASELINE_REV") else Inside.REPRO
+
+
+def _is_for_all_ranks() -> bool:
+    return some_variables(("OFFBRANCH_LIVE_ALL_RANKS",)).get("OFFBRANCH_LIVE_ALL_RANKS") == "1"
 
 
 def rank_of_torch() -> int | None:
