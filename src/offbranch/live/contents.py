@@ -75,7 +75,7 @@ def log_image(self: Logging, name: str, val: Any) -> None:
         return
     path = self._outlet.file("plots", "images", load("offbranch.live.images:image_name")(name, val))
     with self._outlet.faults.during(f"write '{path}'"):
-        load("offbranch.live.images:write_image")(path, val)
+        load("offbranch.live.images:write_image")(path, val, self._outlet.faults)
 
 
 def log_plot(

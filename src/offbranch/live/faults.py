@@ -80,6 +80,17 @@ class Faults:
         end = "it" if number is None else "it, and without whatever else this keeps from being written"
         say("warning", f"cannot {work}: {text}; training goes on without {end}")
 
+    def remark(self, text: str, *, about: str) -> None:
+        """Warns of something that is done all the same, once for each subject.
+
+        Args:
+            text: What is to be said.
+            about: The subject.
+        """
+        if about not in self._told:
+            self._told[about] = about, time.monotonic()
+            say("warning", text)
+
     def is_over(self, work: str) -> None:
         """Notes that it works again, so that the next fault is told."""
         now = time.monotonic()
