@@ -43,7 +43,6 @@ LONG_MODULES = frozenset(
     {
         "base/yaml_simple.py",
         "experiments/underway.py",
-        "live/logger.py",  # every method of `Live` with its documentation, and little else
         "pipeline/lockfile.py",
         "pipeline/resolve.py",
         "pipeline/schema.py",

@@ -13,13 +13,13 @@ from offbranch.api.run_request import RunReport as RunReport
 from offbranch.api.run_request import RunRequest as RunRequest
 from offbranch.api.running import open_runner
 from offbranch.api.session import Session, held, need_git, refuse_during_operation, working_directory
+from offbranch.base.made_up_names import Chooser
 from offbranch.base.paths import RepoPath, absolute
 from offbranch.base.plugins import load
 from offbranch.base.records import record, replace
 from offbranch.experiments.checkpoint_policy import checkpoint_policy
 from offbranch.experiments.composition import hydra_source_of
 from offbranch.experiments.experiment import ExperimentSpec
-from offbranch.experiments.names import Chooser
 from offbranch.experiments.naming import choose_name
 from offbranch.experiments.override_files import placed_overrides
 from offbranch.experiments.placed import outputs_of, remember_outputs

@@ -8,13 +8,13 @@ from offbranch.api.session import Session, need_git
 from offbranch.base.errors import BaselineMismatchError, ConflictError, MissingDataError
 from offbranch.base.events import Notice, Warned
 from offbranch.base.files import FileReader
+from offbranch.base.made_up_names import Chooser
 from offbranch.base.paths import RepoPath
 from offbranch.base.plugins import load
 from offbranch.base.records import record
 from offbranch.experiments.checkpoint_policy import checkpoint_policy
 from offbranch.experiments.experiment import ExperimentSpec
 from offbranch.experiments.go_on import Beginning, read_beginning, wanted_of
-from offbranch.experiments.names import Chooser
 from offbranch.experiments.naming import choose_name
 from offbranch.experiments.override_files import placed_overrides
 from offbranch.experiments.preview import OverlaidReader

@@ -4,8 +4,8 @@ from offbranch.api.queue import Queued, refuse_too_many
 from offbranch.api.resuming import open_resumption, tell
 from offbranch.api.run_request import RunRequest
 from offbranch.api.session import Session, need_git
+from offbranch.base.made_up_names import Chooser
 from offbranch.base.records import replace
-from offbranch.experiments.names import Chooser
 from offbranch.params.sweep import grid_of, trials
 from offbranch.project import Project
 from offbranch.queue.events import SweepPlanned

@@ -265,6 +265,7 @@ def _warn_of_untracked(place: Project, repo: GitRepo, outcome: Outcome, under: U
         *files_of_stages(outcome.pipelines, (result.stage for result in results)),
         *(path for result in results for path in result.touched),
         *(file_of(override) for override in parse_overrides(under.spec)),
+        *(under.chain.live if under.chain is not None else ()),
     )
     taken = [in_git(place, path) for path in part]
     left = [path for path in untracked_files(repo, ()) if not any(is_same_or_inside(path, each) for each in taken)]
