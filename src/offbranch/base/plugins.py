@@ -23,7 +23,10 @@ def load(target: str, *, extra: str | None = None) -> Any:
     """
     module, _, attribute = target.partition(":")
     try:
-        loaded = sys.modules.get(module) or import_module(module)
+        loaded = sys.modules.get(module)
+        if loaded is None or getattr(loaded.__spec__, "_initializing", False):
+            # Another thread may be in the middle of loading it: importing waits for that.
+            loaded = import_module(module)
     except ModuleNotFoundError as error:
         if extra is None or (error.name or "").startswith("offbranch"):
             raise
