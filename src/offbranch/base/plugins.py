@@ -24,7 +24,7 @@ def load(target: str, *, extra: str | None = None) -> Any:
     module, _, attribute = target.partition(":")
     try:
         loaded = sys.modules.get(module)
-        if loaded is None or getattr(loaded.__spec__, "_initializing", False):
+        if loaded is None or getattr(getattr(loaded, "__spec__", None), "_initializing", False):
             # Another thread may be in the middle of loading it: importing waits for that.
             loaded = import_module(module)
     except ModuleNotFoundError as error:
