@@ -70,7 +70,7 @@ def give_real_ones(environment: Environment) -> None:
 def test_versions_are_those_of_offbranch() -> None:
     project = tomllib.loads((PACKAGE / "pyproject.toml").read_text())
     assert project["project"]["version"] == offbranch.__version__
-    assert project["project"]["dependencies"] == [f"offbranch=={offbranch.__version__}"]
+    assert project["project"]["dependencies"] == [f"offbranch[fsspec]=={offbranch.__version__}"]
     said = (PACKAGE / "src/offbranch_dvc/__init__.py").read_text()
     for name, version in project["tool"]["offbranch-dvc"]["stands-in-for"].items():
         assert f'{name.upper()}_VERSION = "{version}"' in said

@@ -53,9 +53,11 @@ from offbranch.api.plots import (
 from offbranch.api.plots_modify import modify_plot
 from offbranch.api.project import init, root
 from offbranch.api.project_destroy import destroy
+from offbranch.api.python_artifacts import artifacts_show, get_dataset
 from offbranch.api.python_experiments import exp_save, exp_show
 from offbranch.api.python_files import get_url, read
 from offbranch.api.python_files import open_file as open  # noqa: A004
+from offbranch.api.python_filesystem import DVCFileSystem
 from offbranch.api.python_refs import all_branches, all_commits, all_tags
 from offbranch.api.python_values import metrics_show, params_show
 from offbranch.api.queue import submit as exp_queue
@@ -138,6 +140,7 @@ __all__ = [
     "Choice",
     "CompareOptions",
     "ConfigLevel",
+    "DVCFileSystem",
     "DataStatusOptions",
     "DiffOptions",
     "ExperimentRows",
@@ -180,6 +183,7 @@ __all__ = [
     "all_branches",
     "all_commits",
     "all_tags",
+    "artifacts_show",
     "be_queue_worker",
     "cache_dir",
     "cache_migrate",
@@ -223,6 +227,7 @@ __all__ = [
     "gc",
     "get",
     "get_config",
+    "get_dataset",
     "get_from_url",
     "get_url",
     "import_path",

@@ -7,13 +7,13 @@ from offbranch.api.identity import tell_of_unknown_identity
 from offbranch.api.push_new import push_new
 from offbranch.api.session import Session, held, need_git, refuse_during_operation, working_directory
 from offbranch.base.errors import ConflictError, UsageError
+from offbranch.base.made_up_names import Chooser
 from offbranch.base.paths import AbsPath, RepoPath, absolute, relative_to
 from offbranch.base.plugins import load
 from offbranch.base.records import replace
 from offbranch.experiments.apply import Applied, apply_experiment
 from offbranch.experiments.branch import Branched, make_branch
 from offbranch.experiments.experiment import Experiment
-from offbranch.experiments.names import Chooser
 from offbranch.experiments.refs import TASKS
 from offbranch.experiments.remove import Removal, Removed, remove_experiments
 from offbranch.experiments.rename import Renamed, rename_experiment
