@@ -424,6 +424,49 @@ assert not [each for each in os.listdir(HANDOFF) if each.startswith("request-")]
     assert len(chain(project, "x")) == 2
 
 
+def test_what_lies_in_the_directory_stops_nobody(tmp_path: Path) -> None:
+    script = """
+def put(name, text):
+    with open(os.path.join(HANDOFF, name), "w") as file: file.write(text)
+put("request-deep.json", "[" * 200_000)
+put("request-far.json", '{"version": 1, "id": "far", "step": Infinity}')
+os.mkdir(os.path.join(HANDOFF, "request-directory.json"))
+os.mkfifo(os.path.join(HANDOFF, "request-fifo.json"))
+os.symlink("/dev/zero", os.path.join(HANDOFF, "request-link.json"))
+os.mkfifo(os.path.join(HANDOFF, "live.json"))
+os.mkdir(os.path.join(os.environ["DVC_ROOT"], ".dvc/tmp/DVC_CHECKPOINT"))
+open("model.bin", "w").write("model")
+metrics(acc=1)
+assert ask(1)["is_taken"]
+"""
+    project = training(tmp_path / "p", script)
+    done = project.ob("exp", "run", "-n", "x")
+    assert done.code == 0, done.err
+    assert "no more checkpoints" not in done.err
+    assert [(mark(project, each) or {}).get("step") for each in chain(project, "x")] == [1, None]
+
+
+def test_a_run_ends_though_nothing_can_be_said_any_more(tmp_path: Path) -> None:
+    script = """
+for name in ("state.json", "reply-0.json"):  # a full disk does the same
+    path = os.path.join(HANDOFF, name)
+    if os.path.exists(path): os.unlink(path)
+    os.mkdir(path)
+    open(path + "/x", "w").close()
+open("model.bin", "w").write("model")
+metrics(acc=1)
+with open(os.path.join(HANDOFF, "request-0.json.new"), "w") as file:
+    json.dump({"version": 1, "id": "0", "step": 1}, file)
+os.rename(file.name, file.name[:-4])
+while os.path.exists(file.name[:-4]): time.sleep(0.001)
+assert ask(2)["is_taken"]
+"""
+    project = training(tmp_path / "p", script)
+    done = project.ob("exp", "run", "-n", "x")
+    assert done.code == 0, done.err
+    assert [(mark(project, each) or {}).get("step") for each in chain(project, "x")] == [1, 2, None]
+
+
 def test_the_run_cache_gets_nothing_of_them(tmp_path: Path) -> None:
     project = training(tmp_path / "p", THREE + "sys.exit(1)\n")
     assert project.ob("exp", "run", "-n", "x").code == 1
