@@ -77,7 +77,8 @@ def commit(committer: Committer, maker: Maker, *snapshots: Snapshot) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [OffbranchError("no room"), OSError(28, "no room"), LeftOutError("model.bin"), LostError(), KeyError("mistake")]
+    "error",
+    [OffbranchError("no room"), OSError(28, "no room"), LeftOutError("model.bin"), LostError(), KeyError("mistake")],
 )
 def test_the_next_has_its_turn(error: Exception) -> None:
     heard, recorder, maker = Heard(), Recorder(), Maker([error, None])

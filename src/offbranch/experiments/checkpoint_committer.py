@@ -154,4 +154,3 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, OffbranchError):
         return error.message
     return str(error.strerror or error) if isinstance(error, OSError) else str(error)
-

@@ -110,7 +110,9 @@ class Handoff:
             return
         is_taken = number is not None
         answer = {"version": _VERSION, "is_taken": is_taken, "number": number or 0, "reason": reason}
-        with suppress(OSError):  # there is no room for the answer: that nothing is asked for any more says that it is none
+        with suppress(
+            OSError
+        ):  # there is no room for the answer: that nothing is asked for any more says that it is none
             self._write(f"reply-{request.id}.json", answer)
         remove_file(join(self.path, f"request-{request.id}.json"))
 

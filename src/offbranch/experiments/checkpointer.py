@@ -232,4 +232,3 @@ def mode_of(mode: CheckpointMode, stage: Stage) -> CheckpointMode:
     if mode is CheckpointMode.AUTO and any(out.checkpoint for out in stage.outs):
         return CheckpointMode.EVERY
     return mode
-
