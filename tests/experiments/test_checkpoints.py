@@ -467,6 +467,33 @@ assert ask(2)["is_taken"]
     assert [(mark(project, each) or {}).get("step") for each in chain(project, "x")] == [1, 2, None]
 
 
+def test_applying_one_removes_outputs_that_came_later(tmp_path: Path) -> None:
+    script = """
+for step in range(2):
+    open("model.bin", "w").write(f"model {step}")
+    metrics(acc=step)
+    if step:
+        open("extra.bin", "w").write("later")
+        os.mkdir("d")
+        open("d/f", "w").write("later")
+    assert ask(step)["is_taken"]
+"""
+    project = training(
+        tmp_path / "p", script, {"dvc.yaml": PIPELINE.replace("[model.bin]", "[model.bin, extra.bin, d]")}
+    )
+    assert project.ob("exp", "run", "-n", "x").code == 0
+    foreseen = project.ob("exp", "apply", "--dry-run", "--json", "x@1").json
+    assert project.exists("extra.bin")
+    assert project.ob("exp", "apply", "x@1").code == 0
+    assert (project.exists("extra.bin"), project.exists("d")) == (False, False)
+    assert {"extra.bin", "d/", "model.bin"} <= set(foreseen["outputs"])
+    assert project.ob("exp", "apply", "x").code == 0
+    assert (project.read("extra.bin"), project.read("d/f")) == ("later", "later")
+    project.write("extra.bin", "by hand")
+    assert project.ob("exp", "apply", "x@1").code == 0
+    assert (project.read("extra.bin"), project.exists("d")) == ("by hand", False)
+
+
 def test_the_run_cache_gets_nothing_of_them(tmp_path: Path) -> None:
     project = training(tmp_path / "p", THREE + "sys.exit(1)\n")
     assert project.ob("exp", "run", "-n", "x").code == 1
