@@ -1,5 +1,6 @@
 """Checkpoints that commands ask for: what is in each, and how the chain of them becomes an experiment."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -89,6 +90,31 @@ def test_a_loop_that_goes_on_at_once_does_not_get_into_its_checkpoints(
     for step, commit in enumerate(commits[:20]):
         assert output_at(project, commit) == bytes([step]) * 3_000_000
         assert json.loads(project.file_at(commit, "metrics.json")) == {"acc": step}
+
+
+@pytest.mark.parametrize("size", [1_000, 1_500_000])
+def test_memory_that_is_written_to_changes_without_a_time_stamp(tmp_path: Path, size: int) -> None:
+    script = f"""
+import mmap
+os.mkdir("d")
+maps = []
+for name in ("model.bin", "d/f"):
+    with open(name, "w+b") as file:
+        file.truncate({size})
+        maps.append(mmap.mmap(file.fileno(), {size}))
+for step in range(4):
+    for each in maps: each[:] = bytes([step]) * {size}
+    metrics(acc=step)
+    assert ask(step)["is_taken"]
+for each in maps: each[:] = b"e" * {size}
+"""
+    pipeline = PIPELINE.replace("[model.bin]", "[model.bin, d]")
+    project = training(tmp_path / "p", script, {"dvc.yaml": pipeline})
+    assert project.ob("exp", "run", "-n", "x", EVERY).code == 0
+    for content, commit in zip([b"\0", b"\1", b"\2", b"\3", b"e"], chain(project, "x"), strict=True):
+        assert output_at(project, commit) == content * size
+        (entry,) = json.loads(output_at(project, commit, "d") or b"")
+        assert entry["md5"] == hashlib.md5(content * size).hexdigest()
 
 
 def test_a_directory_file_by_file(tmp_path: Path) -> None:
