@@ -49,6 +49,7 @@ from offbranch.experiments.underway import (
     with_chain,
 )
 from offbranch.experiments.workbench import in_git
+from offbranch.git.collecting import no_collection
 from offbranch.git.ignore import ignored_files, untracked_files
 from offbranch.git.objects import CommitId, TreeId
 from offbranch.git.refs import RefUpdate
@@ -102,12 +103,13 @@ def prepare_temporary(
     check_copies(project, copy_paths)
     sources = source_files(project, spec.hydra)
     ahead = look_ahead(project, spec, options, launch.reporter, None if resumed is None else resumed.files)
-    if resumed is not None:
-        tree = resumed.tree
-    else:
-        files = (*files_of_stages(ahead.pipelines, ahead.pipelines.stages), *ahead.written, *sources)
-        tree = with_changed_data(project, repo, ahead.pipelines, snapshot_of(project, repo, files))
-    attempt = begin_attempt(repo, project.root, new_attempt(project, spec, launch, Where.TEMPORARY), tree)
+    with no_collection(repo):
+        if resumed is not None:
+            tree = resumed.tree
+        else:
+            files = (*files_of_stages(ahead.pipelines, ahead.pipelines.stages), *ahead.written, *sources)
+            tree = with_changed_data(project, repo, ahead.pipelines, snapshot_of(project, repo, files))
+        attempt = begin_attempt(repo, project.root, new_attempt(project, spec, launch, Where.TEMPORARY), tree)
     note_environment(project.root, attempt.id, project.environment.all)
     under = Underway(project=project, repo=repo, spec=spec, launch=launch, attempt=attempt)
     under = replace(under, supersedes=resumed.supersedes if resumed is not None else ())
@@ -161,7 +163,8 @@ def prepare_queued(
         task_round=queued.round,
     )
     is_there = RefUpdate(ref=queued.ref, new=queued.commit, old=queued.commit)
-    attempt = begin_leased(repo, project.root, attempt, queued.tree, queued.had, is_there, *queued.before)
+    with no_collection(repo):
+        attempt = begin_leased(repo, project.root, attempt, queued.tree, queued.had, is_there, *queued.before)
     note_environment(project.root, attempt.id, project.environment.all)
     under = Underway(
         project=project,

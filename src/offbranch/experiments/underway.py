@@ -15,6 +15,7 @@ from offbranch.base.paths import AbsPath, RepoPath, join
 from offbranch.base.processes import this_process
 from offbranch.base.records import record, replace
 from offbranch.base.undisturbed import undisturbed
+from offbranch.experiments.attempt_files import tree_of_attempt
 from offbranch.experiments.attempts import attempt_dir, end_attempt, log_of, prune_records, publish
 from offbranch.experiments.checkpoint_chain import Chain, name_was_at, put_back
 from offbranch.experiments.checkpoint_terms import Terms
@@ -30,10 +31,10 @@ from offbranch.experiments.composition import composition_headers, source_files
 from offbranch.experiments.experiment import TASK_HEADER, Attempt, AttemptState, Experiment, ExperimentSpec, Where
 from offbranch.experiments.go_on import begun_at, with_going_on
 from offbranch.experiments.labels import leftover_labels
-from offbranch.experiments.loading import load
 from offbranch.experiments.refs import attempt_ref
 from offbranch.experiments.run import Outcome, parse_overrides, run_in
 from offbranch.experiments.workbench import make_workbench
+from offbranch.git.collecting import no_collection
 from offbranch.git.objects import TreeId
 from offbranch.git.refs import ANY, RefUpdate
 from offbranch.git.repository import GitRepo
@@ -219,7 +220,16 @@ def conclude(under: Underway, place: Project, outcome: Outcome) -> Experiment:
         place: The directory it ran in.
         outcome: What was done.
     """
-    under = _as_it_is(under)
+    with no_collection(under.repo):
+        experiment = _publish(_as_it_is(under), place, outcome)
+    with suppress(OSError):  # published is published, whatever becomes of old logs
+        for attempt_id in under.supersedes:
+            remove_tree(attempt_dir(under.project.root, attempt_id))
+        prune_records(under.project.root)
+    return experiment
+
+
+def _publish(under: Underway, place: Project, outcome: Outcome) -> Experiment:
     results, spec = outcome.result.stages, under.spec
     touched = [path for result in results for path in result.touched]
     overridden = [file_of(override) for override in parse_overrides(spec)]
@@ -236,12 +246,7 @@ def conclude(under: Underway, place: Project, outcome: Outcome) -> Experiment:
     commit = commit_experiment(under.repo, tree=tree, parent=parent, message=message, headers=headers)
     ended = replace(under.attempt, state=AttemptState.SUCCEEDED, ended_utc=under.launch.clock())
     more = (*_drops(under), *_superseded(under), *leftover_labels(under.repo, spec.baseline, spec.name))
-    experiment = publish(under.repo, under.project.root, ended, spec, commit, *more, was=name_was_at(under.chain))
-    with suppress(OSError):  # published is published, whatever becomes of old logs
-        for attempt_id in under.supersedes:
-            remove_tree(attempt_dir(under.project.root, attempt_id))
-        prune_records(under.project.root)
-    return experiment
+    return publish(under.repo, under.project.root, ended, spec, commit, *more, was=name_was_at(under.chain))
 
 
 def give_up(
@@ -256,7 +261,8 @@ def give_up(
     with undisturbed():
         if under.chain is not None:
             under.chain.close()
-        _give_up(_as_it_is(under), place, outcome, error, restore)
+        with no_collection(under.repo):
+            _give_up(_as_it_is(under), place, outcome, error, restore)
 
 
 def _give_up(
@@ -293,23 +299,6 @@ def cause_of(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: '{error.filename}'" if error.filename else error.strerror
     return str(error) or type(error).__name__
-
-
-def tree_of_attempt(place: Project, repo: GitRepo, outcome: Outcome | None, live: tuple[RepoPath, ...] = ()) -> TreeId:
-    """Returns the files of an unfinished run, without outputs that are left over from earlier runs."""
-    reached: frozenset[str] = frozenset()
-    pipelines = outcome.pipelines if outcome else load(place)
-    considered = outcome.selection.stages if outcome else pipelines.stages
-    if outcome is not None:
-        reached = frozenset(result.stage.address for result in outcome.result.stages)
-    stale = [
-        out.path
-        for stage in considered
-        if stage.address not in reached
-        for out in stage.outs
-        if not out.cache and out.path is not None
-    ]
-    return snapshot_of(place, repo, (*files_of_stages(pipelines, pipelines.stages), *live), exclude=stale)
 
 
 def _superseded(under: Underway) -> list[RefUpdate]:

@@ -33,6 +33,7 @@ from offbranch.experiments.underway import (
     with_chain,
 )
 from offbranch.experiments.workbench import make_workbench
+from offbranch.git.collecting import no_collection
 from offbranch.git.refs import ANY, RefUpdate
 from offbranch.git.repository import GitRepo
 from offbranch.pipeline.options import RunOptions
@@ -89,9 +90,10 @@ def run_workspace(
             write_files(repo, resumed)
         write_parameter_files(project, ahead.written)
         files = (*files_of_stages(ahead.pipelines, stages), *written, *source_files(project, spec.hydra))
-        tree = snapshot_of(project, repo, files)
         exec_head = RefUpdate(ref=EXEC_HEAD, new=spec.baseline, old=ANY)
-        under = with_chain(replace(under, attempt=begin_attempt(repo, project.root, attempt, tree, exec_head)))
+        with no_collection(repo):
+            begun = begin_attempt(repo, project.root, attempt, snapshot_of(project, repo, files), exec_head)
+        under = with_chain(replace(under, attempt=begun))
         launch.reporter.emit(ExperimentStarted(name=spec.name, log=attempt.log))
         show_running(project, spec)
         outcome = carry_out_in(project, under, options)
