@@ -36,7 +36,7 @@ from offbranch.experiments.underway import Launch
 from offbranch.experiments.workspace_run import run_workspace
 from offbranch.git.refs import may_have_refs
 from offbranch.git.repository import GitRepo, head_commit
-from offbranch.pipeline.options import RunOptions
+from offbranch.pipeline.options import RunOptions, SelectOptions
 from offbranch.project import Project
 
 # What goes on from a checkpoint; few runs do.
@@ -120,11 +120,11 @@ def _opened(request: RunRequest, session: Session, project: Project, rng: Choose
     if request.resume is None:
         yield _Ready(repo=repo, spec=_make_spec(request, project, repo, rng, cwd), options=options)
         return
-    opened: AbstractContextManager[tuple[ExperimentSpec, Resumed]] = load(RESUME)(
+    opened: AbstractContextManager[tuple[ExperimentSpec, Resumed, SelectOptions]] = load(RESUME)(
         request, project, session, cwd, rng, here=here
     )
-    with opened as (spec, resumed):
-        yield _Ready(repo=repo, spec=spec, options=options, resumed=resumed)
+    with opened as (spec, resumed, select):
+        yield _Ready(repo=repo, spec=spec, options=replace(options, select=select), resumed=resumed)
 
 
 def make_launch(session: Session, project: Project, clock: Callable[[], float], descriptors: tuple[int, ...]) -> Launch:

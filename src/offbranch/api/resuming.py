@@ -10,7 +10,7 @@ from offbranch.base.events import Notice, Warned
 from offbranch.base.files import FileReader
 from offbranch.base.paths import RepoPath
 from offbranch.base.plugins import load
-from offbranch.base.records import record
+from offbranch.base.records import record, replace
 from offbranch.experiments.checkpoint_policy import checkpoint_policy
 from offbranch.experiments.experiment import ExperimentSpec
 from offbranch.experiments.go_on import Beginning, read_beginning, wanted_of
@@ -35,6 +35,7 @@ from offbranch.git.refs import may_have_refs
 from offbranch.git.repository import GitRepo, head_commit
 from offbranch.git.tree_reader import TreeReader
 from offbranch.params.overrides import Override
+from offbranch.pipeline.options import SelectOptions
 from offbranch.project import Project
 
 
@@ -48,6 +49,7 @@ class Resumption:
         resumed: For where it runs.
         overrides: Those of the request, sweeps included.
         is_same: Whether it is the same experiment that goes on; else a new one begins there.
+        request: What is asked for, by the user or else by the run before.
         why: Why it is a new one.
     """
 
@@ -56,6 +58,7 @@ class Resumption:
     resumed: Resumed
     overrides: tuple[Override, ...]
     is_same: bool
+    request: RunRequest
     why: str = ""
 
 
@@ -102,6 +105,9 @@ def open_resumption(
             resumed = Resumed(tree=begun.tree, files=reader, changes=files.changes, contents=contents)
         else:
             _tell_of_left_out(files, session)
+            if source.baseline != head:
+                text = f"HEAD has moved to {head[:7]}; it goes on with the files of the checkpoint, from {source.baseline[:7]}"
+                session.reporter.emit(Notice(text=text))
             resumed = Resumed(tree=begun.tree, files=reader)
         overrides = placed_overrides(request.overrides, cwd, reader=reader, root=project.root, is_composed=False)
         why = _why_new(request, source, begun, files if here else None, overrides, reader)
@@ -111,19 +117,42 @@ def open_resumption(
         if is_same:
             resumed = _superseding(resumed, source)
         yield Resumption(
-            source=source, begun=begun, resumed=resumed, overrides=tuple(overrides), is_same=is_same, why=why
+            source=source,
+            begun=begun,
+            resumed=resumed,
+            overrides=tuple(overrides),
+            is_same=is_same,
+            request=as_before(request, begun, cwd),
+            why=why,
         )
 
 
-def resumed_spec(
-    request: RunRequest, resumption: Resumption, project: Project, repo: GitRepo, rng: Chooser
-) -> ExperimentSpec:
+def as_before(request: RunRequest, begun: Beginning, cwd: RepoPath) -> RunRequest:
+    """Returns a request with what it does not say itself as the run before was asked for it; its directory is in it.
+
+    Targets and the options that choose stages belong together.
+    """
+    is_chosen = bool(request.targets) or request.select != SelectOptions()
+    asked = begun.mark.asked if begun.mark is not None else None
+    targets, select, mode = request.targets, replace(request.select, cwd=cwd), request.checkpoint
+    if asked is not None:
+        mode = mode or asked.mode.value
+        if not is_chosen:
+            targets, select = asked.targets, asked.select
+    keep = request.keep_checkpoints
+    if keep is None and begun.mark is not None:
+        keep = begun.mark.keep or None
+    message = begun.message if request.message is None else request.message
+    return replace(request, targets=targets, select=select, checkpoint=mode, keep_checkpoints=keep, message=message)
+
+
+def resumed_spec(resumption: Resumption, project: Project, repo: GitRepo, rng: Chooser) -> ExperimentSpec:
     """Returns the spec of one run that goes on.
 
     Raises:
         ConflictError: The name that was given is taken.
     """
-    source = resumption.source
+    source, request = resumption.source, resumption.request
     name = source.name
     if not resumption.is_same:
         reserved: frozenset[str] = frozenset()
@@ -145,7 +174,7 @@ def resumed_spec(
 @contextmanager
 def open_one(
     request: RunRequest, project: Project, session: Session, cwd: RepoPath, rng: Chooser, *, here: bool
-) -> Iterator[tuple[ExperimentSpec, Resumed]]:
+) -> Iterator[tuple[ExperimentSpec, Resumed, SelectOptions]]:
     """Decides about one run that goes on, and says so.
 
     Raises:
@@ -154,9 +183,9 @@ def open_one(
     with open_resumption(request, project, session, cwd, here=here) as resumption:
         if any(each.sweep is not None or each.glob is not None for each in resumption.overrides):
             raise load("offbranch.api.sweep_refusal:refusal")(request, resumption.overrides)
-        spec = resumed_spec(request, resumption, project, need_git(project), rng)
+        spec = resumed_spec(resumption, project, need_git(project), rng)
         tell(resumption, [spec.name], session)
-        yield spec, resumption.resumed
+        yield spec, resumption.resumed, resumption.request.select
 
 
 def sentence_of(resumption: Resumption, names: Sequence[str]) -> str:
@@ -205,9 +234,7 @@ def _why_new(
 
 def _superseding(resumed: Resumed, source: Source) -> Resumed:
     gone = tuple(each.id for each in source.attempts if each.task_id is None)
-    return Resumed(
-        tree=resumed.tree, files=resumed.files, changes=resumed.changes, contents=resumed.contents, supersedes=gone
-    )
+    return replace(resumed, supersedes=gone)
 
 
 def _refuse_queued(project: Project, repo: GitRepo, source: Source) -> None:

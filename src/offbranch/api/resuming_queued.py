@@ -5,6 +5,7 @@ from offbranch.api.resuming import open_resumption, tell
 from offbranch.api.run_request import RunRequest
 from offbranch.api.session import Session, need_git
 from offbranch.base.records import replace
+from offbranch.experiments.checkpoint_policy import checkpoint_policy
 from offbranch.experiments.names import Chooser
 from offbranch.params.sweep import grid_of, trials
 from offbranch.project import Project
@@ -22,15 +23,18 @@ def submit_resumed(
     """
     repo = need_git(project)
     with open_resumption(request, project, session, wish.options.select.cwd, here=False) as resumption:
-        source = resumption.source
+        source, asked = resumption.source, resumption.request
         spec = replace(
             wish.spec,
             baseline=source.baseline,
             hydra=None,
             resumed=source.commit,
             force=source.takes_name if resumption.is_same else request.force,
+            targets=asked.targets,
+            message=asked.message,
+            checkpoints=checkpoint_policy(project.config, asked.checkpoint, asked.keep_checkpoints),
         )
-        wish = replace(wish, spec=spec)
+        wish = replace(wish, spec=spec, options=replace(wish.options, select=asked.select))
         grid = grid_of(resumption.overrides)
         refuse_too_many(grid, max_trials)
         if resumption.is_same:

@@ -170,13 +170,14 @@ def carry_out_in(
         chain=under.chain,
         reporter=reporter,
         parameters=parameters or {},
+        select=options.select,
     )
     with under.launch.open_runner(under.log, keep_open) as runner, closing(Checkpointer(terms)) as watcher:
         bench = make_workbench(
             place,
             runner=runner,
             reporter=reporter,
-            env=experiment_env(under.project, under.spec),
+            env=terms.variables,
             pull=options.execute.pull,
             home=under.project,
             watcher=watcher,
@@ -193,15 +194,6 @@ def with_chain(under: Underway) -> Underway:
 def _as_it_is(under: Underway) -> Underway:
     """Returns a run with its record as its checkpoints have left it."""
     return under if under.chain is None else replace(under, attempt=under.chain.attempt)
-
-
-def experiment_env(project: Project, spec: ExperimentSpec) -> dict[str, str]:
-    """Returns the variables a command of an experiment finds."""
-    return {
-        "DVC_EXP_NAME": spec.name,
-        "DVC_EXP_BASELINE_REV": spec.baseline,
-        "DVC_ROOT": project.root,
-    }
 
 
 def raise_if_failed(outcome: Outcome, options: RunOptions) -> None:
