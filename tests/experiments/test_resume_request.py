@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asking import chain, mark, training
+from checkpoint_chains import FILES, make_chain
 from offbranch.base.paths import RepoPath
 from offbranch.base.records import fields_of
 from offbranch.experiments.asked import Asked, asked_from_json, asked_to_json
 from offbranch.experiments.checkpoint_policy import CheckpointMode
 from offbranch.pipeline.options import SelectOptions
-from projects import SOURCE, TestProject
+from projects import SOURCE, TestProject, make_project
 
 SCRIPT = """
 began = len(open("model.bin").read().splitlines()) if os.environ.get("DVCLIVE_RESUME") else 0
@@ -144,3 +145,23 @@ def test_a_head_that_has_moved_is_told_of(project: TestProject) -> None:
     done = project.ob("exp", "run", "--resume", "x", "--temp")
     assert done.code == 0, done.err
     assert f"HEAD has moved to {after}; it goes on with the files of the checkpoint, from {before}" in done.err
+
+
+def test_what_stays_between_runs_is_as_it_was_after_a_failure(tmp_path: Path) -> None:
+    pipeline = PIPELINE.replace("outs: [model.bin]", "outs: [model.bin: {persist: true}]")
+    project = training(tmp_path / "p", SCRIPT, {"dvc.yaml": pipeline})
+    project.write("model.bin", "mine\n")
+    assert project.ob(*FIRST, "--reset", STOP_AT="0").code == 1
+    assert project.read("model.bin") == "mine\n"
+    assert project.ob("exp", "run", "--resume", "x", STOP_AT="1").code == 1
+    assert project.read("model.bin") == "mine\n"
+    done = project.ob("exp", "run", "--resume", "x")
+    assert done.code == 0, done.err
+    assert project.read("model.bin") == "step 0\nstep 1\nstep 2\n"
+
+
+def test_an_older_commit_of_dvc_2_is_not_called_the_end(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p", FILES)
+    make_chain(project, "old", [0.1, 0.2, 0.3], says_numbers=False)
+    done = project.ob("exp", "run", "--resume", "old@2", "--temp", "--dry")
+    assert (done.code, "goes on from checkpoint 2 of 'old'" in done.err) == (0, True), done.err

@@ -192,8 +192,10 @@ def sentence_of(resumption: Resumption, names: Sequence[str]) -> str:
     """Returns what is said of runs that go on."""
     source, begun = resumption.source, resumption.begun
     step = begun.mark.step if begun.mark is not None else None
-    where = "the end" if begun.is_finished else f"checkpoint {begun.number}"
-    at_step = f" (step {step})" if step is not None and not begun.is_finished else ""
+    # A commit of DVC 2 does not say whether it is the end of a run.
+    is_end = begun.is_finished and (begun.mark is not None or source.is_tip)
+    where = "the end" if is_end else f"checkpoint {begun.number}"
+    at_step = f" (step {step})" if step is not None and not is_end else ""
     if resumption.is_same:
         return f"goes on with '{source.name}' from {where}{at_step}"
     what = f"the new experiment '{names[0]}'" if len(names) == 1 else f"{len(names)} new experiments"
