@@ -165,3 +165,14 @@ def test_an_older_commit_of_dvc_2_is_not_called_the_end(tmp_path: Path) -> None:
     make_chain(project, "old", [0.1, 0.2, 0.3], says_numbers=False)
     done = project.ob("exp", "run", "--resume", "old@2", "--temp", "--dry")
     assert (done.code, "goes on from checkpoint 2 of 'old'" in done.err) == (0, True), done.err
+
+
+def test_parameters_that_are_as_the_run_before_had_found_them(project: TestProject) -> None:
+    project.write("params.yaml", "lr: 9\n")
+    assert project.ob(*FIRST, "-S", "lr=4", STOP_AT="0").code == 1
+    assert project.ob("exp", "run", "--resume", "x", STOP_AT="1").code == 1
+    assert project.read("params.yaml") == "lr: 9\n"
+    done = project.ob("exp", "run", "--resume", "x")
+    assert done.code == 0, done.err
+    assert "goes on with 'x' from checkpoint 2" in done.err
+    assert project.read("params.yaml") == "lr: 4\n"

@@ -94,7 +94,8 @@ def open_resumption(
         begun = read_beginning(project, objects, source.commit, source.baseline)
         _need_data(request, project, repo, objects, source, begun, session)
         trees = objects.commit(source.baseline).tree
-        known = plan_resume_files(project, repo, objects, trees, begun) if source.baseline == head else None
+        found = [each.originals for each in source.attempts]
+        known = plan_resume_files(project, repo, objects, trees, begun, found) if source.baseline == head else None
         files = known or ResumeFiles(changes=(), own=(), refused=())
         reader: FileReader = TreeReader(objects, begun.tree, project.prefix)
         if here:
