@@ -60,13 +60,15 @@ def project(tmp_path: Path) -> TestProject:
     cwd=st.sampled_from(["", "sub", "a/b"]),
     flags=st.lists(st.booleans(), min_size=6, max_size=6),
     mode=st.sampled_from(CheckpointMode),
+    copies=st.lists(st.sampled_from(["data", "a/b c"]), max_size=2),
 )
 def test_what_was_asked_for_is_read_as_written(
-    targets: list[str], cwd: str, flags: list[bool], mode: CheckpointMode
+    targets: list[str], cwd: str, flags: list[bool], mode: CheckpointMode, copies: list[str]
 ) -> None:
     names = [name for name in fields_of(SelectOptions) if name != "cwd"]
     select = SelectOptions(cwd=RepoPath(cwd), **dict(zip(names, flags, strict=True)))
-    asked = Asked(targets=tuple(targets), select=select, mode=mode)
+    paths = tuple(map(RepoPath, copies))
+    asked = Asked(targets=tuple(targets), select=select, mode=mode, copy_paths=paths)
     assert asked_from_json(asked_to_json(asked)) == asked
 
 
@@ -176,3 +178,19 @@ def test_parameters_that_are_as_the_run_before_had_found_them(project: TestProje
     assert done.code == 0, done.err
     assert "goes on with 'x' from checkpoint 2" in done.err
     assert project.read("params.yaml") == "lr: 4\n"
+
+
+@pytest.mark.parametrize("where", ["--temp", "--queue"])
+def test_what_its_copy_had_of_the_workspace(project: TestProject, where: str) -> None:
+    project.write("train.py", project.read("train.py") + 'open("raw/data.txt").close()\n')
+    project.write(".gitignore", "/raw\n/model.bin\n")
+    project.commit("reads what Git ignores")
+    project.write("raw/data.txt", "data\n")
+    assert project.ob(*FIRST, "--temp", "-C", "raw", STOP_AT="1").code == 1
+    assert (mark(project, chain(project, "x")[0]) or {})["run"] == {**RUN, "copy_paths": ["raw"]}
+    done = project.ob("exp", "run", "--resume", "x", where, cwd="sub")
+    assert done.code == 0, done.err
+    if where == "--queue":
+        done = project.ob("exp", "run", "--run-all")
+        assert done.code == 0, done.err
+    assert len(chain(project, "x")) == 4

@@ -1,5 +1,6 @@
 """`ob exp run --resume`: from what the user names to an experiment that goes on, in the workspace, in a copy, or queued."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -8,7 +9,7 @@ from offbranch.api.session import Session, need_git
 from offbranch.base.errors import BaselineMismatchError, ConflictError, MissingDataError
 from offbranch.base.events import Notice, Warned
 from offbranch.base.files import FileReader
-from offbranch.base.paths import RepoPath
+from offbranch.base.paths import AbsPath, RepoPath, join
 from offbranch.base.plugins import load
 from offbranch.base.records import record, replace
 from offbranch.experiments.checkpoint_policy import checkpoint_policy
@@ -123,12 +124,12 @@ def open_resumption(
             resumed=resumed,
             overrides=tuple(overrides),
             is_same=is_same,
-            request=as_before(request, begun, cwd),
+            request=as_before(request, begun, cwd, project.root),
             why=why,
         )
 
 
-def as_before(request: RunRequest, begun: Beginning, cwd: RepoPath) -> RunRequest:
+def as_before(request: RunRequest, begun: Beginning, cwd: RepoPath, root: AbsPath) -> RunRequest:
     """Returns a request with what it does not say itself as the run before was asked for it; its directory is in it.
 
     Targets and the options that choose stages belong together.
@@ -136,15 +137,26 @@ def as_before(request: RunRequest, begun: Beginning, cwd: RepoPath) -> RunReques
     is_chosen = bool(request.targets) or request.select != SelectOptions()
     asked = begun.mark.asked if begun.mark is not None else None
     targets, select, mode = request.targets, replace(request.select, cwd=cwd), request.checkpoint
+    copies = request.copy_paths
     if asked is not None:
         mode = mode or asked.mode.value
+        # What is not here, as on another machine, a stage will ask for where it needs it.
+        copies = copies or tuple(path for each in asked.copy_paths if os.path.lexists(path := join(root, each)))
         if not is_chosen:
             targets, select = asked.targets, asked.select
     keep = request.keep_checkpoints
     if keep is None and begun.mark is not None:
         keep = begun.mark.keep or None
     message = begun.message if request.message is None else request.message
-    return replace(request, targets=targets, select=select, checkpoint=mode, keep_checkpoints=keep, message=message)
+    return replace(
+        request,
+        targets=targets,
+        select=select,
+        copy_paths=copies,
+        checkpoint=mode,
+        keep_checkpoints=keep,
+        message=message,
+    )
 
 
 def resumed_spec(resumption: Resumption, project: Project, repo: GitRepo, rng: Chooser) -> ExperimentSpec:
@@ -175,7 +187,7 @@ def resumed_spec(resumption: Resumption, project: Project, repo: GitRepo, rng: C
 @contextmanager
 def open_one(
     request: RunRequest, project: Project, session: Session, cwd: RepoPath, rng: Chooser, *, here: bool
-) -> Iterator[tuple[ExperimentSpec, Resumed, SelectOptions]]:
+) -> Iterator[tuple[ExperimentSpec, Resumed, RunRequest]]:
     """Decides about one run that goes on, and says so.
 
     Raises:
@@ -186,7 +198,7 @@ def open_one(
             raise load("offbranch.api.sweep_refusal:refusal")(request, resumption.overrides)
         spec = resumed_spec(resumption, project, need_git(project), rng)
         tell(resumption, [spec.name], session)
-        yield spec, resumption.resumed, resumption.request.select
+        yield spec, resumption.resumed, resumption.request
 
 
 def sentence_of(resumption: Resumption, names: Sequence[str]) -> str:

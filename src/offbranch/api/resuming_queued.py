@@ -4,6 +4,7 @@ from offbranch.api.queue import Queued, refuse_too_many
 from offbranch.api.resuming import open_resumption, tell
 from offbranch.api.run_request import RunRequest
 from offbranch.api.session import Session, need_git
+from offbranch.base.paths import AbsPath, relative_to
 from offbranch.base.records import replace
 from offbranch.experiments.checkpoint_policy import checkpoint_policy
 from offbranch.experiments.names import Chooser
@@ -34,7 +35,10 @@ def submit_resumed(
             message=asked.message,
             checkpoints=checkpoint_policy(project.config, asked.checkpoint, asked.keep_checkpoints),
         )
-        wish = replace(wish, spec=spec, options=replace(wish.options, select=asked.select))
+        copies = tuple(inside for path in asked.copy_paths if (inside := relative_to(AbsPath(path), project.root)))
+        wish = replace(
+            wish, spec=spec, options=replace(wish.options, select=asked.select), copy_paths=wish.copy_paths or copies
+        )
         grid = grid_of(resumption.overrides)
         refuse_too_many(grid, max_trials)
         if resumption.is_same:

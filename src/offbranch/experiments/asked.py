@@ -6,7 +6,7 @@ Pure; part of the header of a checkpoint (docs/formats/checkpoints.md).
 from collections.abc import Mapping
 from typing import Any
 
-from offbranch.base.paths import ROOT, resolve_in
+from offbranch.base.paths import ROOT, RepoPath, resolve_in
 from offbranch.base.records import as_dict, field, fields_of, record
 from offbranch.experiments.checkpoint_policy import CheckpointMode
 from offbranch.pipeline.options import SelectOptions
@@ -20,11 +20,13 @@ class Asked:
         targets: Stages; empty means the pipeline file of the directory.
         select: How the stages are chosen.
         mode: When checkpoints are made.
+        copy_paths: Paths of the workspace that its copy had too.
     """
 
     targets: tuple[str, ...] = ()
     select: SelectOptions = field(default_factory=SelectOptions)
     mode: CheckpointMode = CheckpointMode.AUTO
+    copy_paths: tuple[RepoPath, ...] = ()
 
 
 def asked_to_json(asked: Asked) -> dict[str, Any]:
@@ -34,6 +36,8 @@ def asked_to_json(asked: Asked) -> dict[str, Any]:
         data["targets"] = list(asked.targets)
     if asked.mode is not CheckpointMode.AUTO:
         data["mode"] = asked.mode.value
+    if asked.copy_paths:
+        data["copy_paths"] = list(asked.copy_paths)
     return data
 
 
@@ -51,4 +55,5 @@ def asked_from_json(data: Mapping[str, Any]) -> Asked:
         targets=tuple(map(str, data.get("targets") or ())),
         select=SelectOptions(cwd=cwd, **flags),
         mode=CheckpointMode(data.get("mode", CheckpointMode.AUTO.value)),
+        copy_paths=tuple(path for each in data.get("copy_paths") or () if (path := resolve_in(ROOT, str(each)))),
     )

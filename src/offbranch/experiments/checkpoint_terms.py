@@ -25,6 +25,7 @@ class Terms:
         parameters: What the overrides have made of parameter files, where the attempt does not begin with that.
         reporter: Takes events from any thread.
         select: How its stages were chosen.
+        copy_paths: Paths of the workspace that its copy has too.
     """
 
     place: Project
@@ -35,6 +36,7 @@ class Terms:
     reporter: Reporter
     parameters: Mapping[RepoPath, bytes] = field(default_factory=dict)
     select: SelectOptions = field(default_factory=SelectOptions)
+    copy_paths: tuple[RepoPath, ...] = ()
 
     @property
     def place_root(self) -> AbsPath:
@@ -58,4 +60,9 @@ class Terms:
     @property
     def asked(self) -> Asked:
         """What it was asked for, for whoever goes on from a checkpoint of it."""
-        return Asked(targets=self.spec.targets, select=self.select, mode=self.spec.checkpoints.mode)
+        return Asked(
+            targets=self.spec.targets,
+            select=self.select,
+            mode=self.spec.checkpoints.mode,
+            copy_paths=self.copy_paths,
+        )

@@ -152,12 +152,14 @@ def carry_out_in(
     *,
     keep_open: tuple[int, ...] = (),
     parameters: Mapping[RepoPath, bytes] | None = None,
+    copy_paths: tuple[RepoPath, ...] = (),
 ) -> Outcome:
     """Runs the stages in a directory whose parameter files are ready; a failed one is in the result.
 
     Args:
         keep_open: Descriptors of locks that must live as long as a command, also if we are killed.
         parameters: What of these files the attempt does not begin with.
+        copy_paths: Paths of the user's project that have been copied to the directory.
     """
     reporter = SharedReporter(under.launch.reporter)
     assert under.chain is not None
@@ -171,6 +173,7 @@ def carry_out_in(
         reporter=reporter,
         parameters=parameters or {},
         select=options.select,
+        copy_paths=copy_paths,
     )
     with under.launch.open_runner(under.log, keep_open) as runner, closing(Checkpointer(terms)) as watcher:
         bench = make_workbench(
