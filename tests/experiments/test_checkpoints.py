@@ -22,7 +22,7 @@ def test_each_is_a_commit_on_the_chain_of_the_experiment(tmp_path: Path, where: 
     commits = chain(project, "x")
     marks = [mark(project, commit) for commit in commits]
     assert marks == [
-        *({"version": 1, "number": n, "step": n - 1, "stage": "train", "keep": "all"} for n in (1, 2, 3)),
+        *({"version": 1, "number": n, "step": n - 1, "stage": "train", "keep": "all", "run": {}} for n in (1, 2, 3)),
         None,
     ]
     assert project.git("rev-parse", f"{commits[0]}^") == head

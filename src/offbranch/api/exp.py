@@ -84,7 +84,7 @@ def _run_temporary(request: RunRequest, session: Session, rng: Chooser, clock: C
     """Holds the project only while it takes what it needs; meanwhile others may work, and run in copies of their own."""
     with held(session) as (project, _), _opened(request, session, project, rng, here=False) as ready:
         launch = make_launch(session, project, clock, ())
-        copies = tuple(absolute(path, base=session.start) for path in request.copy_paths)
+        copies = tuple(absolute(path, base=session.start) for path in ready.copy_paths)
         prepared = prepare_temporary(
             project, ready.repo, ready.spec, ready.options, launch, copy_paths=copies, resumed=ready.resumed
         )
@@ -100,6 +100,7 @@ class _Ready:
     repo: GitRepo
     spec: ExperimentSpec
     options: RunOptions
+    copy_paths: tuple[str, ...] = ()
     resumed: Resumed | None = None
 
 
@@ -112,13 +113,15 @@ def _opened(request: RunRequest, session: Session, project: Project, rng: Choose
     if not request.dry:
         tell_of_unknown_identity(repo, session)
     if request.resume is None:
-        yield _Ready(repo=repo, spec=_make_spec(request, project, repo, rng, cwd), options=options)
+        spec = _make_spec(request, project, repo, rng, cwd)
+        yield _Ready(repo=repo, spec=spec, options=options, copy_paths=request.copy_paths)
         return
-    opened: AbstractContextManager[tuple[ExperimentSpec, Resumed]] = load(RESUME)(
+    opened: AbstractContextManager[tuple[ExperimentSpec, Resumed, RunRequest]] = load(RESUME)(
         request, project, session, cwd, rng, here=here
     )
-    with opened as (spec, resumed):
-        yield _Ready(repo=repo, spec=spec, options=options, resumed=resumed)
+    with opened as (spec, resumed, asked):
+        options = replace(options, select=asked.select)
+        yield _Ready(repo=repo, spec=spec, options=options, copy_paths=asked.copy_paths, resumed=resumed)
 
 
 def make_launch(session: Session, project: Project, clock: Callable[[], float], descriptors: tuple[int, ...]) -> Launch:

@@ -109,6 +109,7 @@ class Maker:
         own = {name: recorded.entries[address] for address, name in names.items() if name is not None}
         message = terms.spec.message or standard_message({**self._trees.entries_on_record(ended), **own})
         mark = mark_text(
+            terms.asked,
             number=snapshot.number,
             step=snapshot.step,
             stage=", ".join(names),

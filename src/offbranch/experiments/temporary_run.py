@@ -204,7 +204,10 @@ def run_prepared(prepared: Prepared, options: RunOptions) -> Ran:
                 _copy_paths(project, place, prepared.copy_paths)
                 write_parameter_files(place, prepared.written)
                 keep_open = (copy.lock.descriptor, *prepared.keep_open)
-                outcome = carry_out_in(place, under, options, keep_open=keep_open, parameters=prepared.written)
+                copied = tuple(inside for path in prepared.copy_paths if (inside := relative_to(path, project.root)))
+                outcome = carry_out_in(
+                    place, under, options, keep_open=keep_open, parameters=prepared.written, copy_paths=copied
+                )
                 raise_if_failed(outcome, options)
                 _warn_of_untracked(place, copy.repo, outcome, under)
                 experiment = conclude(under, place, outcome)

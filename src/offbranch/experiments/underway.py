@@ -153,12 +153,14 @@ def carry_out_in(
     *,
     keep_open: tuple[int, ...] = (),
     parameters: Mapping[RepoPath, bytes] | None = None,
+    copy_paths: tuple[RepoPath, ...] = (),
 ) -> Outcome:
     """Runs the stages in a directory whose parameter files are ready; a failed one is in the result.
 
     Args:
         keep_open: Descriptors of locks that must live as long as a command, also if we are killed.
         parameters: What of these files the attempt does not begin with.
+        copy_paths: Paths of the user's project that have been copied to the directory.
     """
     reporter = SharedReporter(under.launch.reporter)
     assert under.chain is not None
@@ -171,13 +173,15 @@ def carry_out_in(
         chain=under.chain,
         reporter=reporter,
         parameters=parameters or {},
+        select=options.select,
+        copy_paths=copy_paths,
     )
     with under.launch.open_runner(under.log, keep_open) as runner, closing(Checkpointer(terms)) as watcher:
         bench = make_workbench(
             place,
             runner=runner,
             reporter=reporter,
-            env=experiment_env(under.project, under.spec),
+            env=terms.variables,
             pull=options.execute.pull,
             home=under.project,
             watcher=watcher,
@@ -194,15 +198,6 @@ def with_chain(under: Underway) -> Underway:
 def _as_it_is(under: Underway) -> Underway:
     """Returns a run with its record as its checkpoints have left it."""
     return under if under.chain is None else replace(under, attempt=under.chain.attempt)
-
-
-def experiment_env(project: Project, spec: ExperimentSpec) -> dict[str, str]:
-    """Returns the variables a command of an experiment finds."""
-    return {
-        "DVC_EXP_NAME": spec.name,
-        "DVC_EXP_BASELINE_REV": spec.baseline,
-        "DVC_ROOT": project.root,
-    }
 
 
 def raise_if_failed(outcome: Outcome, options: RunOptions) -> None:

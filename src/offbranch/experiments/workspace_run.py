@@ -101,14 +101,15 @@ def run_workspace(
         experiment = conclude(under, project, outcome)
     except BaseException as error:
         ended = outcome
-        give_up(under, project, ended, error, restore=lambda: _restore(under, before, ended))
+        is_anew = resumed is not None or options.execute.starts_over
+        give_up(under, project, ended, error, restore=lambda: _restore(under, before, ended, is_anew=is_anew))
         raise
     finally:
         clear_running(project)
     return Ran(experiment=experiment, outcome=outcome)
 
 
-def _restore(under: Underway, before: _Before, outcome: Outcome | None) -> None:
+def _restore(under: Underway, before: _Before, outcome: Outcome | None, *, is_anew: bool) -> None:
     root = under.project.root
     done = list(restore_files(root, before.originals, before.written))
     if outcome is not None:
@@ -117,7 +118,7 @@ def _restore(under: Underway, before: _Before, outcome: Outcome | None) -> None:
         done += restore_files(root, before.originals, now)
         with under.launch.open_runner(under.log, ()) as runner:
             bench = make_workbench(under.project, runner=runner, reporter=under.launch.reporter)
-            done += restore_outputs(outcome, bench, before.originals)
+            done += restore_outputs(outcome, bench, before.originals, is_all=is_anew)
     if under.spec.resumed is not None:  # the outputs were not ours before the run either
         outs = {out.path for stage in load(under.project).stages for out in stage.outs if not out.cache}
         own = [path for path in before.written if path in outs]
