@@ -137,9 +137,16 @@ def resumed_spec(
         targets=request.targets,
         message=request.message,
         force=source.takes_name if resumption.is_same else request.force,
-        checkpoints=checkpoint_policy(project.config, request.checkpoint, request.keep_checkpoints),
+        checkpoints=checkpoint_policy(project.config, request.checkpoint, keep_of(request, resumption.begun)),
         resumed=source.commit,
     )
+
+
+def keep_of(request: RunRequest, begun: Beginning) -> str | None:
+    """Returns whose data is kept: as before, unless something else is asked for; what was to be kept shall not be lost now."""
+    if request.keep_checkpoints is not None or begun.mark is None:
+        return request.keep_checkpoints
+    return begun.mark.keep or None
 
 
 @contextmanager

@@ -1,10 +1,11 @@
 """`ob exp run --resume NAME --queue`: experiments that go on from a checkpoint when it is their turn."""
 
 from offbranch.api.queue import Queued, refuse_too_many
-from offbranch.api.resuming import open_resumption, tell
+from offbranch.api.resuming import keep_of, open_resumption, tell
 from offbranch.api.run_request import RunRequest
 from offbranch.api.session import Session, need_git
 from offbranch.base.records import replace
+from offbranch.experiments.checkpoint_policy import checkpoint_policy
 from offbranch.experiments.names import Chooser
 from offbranch.params.sweep import grid_of, trials
 from offbranch.project import Project
@@ -28,6 +29,7 @@ def submit_resumed(
             baseline=source.baseline,
             hydra=None,
             resumed=source.commit,
+            checkpoints=checkpoint_policy(project.config, request.checkpoint, keep_of(request, resumption.begun)),
             force=source.takes_name if resumption.is_same else request.force,
         )
         wish = replace(wish, spec=spec)
