@@ -120,8 +120,9 @@ def run(args: Namespace, console: Console) -> int:
     if args.follow:
         render = None if args.json else lambda table: _text(table, args, console)
         options = replace(options, whole_chains=args.json or args.checkpoints)
-        views = load("offbranch.api.show_follow:follow_experiments")(options, session_of(console))
-        load("offbranch.cli.exp_follow:show_changes")(views, console, render)
+        waiting = load("offbranch.cli.watching:Waiting")(console)
+        views = load("offbranch.api.show_follow:follow_experiments")(options, session_of(console), sleep=waiting)
+        load("offbranch.cli.exp_follow:show_changes")(views, console, render, waiting)
         return ExitCode.DONE
     if args.json:
         states = exp_show(options, start=console.start, environment=console.environment, reporter=console)
