@@ -221,6 +221,9 @@ def test_a_word_that_means_nothing(project: TestProject) -> None:
 
 def test_a_program_outside_of_experiments_counts_as_running_while_it_lives(project: TestProject) -> None:
     project.write(CURVE, "step\tloss\n0\t0.5\n")
+    step = project.write(".dvc/tmp/exps/run/DVCLIVE_STEP_COMPLETED", json.dumps({"pid": this_process().pid, "step": 1}))
+    assert told(live_view((), project.session())) == [("workspace", "running", {"loss": 0.5})]
+    step.unlink()
     signal = ".dvc/tmp/exps/run/DVCLIVE_ONLY"
     project.write(signal, json.dumps({"pid": this_process().pid, "exp_name": "x"}))
     assert told(live_view((), project.session())) == [("workspace", "running", {"loss": 0.5})]

@@ -95,7 +95,7 @@ def nothing_logged() -> NotFoundError:
 
 def _check_first(project: Project, sight: Sight, view: LiveView, session: Session) -> None:
     if not view.is_over:
-        for word in sight.unknown:
+        for word in sight.unknown if any(run.series for run in sight.runs) else ():
             text = f"'{word}' is neither an experiment nor a metric of what is shown so far"
             session.reporter.emit(Warned(text=text, hint=_near(word, sight, project)))
     elif sight.unknown:

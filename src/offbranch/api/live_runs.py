@@ -34,7 +34,8 @@ from offbranch.views.live_series import (
 
 ENDED = "ended"
 PARTS = {"queue": "offbranch.queue.standing:read_status"}
-_SIGNAL = ".dvc/tmp/exps/run/DVCLIVE_ONLY"
+# The second alone where the program does not want to leave an experiment.
+_SIGNALS = tuple(f".dvc/tmp/exps/run/{name}" for name in ("DVCLIVE_ONLY", "DVCLIVE_STEP_COMPLETED"))
 # Of what has ended meanwhile, where nothing is named.
 _MOST_ENDED = 6
 # A program in the workspace that was killed leaves its signal behind.
@@ -188,13 +189,7 @@ class Look:
 
     def _logs_here(self) -> bool:
         """Tells whether a program that runs by itself, outside of any experiment, logs into the workspace now."""
-        try:
-            with open(os.path.join(self._project.root, _SIGNAL), encoding="utf-8") as file:
-                signal: Any = json.load(file)
-        except (OSError, ValueError):
-            return False
-        pid = signal.get("pid") if isinstance(signal, dict) else None
-        return isinstance(pid, int) and start_time(pid) is not None
+        return any(_names_living(os.path.join(self._project.root, signal)) for signal in _SIGNALS)
 
     def wait(self, began_ns: int, sleep: Callable[[float], None], *, until: float | None = None) -> None:
         """Returns when something may have been logged, or when `until` has come, of the monotonic clock."""
@@ -202,7 +197,8 @@ class Look:
         if repo is None:
             sleep(PAUSE_S)
             return
-        files = [AbsPath(os.path.join(project.root, _SIGNAL)), *files_of_experiments(project, repo)]
+        files = [AbsPath(os.path.join(project.root, signal)) for signal in _SIGNALS]
+        files += files_of_experiments(project, repo)
         files += [AbsPath(path) for each in self._growing.values() for path in each.files()]
         runs = [place.attempt for place in self._seen if place.attempt is not None]
         seen = remember(repo, project.root, QueueStatus(), files, began_ns=began_ns, runs=runs)
@@ -212,6 +208,17 @@ class Look:
             if (until is not None and now >= until) or self._logs_here() is not self._logged_here:
                 return
             wait_for_change(repo, project.root, seen, until=min(now + _LOOK_S, end, until or end), sleep=sleep)
+
+
+def _names_living(path: str) -> bool:
+    """Tells whether the process that a signal file names is there."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            signal: Any = json.load(file)
+    except (OSError, ValueError):
+        return False
+    pid = signal.get("pid") if isinstance(signal, dict) else None
+    return isinstance(pid, int) and start_time(pid) is not None
 
 
 def is_meant(word: str, metric: str) -> bool:

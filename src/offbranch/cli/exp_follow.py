@@ -32,14 +32,7 @@ def show_changes(
     """
     try:
         if render is not None and console.is_interactive:
-            screen = Screen(console.out)
-            draw = load("offbranch.views.terminal:render_terminal")
-            for view in views:
-                precision, color = view.options.precision, console.has_color(console.out)
-                lines = draw(view.table, precision=precision, now_s=time.time(), color=color).splitlines()
-                screen.show(lines)
-                if waiting is not None:
-                    waiting.redraw = partial(screen.show, lines)
+            _redraw(views, console, waiting)
             return
         is_first = True
         for view in views:
@@ -51,3 +44,17 @@ def show_changes(
             is_first = False
     except KeyboardInterrupt:
         return
+
+
+def _redraw(views: Iterator[Followed], console: Console, waiting: Waiting | None) -> None:
+    screen = Screen(console.out)
+    draw = load("offbranch.views.terminal:render_terminal")
+    try:
+        for view in views:
+            precision, color = view.options.precision, console.has_color(console.out)
+            lines = draw(view.table, precision=precision, now_s=time.time(), color=color).splitlines()
+            screen.show(lines)
+            if waiting is not None:
+                waiting.redraw = partial(screen.show, lines)
+    except KeyboardInterrupt:
+        screen.end()

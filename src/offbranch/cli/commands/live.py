@@ -65,13 +65,16 @@ def run(args: Namespace, console: Console) -> int:
 
 def _redraw(views: Iterator[LiveView], console: Console, waiting: Waiting) -> None:
     screen = Screen(console.out)
-    for view in views:
+    try:
+        for view in views:
 
-        def redraw(view: LiveView = view) -> None:
-            screen.show(_drawn(view, console, is_screen=True).splitlines())
+            def redraw(view: LiveView = view) -> None:
+                screen.show(_drawn(view, console, is_screen=True).splitlines())
 
-        waiting.redraw = redraw
-        redraw()
+            waiting.redraw = redraw
+            redraw()
+    except KeyboardInterrupt:
+        screen.end()
 
 
 def _drawn(view: LiveView, console: Console, *, is_screen: bool = False) -> str:
