@@ -9,7 +9,6 @@ from typing import Any
 from offbranch.api.naming import revision_of
 from offbranch.api.show_follow import PAUSE_S
 from offbranch.base.errors import OffbranchError
-from offbranch.base.paths import AbsPath
 from offbranch.base.plugins import load
 from offbranch.base.processes import start_time
 from offbranch.base.records import record
@@ -197,9 +196,9 @@ class Look:
         if repo is None:
             sleep(PAUSE_S)
             return
-        files = [AbsPath(os.path.join(project.root, signal)) for signal in _SIGNALS]
+        files = [os.path.join(project.root, signal) for signal in _SIGNALS]
         files += files_of_experiments(project, repo)
-        files += [AbsPath(path) for each in self._growing.values() for path in each.files()]
+        files += [path for each in self._growing.values() for path in each.files()]
         runs = [place.attempt for place in self._seen if place.attempt is not None]
         seen = remember(repo, project.root, QueueStatus(), files, began_ns=began_ns, runs=runs)
         sleep(PAUSE_S)

@@ -68,7 +68,9 @@ def follow_experiments(
                 last = states
                 yield Followed(states=states, options=options)
                 options = replace(options, force=False)
-            pause_s = max(PAUSE_S, time.monotonic() - began_s)  # half of a processor at most, however large the table is
+            pause_s = max(
+                PAUSE_S, time.monotonic() - began_s
+            )  # half of a processor at most, however large the table is
             wait_for_files(project, repo, began_ns, sleep=sleep, pause_s=pause_s)
 
 
