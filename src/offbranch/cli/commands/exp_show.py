@@ -130,7 +130,8 @@ def run(args: Namespace, console: Console) -> int:
         return ExitCode.DONE
     table = exp_table(options, start=console.start, environment=console.environment, reporter=console)
     if console.is_interactive and not (args.csv or args.md):
-        show_in_pager(_text(table, args, console), console, wanted=not args.no_pager)
+        text = _text(table, args, console)
+        show_in_pager(text, console, wanted=not args.no_pager, n_sentences=len(table.notes))
     else:
         console.data(_text(table, args, console))
     if options.has_filter and all(row.typ == BASELINE for row in table.rows):
