@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from git_repos import opened
 from offbranch.api.live_look import LiveView, follow_live, live_view
 from offbranch.api.show_follow import follow_experiments
 from offbranch.base.errors import NotFoundError
+from offbranch.base.events import Warned
 from offbranch.base.paths import AbsPath
 from offbranch.base.processes import this_process
 from offbranch.base.records import replace
@@ -18,7 +20,7 @@ from offbranch.experiments.attempts import begin_attempt, end_attempt, write_rec
 from offbranch.experiments.experiment import Attempt, AttemptState, Where
 from offbranch.git.ids import CommitId, TreeId
 from offbranch.views.options import ShowOptions
-from projects import TestProject, make_project
+from projects import Recorder, TestProject, make_project
 
 CURVE = "dvclive/plots/metrics/loss.tsv"
 
@@ -116,6 +118,83 @@ def test_curves_of_a_run_grow_and_end_with_it(project: TestProject, tmp_path: Pa
     assert [view.is_over for view in views] == [*[False] * (len(views) - 1), True]
 
 
+def test_as_long_as_tasks_wait_it_is_not_over(project: TestProject) -> None:
+    for name in ("one", "two"):
+        assert project.ob("exp", "run", "--queue", "-n", name).code == 0
+
+    def remove(*names: str) -> Callable[[], None]:
+        return lambda: opened_without(project, *names)
+
+    views = list(follow_live((), project.session(), sleep=Sleeper(nothing, remove("one"), nothing, remove("two"))))
+    assert [(view.waiting, view.has_workers, view.is_over) for view in views] == [
+        (("one", "two"), False, False),
+        (("two",), False, False),
+        ((), True, True),
+    ]
+
+
+def test_a_task_that_is_named_is_waited_for(project: TestProject) -> None:
+    for name in ("one", "two"):
+        assert project.ob("exp", "run", "--queue", "-n", name).code == 0
+    views = follow_live(("two",), project.session(), sleep=Sleeper(lambda: opened_without(project, "two")))
+    first = next(views)
+    assert (first.waiting, told(first)) == (("two",), [("two", "queued", {})])
+    assert "1 task waits in the queue: two; no worker runs: ob queue start" in project.ob("live", "two", "--once").out
+    with pytest.raises(NotFoundError, match="'nope' is neither"):
+        live_view(("nope",), project.session())
+
+
+def opened_without(project: TestProject, *names: str) -> None:
+    assert project.ob("exp", "remove", *names).code == 0
+
+
+def test_nothing_to_follow_is_said(project: TestProject) -> None:
+    with pytest.raises(NotFoundError, match="nothing has logged a metric here"):
+        next(follow_live((), project.session()))
+    project.write(CURVE, "step\tloss\n0\t0.5\n")
+    for follow in (live_view, lambda *args: next(follow_live(*args))):
+        with pytest.raises(NotFoundError, match="'los' is neither") as caught:
+            follow(("los",), project.session())
+        assert caught.value.hint == "did you mean 'loss'?"
+        with pytest.raises(NotFoundError) as caught:
+            follow(("rum",), project.session())
+        assert caught.value.hint == "did you mean 'run'?"
+
+
+def test_a_word_may_become_a_metric_as_long_as_something_runs(project: TestProject, tmp_path: Path) -> None:
+    copy = TestProject(tmp_path / "copy")
+    copy.write("dvclive/plots/metrics/acc.tsv", "step\tacc\n0\t0.9\n")
+    running(project, "one", copy.root)
+    recorder = Recorder()
+    log = partial(copy.write, CURVE, "step\tloss\n0\t0.9\n")
+    views = follow_live(("loss",), project.session(recorder), sleep=Sleeper(nothing, log))
+    assert [told(next(views)) for _ in range(2)] == [[("one", "running", {})], [("one", "running", {"loss": 0.9})]]
+    (warned,) = recorder.of(Warned)
+    assert (warned.text, warned.hint) == (
+        "'loss' is neither an experiment nor a metric of what is shown so far",
+        "metrics are acc",
+    )
+
+
+def test_of_many_that_have_ended_the_newest_stay(project: TestProject, tmp_path: Path) -> None:
+    copy = TestProject(tmp_path / "copy")
+    copy.write(CURVE, "step\tloss\n0\t0.9\n")
+    here = AbsPath(str(project.root))
+
+    def end_and_begin(n: int) -> Callable[[], None]:
+        def step() -> None:
+            attempt = started.pop()
+            write_record(here, replace(attempt, state=AttemptState.FAILED, ended_utc=2.0))
+            started.append(running(project, f"x{n}", copy.root))
+
+        return step
+
+    started = [running(project, "x0", copy.root)]
+    views = follow_live((), project.session(), sleep=Sleeper(*map(end_and_begin, range(1, 9))))
+    shown = [[(run.name, run.state) for run in next(views).runs] for _ in range(9)]
+    assert shown[-1] == [("x8", "running"), *((f"x{n}", "ended") for n in range(2, 8))]
+
+
 def told(view: LiveView) -> list[tuple[str, str, dict[str, float]]]:
     return [
         (run.name, run.state, {name: each.values[-1] for name, each in run.series.items() if each.values})
@@ -142,6 +221,9 @@ def test_a_word_that_means_nothing(project: TestProject) -> None:
 
 def test_a_program_outside_of_experiments_counts_as_running_while_it_lives(project: TestProject) -> None:
     project.write(CURVE, "step\tloss\n0\t0.5\n")
+    step = project.write(".dvc/tmp/exps/run/DVCLIVE_STEP_COMPLETED", json.dumps({"pid": this_process().pid, "step": 1}))
+    assert told(live_view((), project.session())) == [("workspace", "running", {"loss": 0.5})]
+    step.unlink()
     signal = ".dvc/tmp/exps/run/DVCLIVE_ONLY"
     project.write(signal, json.dumps({"pid": this_process().pid, "exp_name": "x"}))
     assert told(live_view((), project.session())) == [("workspace", "running", {"loss": 0.5})]
@@ -158,9 +240,10 @@ def test_the_command(project: TestProject) -> None:
                 "name": "workspace",
                 "state": "ended",
                 "n_checkpoints": 0,
-                "series": {"loss": {"start": 0, "steps": [0.0, 1.0], "values": [0.5, 0.25]}},
+                "series": {"loss": {"start": 0, "steps": [0.0, 1.0], "values": [0.5, 0.25], "not_a_number": None}},
             }
-        ]
+        ],
+        "waiting": [],
     }
     drawn = project.ob("live", "--once", NO_COLOR="1").out
     assert drawn.startswith("loss\n") and "workspace (ended)" in drawn and "\x1b" not in drawn

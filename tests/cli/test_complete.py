@@ -101,6 +101,19 @@ def test_checkpoints_behind_the_name_of_their_experiment(project: TestProject) -
     assert offered(project, "exp", "apply", "nobody@") == ()
 
 
+def test_what_is_about_checkpoints_and_curves(project: TestProject) -> None:
+    make_chain(project, "begun", [0.1, 0.2])
+    project.write("dvclive/plots/metrics/train/loss.tsv", "step\tloss\n0\t0.5\n")
+    assert offered(project, "exp", "run", "--resume", "be") == ("begun",)
+    assert offered(project, "exp", "run", "--resume", "begun@") == ("begun@1", "begun@2", "begun@last")
+    assert offered(project, "exp", "run", "--resume=begun@l") == ("--resume=begun@last",)
+    assert offered(project, "exp", "run", "--keep-checkpoints", "") == ("last=", "best=", "every=", "all")
+    assert offered(project, "exp", "run", "--keep-checkpoints", "last=2,b") == ("last=2,best=",)
+    assert offered(project, "live", "t") == ("train/loss",)
+    assert offered(project, "live", "w") == ("workspace", "wide", "wider")
+    assert offered(project, "live", "begun@1") == ("begun@1",)
+
+
 def test_what_waits_in_the_queue(project: TestProject) -> None:
     assert project.ob("exp", "run", "--queue", "-n", "wild", "-S", "lr=1,2").code == 0
     for command in ("apply", "remove", "diff", "compare"):

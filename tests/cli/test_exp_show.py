@@ -4,12 +4,16 @@ import io
 import os
 import subprocess
 import sys
+import termios
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from cli_runs import Ob, Ran
+from offbranch.base.environ import read_environment
+from offbranch.cli.console import Console
+from offbranch.cli.pager import fits
 from projects import TestProject, make_project
 
 Run = Callable[..., Ran]
@@ -195,3 +199,22 @@ def test_an_interrupt_is_for_the_pager_that_the_table_is_read_in(project: TestPr
         os.close(ours)
     assert (done.returncode, done.stderr) == (0, b"")
     assert "[high]" in project.read("seen.txt")
+
+
+@pytest.mark.parametrize(
+    ("text", "n_sentences", "wanted"),
+    [
+        ("table\n" + "why it failed " * 9, 1, True),
+        ("table\n" + "why it failed " * 9, 0, False),
+        ("wide table " * 9 + "\nwhy it failed\n", 1, False),
+        ("table\n" + "why it failed " * 60, 1, False),
+        ("row\n" * 23, 0, True),
+        ("row\n" * 24, 0, False),
+    ],
+)
+def test_a_long_sentence_below_a_table_needs_no_pager(text: str, n_sentences: int, wanted: bool) -> None:
+    parent, child = os.openpty()
+    termios.tcsetwinsize(child, (24, 40))
+    with os.fdopen(parent, "rb"), os.fdopen(child, "w") as out:
+        console = Console(environment=read_environment({}), out=out)
+        assert fits(text, console, n_sentences=n_sentences) is wanted

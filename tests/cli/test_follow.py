@@ -2,17 +2,25 @@
 
 import io
 import json
+import os
+import pty
+import termios
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from checkpoint_chains import FILES, make_chain
+from offbranch.api.live_look import LiveView
 from offbranch.api.show_follow import Followed, follow_experiments
+from offbranch.base.environ import read_environment
 from offbranch.cli.commands import live
 from offbranch.cli.console import Console
 from offbranch.cli.exp_follow import show_changes
 from offbranch.cli.screen import Screen
+from offbranch.cli.watching import Waiting
 from offbranch.views.live_series import LiveRun, Series
+from offbranch.views.live_text import render_live
 from offbranch.views.options import ShowOptions
 from offbranch.views.text import render_text
 from projects import make_project
@@ -68,29 +76,74 @@ def test_colours_take_no_room_and_are_closed(console: Console) -> None:
 
 
 def test_new_points_only(console: Console) -> None:
-    def runs(n: int, state: str = "running") -> tuple[LiveRun, ...]:
-        curve = Series(steps=[float(step) for step in range(n)], values=[step / 2 for step in range(n)])
-        return (LiveRun(name="a", state=state, series={"loss": curve}),)
+    grows = Series()
 
-    live._print_changes(iter((runs(2), runs(3), runs(1))), console, as_json=True)
+    def views() -> Iterator[LiveView]:
+        for step in range(2):
+            grows.steps.append(float(step))
+            grows.values.append(step / 2)
+            yield view_of(loss=grows)
+        yield view_of(loss=Series(steps=[0.0, 1.0, 2.0], values=[0.0, 0.5, 9.0]))  # it has ended: read from its commit
+        yield view_of(loss=Series(steps=[0.0, 1.0, 2.0, 3.0], values=[0.0, 0.5, 1.0, 2.0]))  # gone on from step 2
+        yield view_of(loss=Series(steps=[0.0], values=[0.0], not_a_number=[(1.0, "nan")]))
+
+    live._print_changes(views(), console, as_json=True)
     series = [json.loads(line)["runs"][0]["series"]["loss"] for line in written(console).splitlines()]
+    assert [each.pop("not_a_number") for each in series] == [None] * 4 + [{"step": 1.0, "value": "nan"}]
     assert series == [
-        {"start": 0, "steps": [0.0, 1.0], "values": [0.0, 0.5]},
-        {"start": 2, "steps": [2.0], "values": [1.0]},
+        {"start": 0, "steps": [0.0], "values": [0.0]},
+        {"start": 1, "steps": [1.0], "values": [0.5]},
+        {"start": 2, "steps": [2.0], "values": [9.0]},
+        {"start": 0, "steps": [0.0, 1.0, 2.0, 3.0], "values": [0.0, 0.5, 1.0, 2.0]},
         {"start": 0, "steps": [0.0], "values": [0.0]},
     ]
 
 
 def test_a_line_for_each_metric_that_has_changed(console: Console) -> None:
     curve, other = Series(steps=[0.0], values=[0.5]), Series(steps=[0.0, 1.0], values=[0.5, 0.25])
-    first = (LiveRun(name="a", state="running", series={"loss": curve, "acc": curve}),)
-    second = (LiveRun(name="a", state="running", series={"loss": other, "acc": curve}),)
-    live._print_changes(iter((first, second)), console, as_json=False)
+    lost = Series(steps=[0.0], values=[0.5], not_a_number=[(1.0, "nan")])
+    views = (view_of(loss=curve, acc=curve), view_of(loss=other, acc=curve), view_of(loss=other, acc=lost))
+    live._print_changes(iter((*views, view_of(waiting=("b", "c", "d", "e")))), console, as_json=False)
     assert written(console).splitlines() == [
         "a (running): loss 0.5 at step 0",
         "a (running): acc 0.5 at step 0",
         "a (running): loss 0.25 at step 1",
+        "a (running): acc nan at step 1",
     ]
+    assert isinstance(console.err, io.StringIO)
+    assert console.err.getvalue() == "4 tasks wait in the queue: b, c, d, …; no worker runs: ob queue start\n"
+
+
+def view_of(waiting: tuple[str, ...] = (), **series: Series) -> LiveView:
+    runs = (LiveRun(name="a", state="running", series=series),)
+    return LiveView(runs=runs, is_over=False, waiting=waiting, has_workers=not waiting)
+
+
+@pytest.mark.parametrize(
+    ("n_metrics", "rows", "n_drawn", "n_listed"),
+    [(1, 23, 1, 0), (2, 23, 1, 1), (2, 30, 2, 0), (50, 23, 1, 6), (3, 6, 0, 3)],
+)
+def test_a_terminal_gets_what_has_room(n_metrics: int, rows: int, n_drawn: int, n_listed: int) -> None:
+    curve = Series(steps=[0.0, 1.0], values=[0.5, 0.25])
+    run = LiveRun(name="a", state="running", series={f"m{n:02}": curve for n in range(n_metrics)})
+    lines = render_live((run,), width=80, rows=rows).splitlines()
+    assert len(lines) <= rows
+    assert sum(line.endswith("-> (step)") for line in lines) == n_drawn
+    listed = [line for line in lines if line.startswith("a (running): m")]
+    assert len(listed) >= min(n_listed, n_metrics - n_drawn)
+    left_out = n_metrics - n_drawn - len(listed)
+    assert lines[-1].startswith(f"… and {left_out} more") is (left_out > 0)
+    assert max(map(len, lines)) <= 80
+
+
+def test_what_is_no_number_is_told() -> None:
+    lost = Series(steps=[0.0, 1.0], values=[0.5, 0.25], not_a_number=[(2.0, "nan")])
+    text = Series(not_a_number=[(2.0, "warm-up")])
+    run = LiveRun(name="a", state="running", series={"loss": lost, "phase": text, "system/cpu": lost})
+    lines = render_live((run,), width=80).splitlines()
+    assert lines[-1] == "a (running): phase warm-up at step 2"
+    assert [line for line in lines if line.endswith("a (running, nan at step 2)")]
+    assert lines.index("loss") < lines.index("system/cpu")
 
 
 @pytest.mark.parametrize(("word", "wanted"), [("run", 3), ("run@2", 2), ("failed", 2), ("plain", 0), ("HEAD", 0)])
@@ -110,3 +163,29 @@ def test_a_checkpoint_that_is_not_there(tmp_path: Path) -> None:
     assert refused.code == 1
     assert "'run@9' does not exist: 'run' has 2 checkpoints" in refused.err
     assert "'runs' is neither an experiment nor a metric" in project.ob("live", "runs", "--once").err
+
+
+def test_who_has_gone_is_noticed_while_nothing_is_written(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as out:
+        waiting = Waiting(Console(environment=read_environment({}), out=out))
+        waiting(0)
+        os.close(reading)
+        with pytest.raises(BrokenPipeError):
+            waiting(60)
+    with (tmp_path / "file").open("w") as file:
+        Waiting(Console(environment=read_environment({}), out=file))(0)
+
+
+def test_another_size_of_the_terminal_is_heeded() -> None:
+    parent, child = pty.openpty()
+    with os.fdopen(parent, "rb"), os.fdopen(child, "w") as out:
+        waiting = Waiting(Console(environment=read_environment({}), out=out))
+        drawn = []
+        waiting.redraw = lambda: drawn.append(os.get_terminal_size(child).columns)
+        waiting(0)
+        for columns in (70, 40):
+            termios.tcsetwinsize(child, (24, columns))
+            waiting(0)
+            waiting(0)
+        assert drawn == [70, 40]

@@ -54,6 +54,10 @@ def test_a_checkpoint_that_is_not_there_says_how_many_are(project: TestProject) 
         resolve_any(opened(project.root), "run~99")
     with pytest.raises(NotFoundError, match="neither a Git revision nor an experiment"):
         resolve_any(opened(project.root), "nobody@1")
+    for text in ("run@lst", "run@-1"):
+        with pytest.raises(NotFoundError, match="neither a Git revision nor an experiment") as caught:
+            resolve_any(opened(project.root), text)
+        assert caught.value.hint == "a checkpoint is named by its number: run@1, or run@last for the newest"
 
 
 def test_an_experiment_of_that_name_comes_first(project: TestProject) -> None:

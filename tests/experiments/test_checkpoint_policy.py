@@ -44,7 +44,7 @@ def test_the_newest_is_kept_and_the_number_is_bounded(keep: Keep, metrics: list[
     found = kept(keep, metrics)
     assert found <= set(range(1, len(metrics) + 1))
     assert not metrics or len(metrics) in found
-    if keep.last is not None:
+    if keep.last is not None and not (keep.best and not any(keep.best in each for each in metrics)):
         assert len(found) <= keep.last + 1 + (len(metrics) // keep.every if keep.every else 0)
     else:
         assert len(found) == len(metrics)
@@ -67,6 +67,12 @@ def test_the_best_by_a_name_that_tells() -> None:
     assert kept(Keep(), losses) == {2, 5, 6, 7}
     assert kept(Keep(last=1), [{"acc": 0.9}, {"acc": 0.1}, {"acc": 0.2}]) == {1, 3}
     assert kept(Keep(last=1, best="acc", is_lower_better=True), [{"acc": 0.9}, {"acc": 0.1}, {"acc": 0.2}]) == {2, 3}
+
+
+def test_a_metric_that_none_has_costs_nothing() -> None:
+    metrics = [{"acc": 0.9}, {"acc": 0.1}, {"acc": 0.2}]
+    assert kept(parse_keep("best=ac:max"), metrics) == {1, 2, 3}
+    assert kept(parse_keep("best=acc:max"), metrics) == {1, 3}
 
 
 def test_the_later_of_equals_is_the_best() -> None:

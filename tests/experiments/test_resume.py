@@ -37,24 +37,28 @@ def whole(lr: object = 1, n: int = 5) -> str:
     return "".join(f"step {step} lr {lr}\n" for step in range(n))
 
 
-def failed(project: TestProject, *args: str, at: int = 2, name: str = "x", **env: str) -> None:
+def failed(project: TestProject, *args: str, at: int = 2, name: str = "x", **env: str) -> str:
     done = project.ob("exp", "run", "-n", name, EVERY, *args, STOP_AT=str(at), **env)
     assert done.code == 1, done.err
+    return done.err
 
 
 @pytest.mark.parametrize("first", [(), ("--temp",)])
 @pytest.mark.parametrize("then", [(), ("--temp",)])
 def test_a_failed_run_goes_on_under_its_name(tmp_path: Path, first: tuple[str, ...], then: tuple[str, ...]) -> None:
     project = training(tmp_path / "p", GOING_ON)
-    failed(project, *first)
+    way_out = " ".join(("to go on from checkpoint 3: ob exp run --resume x", *first))
+    assert failed(project, *first).endswith(f"/output.log'; {way_out}\n")
+    assert "; to go on from checkpoint 3: ob exp run --resume x\n" in project.ob("exp", "show").out
     before = chain(project, "x")
     assert len(before) == 3
-    done = project.ob("exp", "run", "--resume", "x", EVERY, *then)
+    done = project.ob("exp", "run", "--resume", "x", *then)  # EVERY holds for all of the chain
     assert done.code == 0, done.err
     assert "goes on with 'x' from checkpoint 3 (step 2)" in done.err + done.err
     commits = chain(project, "x")
     assert commits[:3] == before
     assert [(mark(project, each) or {}).get("number") for each in commits] == [1, 2, 3, 4, 5, None]
+    assert [(mark(project, each) or {}).get("keep") for each in commits[:5]] == ["all"] * 5
     assert (output_at(project, commits[-1]) or b"").decode() == whole()
     assert "checkpoint" not in project.file_at(commits[-1], "dvc.lock")
     assert project.git("for-each-ref", "refs/ob") == ""

@@ -41,6 +41,14 @@ def tree(project: TestProject, name: str) -> set[str]:
     return set(project.git("ls-tree", "-r", "--name-only", project.exps()[name]).splitlines())
 
 
+def test_what_a_project_has_of_its_own_stays_where_it_is_the_directory_of_live(project: TestProject) -> None:
+    project.write("params.yaml", "lr: 1\n")
+    project.write("dvc.yaml", "stages:\n  a:\n    cmd: echo hi\n")
+    done = train(project, TWO_STEPS + "    live.log_param('more', 2)\n", 'dir="."')
+    assert (project.read("params.yaml"), "cmd: echo hi" in project.read("dvc.yaml")) == ("lr: 1\nmore: 2\n", True)
+    assert done.err.startswith("offbranch: cannot save the experiment: ") and "it is the whole project" in done.err
+
+
 def test_a_program_becomes_an_experiment(project: TestProject) -> None:
     body = (
         TWO_STEPS

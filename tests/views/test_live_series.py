@@ -54,6 +54,25 @@ def test_a_file_that_begins_anew_is_read_anew(tmp_path: Path, growing: GrowingSe
 def test_time_stamps_texts_and_torn_rows_do_no_harm(tmp_path: Path, growing: GrowingSeries) -> None:
     table(tmp_path, "acc", "timestamp\tstep\tacc\n1700\t0\t0.5\n1701\t1\tnan\n1702\n1703\tx\t1\n1704\t4\t0.7\n")
     assert growing.read(["dvclive"])["acc"] == Series(steps=[0.0, 4.0], values=[0.5, 0.7])
+    table(tmp_path, "acc", "1705\t5\tinf\n", mode="a")
+    found = growing.read(["dvclive"])["acc"]
+    assert (found.values, found.not_a_number, found.newest) == ([0.5, 0.7], [(5.0, "inf")], "inf at step 5")
+
+
+def test_rows_that_are_written_again_are_read_again(tmp_path: Path, growing: GrowingSeries) -> None:
+    rows = "step\tacc\n" + "".join(f"{step}\t0.{step}\n" for step in range(9))
+    table(tmp_path, "acc", rows)
+    growing.read(["dvclive"])
+    os.truncate(tmp_path / "dvclive/plots/metrics/acc.tsv", len(rows) - len("8\t0.8\n"))
+    table(tmp_path, "acc", "8\t0.9\n", mode="a")  # as many bytes as before
+    assert growing.read(["dvclive"])["acc"].values[-2:] == [0.7, 0.9]
+
+
+def test_a_metric_may_have_any_name() -> None:
+    curve = Series(steps=[0.0, 1.0], values=[3.0, 4.0])
+    run = LiveRun(name="a", state="running", series=dict.fromkeys(("step", "rev", "value"), curve))
+    for spec in plots_of_runs((run,)).specs:
+        assert [(point[spec.x], point[spec.y]) for point in spec.points] == [(0.0, 3.0), (1.0, 4.0)]
 
 
 def test_where_live_writes(tmp_path: Path) -> None:

@@ -27,6 +27,21 @@ def checkpoint_names(start: AbsPath, environment: Environment, word: str) -> tup
     return tuple(f"{name}@{each}" for each in (*numbers, "last")) if numbers else ()
 
 
+def names_to_go_on_with(start: AbsPath, environment: Environment) -> tuple[str, ...]:
+    """Returns the names of what has made checkpoints and has not come to its end, newest first, then of all experiments."""
+    project = open_project(start, environment)
+    records = load("offbranch.experiments.attempts:read_records")(project.root)
+    begun = (each.name for each in reversed(list(records)) if each.checkpoint is not None)
+    return tuple(dict.fromkeys((*begun, *experiment_names(start, environment))))
+
+
+def live_words(start: AbsPath, environment: Environment) -> tuple[str, ...]:
+    """Returns the names of what runs or waits now, and of the metrics that are logged, or were in the workspace."""
+    sight = load("offbranch.api.live_runs:Look")(open_project(start, environment), ()).read()
+    metrics = (name for run in sight.runs for name in run.series)
+    return tuple(dict.fromkeys((*(run.name for run in sight.runs), *sight.waiting, *metrics)))
+
+
 def names_with_tasks(start: AbsPath, environment: Environment) -> tuple[str, ...]:
     """Returns the names of all experiments and of what waits in the queue, each once."""
     project = open_project(start, environment)

@@ -8,7 +8,7 @@ from offbranch.api.push_new import push_new
 from offbranch.api.session import Session, held, need_git, refuse_during_operation, working_directory
 from offbranch.base.errors import ConflictError, UsageError
 from offbranch.base.made_up_names import Chooser
-from offbranch.base.paths import AbsPath, RepoPath, absolute, relative_to
+from offbranch.base.paths import ROOT, AbsPath, RepoPath, absolute, relative_to
 from offbranch.base.plugins import load
 from offbranch.base.records import replace
 from offbranch.experiments.apply import Applied, apply_experiment
@@ -128,6 +128,8 @@ def _refuse_queued(project: Project, repo: GitRepo, name: str) -> None:
 
 def _inside(project: Project, path: AbsPath) -> RepoPath:
     inside = relative_to(path, project.root)
-    if not inside:
+    if inside == ROOT:
+        raise UsageError(f"cannot include '{path}': it is the whole project", hint="name files or directories in it")
+    if inside is None:
         raise UsageError(f"cannot include '{path}': it is not below the project", hint="give a path of the project")
     return inside

@@ -14,8 +14,9 @@ from offbranch.base.records import replace
 from offbranch.base.undisturbed import is_held_back
 from offbranch.experiments.attempts import attempt_dir, log_of
 from offbranch.experiments.experiment import AttemptState
+from offbranch.experiments.failure_help import cause_of
 from offbranch.experiments.left_behind import files_left_by
-from offbranch.experiments.underway import Fate, Launch, cause_of, fate_of
+from offbranch.experiments.underway import Fate, Launch, fate_of
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.queue.events import TaskCancelled, TaskFailed, TaskPutBack

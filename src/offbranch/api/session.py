@@ -16,7 +16,7 @@ from offbranch.base.events import NullReporter, Reporter, Warned
 from offbranch.base.locks import LockFile, hold_lock, holder_as_pid
 from offbranch.base.paths import OB_DIR, ROOT, AbsPath, RepoPath, join, relative_to
 from offbranch.base.plugins import load
-from offbranch.base.processes import ProcessInfo
+from offbranch.base.processes import ProcessInfo, is_alive
 from offbranch.base.records import record
 from offbranch.git.repository import GitRepo, operation_in_progress
 from offbranch.project import Project, open_project
@@ -175,6 +175,10 @@ def _is_inside_run(session: Session, project: Project) -> bool:
 
 def _tell(session: Session, who: ProcessInfo | None) -> None:
     name = f"process {who.pid} ({who.command})" if who else "another process"
+    if who is not None and who.host and not is_alive(who):
+        name = f"a command that {name} had started: that process is gone, its command still runs"
+        session.reporter.emit(Warned(text=f"waiting for {name}", hint="end it, or wait for it"))
+        return
     session.reporter.emit(Warned(text=f"waiting for {name}, which holds the project"))
 
 

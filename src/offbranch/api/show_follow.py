@@ -17,7 +17,7 @@ _FILES: Final = "offbranch.queue.run_files"
 _PULSE: Final = "offbranch.queue.pulse"
 _NO_TASKS: Final = "offbranch.queue.status:QueueStatus"
 # Between two readings at least: who logs all the time shall not keep a processor busy here.
-PAUSE_S = 0.5
+PAUSE_S = 0.3
 
 
 @record
@@ -62,16 +62,22 @@ def follow_experiments(
         began_ns = time.time_ns()
         # What was opened before would not know of a .dvcignore that is written meanwhile.
         with opened(session) as project:
+            began_s = time.monotonic()
             states = exp_show(options, start=session.start, environment=session.environment, reporter=session.reporter)
             if states != last:
                 last = states
                 yield Followed(states=states, options=options)
                 options = replace(options, force=False)
-            wait_for_files(project, repo, began_ns, sleep=sleep)
+            pause_s = max(
+                PAUSE_S, time.monotonic() - began_s
+            )  # half of a processor at most, however large the table is
+            wait_for_files(project, repo, began_ns, sleep=sleep, pause_s=pause_s)
 
 
-def wait_for_files(project: Project, repo: GitRepo, began_ns: int, *, sleep: Callable[[float], None]) -> None:
-    """Returns when anything may look different than it did when its reading began."""
+def wait_for_files(
+    project: Project, repo: GitRepo, began_ns: int, *, sleep: Callable[[float], None], pause_s: float = PAUSE_S
+) -> None:
+    """Returns when anything may look different than it did when its reading began, after a pause."""
     places = (load(f"{_FILES}:workspace_place")(project), *load(f"{_FILES}:running_places")(project))
     files = [
         *load(f"{_FILES}:files_of_experiments")(project, repo),
@@ -80,6 +86,6 @@ def wait_for_files(project: Project, repo: GitRepo, began_ns: int, *, sleep: Cal
     runs = [place.attempt for place in places if place.attempt is not None]
     status = load(_NO_TASKS)()
     seen = load(f"{_PULSE}:remember")(repo, project.root, status, files, began_ns=began_ns, runs=runs)
-    sleep(PAUSE_S)
+    sleep(pause_s)
     if not load(f"{_PULSE}:has_changed")(repo, project.root, seen):
         load(f"{_PULSE}:wait_for_change")(repo, project.root, seen, sleep=sleep)

@@ -14,6 +14,8 @@ from offbranch.api.complete import (
     git_remote_names,
     group_choices,
     group_names,
+    live_words,
+    names_to_go_on_with,
     names_with_tasks,
     option_names,
     parameter_files,
@@ -120,6 +122,22 @@ def _revisions_of_experiments(place: Place) -> Iterable[str]:
         yield from checkpoint_names(place.start, place.environment, place.word)
 
 
+def _to_go_on_with(place: Place) -> Iterable[str]:
+    yield from names_to_go_on_with(place.start, place.environment)
+    if "@" in place.word:
+        yield from checkpoint_names(place.start, place.environment, place.word)
+
+
+def _seen_live(place: Place) -> Iterable[str]:
+    yield from live_words(place.start, place.environment)
+    yield from _revisions_of_experiments(place)
+
+
+def _kept(place: Place) -> Iterable[str]:
+    before = place.word[: place.word.rfind(",") + 1]
+    return (f"{before}{each}" for each in ("last=", "best=", "every=", *(() if before else ("all",))))
+
+
 def _revisions_and_tasks(place: Place) -> Iterable[str]:
     yield from _experiments_and_tasks(place)
     if "@" in place.word:
@@ -208,7 +226,7 @@ _ARGUMENTS: Mapping[str, Source] = {
     "queue import": lambda place: peer_task_names(place.start, place.environment),
     "queue start": _tasks_that_are("queued"),
     "queue kill": _tasks_that_are("running"),
-    "live": _revisions_of_experiments,
+    "live": _seen_live,
     "queue status": _tasks,
     "queue logs": _tasks,
     "queue wait": _tasks,
@@ -240,6 +258,8 @@ _VALUES: Mapping[str, Source] = {
     "-r": _remotes,
     "--remote": _remotes,
     "--tag": _tags,
+    "--resume": _to_go_on_with,
+    "--keep-checkpoints": _kept,
     "--sort-order": lambda _: ("asc", "desc"),
     "--shell": lambda _: _SHELLS,
 }

@@ -6,29 +6,33 @@ Ctrl-C is how it is ended, and no failure.
 import json
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from offbranch.api.show_follow import Followed
 from offbranch.base.plugins import load
 from offbranch.cli.console import Console
 from offbranch.cli.screen import Screen
+from offbranch.cli.watching import Waiting
 from offbranch.views.table import Table
 
 
-def show_changes(views: Iterator[Followed], console: Console, render: Callable[[Table], str] | None) -> None:
+def show_changes(
+    views: Iterator[Followed],
+    console: Console,
+    render: Callable[[Table], str] | None,
+    waiting: Waiting | None = None,
+) -> None:
     """Shows experiments as they change, until Ctrl-C.
 
     Args:
         views: What they look like.
         console: Where to.
         render: Draws a table where it is not to be redrawn in place; None for JSON.
+        waiting: What waits between two views; draws again when the terminal gets another size.
     """
     try:
         if render is not None and console.is_interactive:
-            screen = Screen(console.out)
-            draw = load("offbranch.views.terminal:render_terminal")
-            for view in views:
-                precision, color = view.options.precision, console.has_color(console.out)
-                screen.show(draw(view.table, precision=precision, now_s=time.time(), color=color).splitlines())
+            _redraw(views, console, waiting)
             return
         is_first = True
         for view in views:
@@ -40,3 +44,17 @@ def show_changes(views: Iterator[Followed], console: Console, render: Callable[[
             is_first = False
     except KeyboardInterrupt:
         return
+
+
+def _redraw(views: Iterator[Followed], console: Console, waiting: Waiting | None) -> None:
+    screen = Screen(console.out)
+    draw = load("offbranch.views.terminal:render_terminal")
+    try:
+        for view in views:
+            precision, color = view.options.precision, console.has_color(console.out)
+            lines = draw(view.table, precision=precision, now_s=time.time(), color=color).splitlines()
+            screen.show(lines)
+            if waiting is not None:
+                waiting.redraw = partial(screen.show, lines)
+    except KeyboardInterrupt:
+        screen.end()

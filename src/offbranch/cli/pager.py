@@ -13,10 +13,10 @@ _CODES = re.compile(r"\x1b\[[0-9;]*m")
 _LESS = "FRSX"
 
 
-def show_in_pager(text: str, console: Console, *, wanted: bool = True) -> None:
-    """Prints a text, through the user's pager if it does not fit the terminal."""
+def show_in_pager(text: str, console: Console, *, wanted: bool = True, n_sentences: int = 0) -> None:
+    """Prints a text, through the user's pager if it does not fit the terminal; its last lines are sentences, which may wrap."""
     command = console.environment.pager or "less"
-    if not wanted or command == "cat" or fits(text, console):
+    if not wanted or command == "cat" or fits(text, console, n_sentences=n_sentences):
         console.data(text)
         return
     env = {"LESS": _LESS, "LV": "-c", **console.environment.all}
@@ -45,11 +45,13 @@ def _interrupts_left_to_pager() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def fits(text: str, console: Console) -> bool:
-    """Tells whether a text fits the terminal without scrolling."""
+def fits(text: str, console: Console, *, n_sentences: int = 0) -> bool:
+    """Tells whether a text fits the terminal without scrolling; of its last lines only the number counts that they wrap to."""
     try:
         columns, lines = os.get_terminal_size(console.out.fileno())
     except (OSError, ValueError):
         return True
     rows = _CODES.sub("", text).splitlines()
-    return len(rows) < lines and max(map(len, rows), default=0) <= columns
+    stiff, sentences = rows[: len(rows) - n_sentences], rows[len(rows) - n_sentences :]
+    n_rows = len(stiff) + sum(-(-len(row) // columns) or 1 for row in sentences)
+    return n_rows < lines and max(map(len, stiff), default=0) <= columns

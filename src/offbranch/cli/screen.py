@@ -43,6 +43,11 @@ class Screen:
         self._out.write(text)
         self._out.flush()
 
+    def end(self) -> None:
+        """Wipes what the terminal has echoed below the lines, Ctrl-C as a rule."""
+        self._out.write("\r\x1b[K")
+        self._out.flush()
+
     def _begin(self, size: tuple[int, int]) -> str:
         """Returns what moves to the first line; after a change of the size everything is written anew."""
         up = f"\x1b[{len(self._shown)}A\r" if self._shown else ""

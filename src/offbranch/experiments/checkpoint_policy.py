@@ -130,6 +130,8 @@ def kept(keep: Keep, metrics: Sequence[Mapping[str, object]]) -> frozenset[int]:
     if keep.every is not None:
         numbers |= set(range(keep.every, n + 1, keep.every))
     best = _best(keep, metrics)
+    if best is None and keep.best:
+        return frozenset(range(1, n + 1))  # a name that was misspelt shall cost nothing
     return frozenset(numbers if best is None else numbers | {best})
 
 

@@ -279,7 +279,10 @@ def unknown_revision(repo: GitRepo, text: str, more_names: Iterable[str] = ()) -
         GitError: There is no commit yet, so that no text stands for one.
     """
     head_commit(repo)
-    near = did_you_mean(text, [*(experiment.name for experiment in list_experiments(repo)), *more_names])
+    known = [*(experiment.name for experiment in list_experiments(repo)), *more_names]
+    near, name = did_you_mean(text, known), text.rpartition("@")[0]
+    if name in known:
+        near = f"a checkpoint is named by its number: {name}@1, or {name}@last for the newest"
     if near is None and is_shallow(repo):
         near = "this clone has only the newest commits: git fetch --unshallow brings the rest"
     return NotFoundError(

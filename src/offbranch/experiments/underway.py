@@ -29,6 +29,7 @@ from offbranch.experiments.commit import (
 )
 from offbranch.experiments.composition import composition_headers, source_files
 from offbranch.experiments.experiment import TASK_HEADER, Attempt, AttemptState, Experiment, ExperimentSpec, Where
+from offbranch.experiments.failure_help import cause_of, hint_of_failure
 from offbranch.experiments.go_on import begun_at, with_going_on
 from offbranch.experiments.labels import leftover_labels
 from offbranch.experiments.refs import attempt_ref
@@ -251,8 +252,9 @@ def give_up(
 
     Each step stands for itself: a full disk may keep Git from taking the files, and must not keep us from the rest.
     """
-    if isinstance(error, StageFailedError) and error.hint is None:
-        error.hint = f"all it printed is in '{under.attempt.log}'"
+    attempt = under.attempt if under.chain is None else under.chain.attempt
+    if isinstance(error, OffbranchError) and error.hint is None:
+        error.hint = hint_of_failure(attempt, has_failed=isinstance(error, StageFailedError))
     with undisturbed():
         if under.chain is not None:
             under.chain.close()
@@ -287,13 +289,6 @@ def ended_attempt(attempt: Attempt, error: BaseException, fate: Fate, launch: La
         stage=error.stage if isinstance(error, StageFailedError) else None,
         cause=fate.cause or cause_of(error),
     )
-
-
-def cause_of(error: BaseException) -> str:
-    """Returns what an error says, in one line for people."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: '{error.filename}'" if error.filename else error.strerror
-    return str(error) or type(error).__name__
 
 
 def _superseded(under: Underway) -> list[RefUpdate]:

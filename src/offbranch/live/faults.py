@@ -44,7 +44,9 @@ def say(level: str, text: str) -> None:
     if logger.level == logging.NOTSET:
         wished = some_variables(("DVCLIVE_LOGLEVEL",)).get("DVCLIVE_LOGLEVEL", "").upper()
         logger.setLevel(wished if wished in logging.getLevelNamesMapping() else logging.WARNING)
-    getattr(logger, level)("%s", text.encode("utf-8", "backslashreplace").decode())
+    # Where the program has set up nothing, the text alone is written: it shall say whose it is.
+    mark = "" if logger.hasHandlers() else "offbranch: "
+    getattr(logger, level)("%s%s", mark, text.encode("utf-8", "backslashreplace").decode())
 
 
 class Faults:

@@ -71,15 +71,19 @@ class Outlet:
         return os.path.join(self.directory, *parts)
 
     def clean(self) -> None:
-        """Removes what an earlier program has left; files of others stay."""
+        """Removes what an earlier program has left; files of others stay, where it was started also those of such names."""
         with self.faults.during(f"clean '{self.directory}'"):
             for name in _PLOTS:
                 remove_tree(AbsPath(self.file("plots", name)))
             remove_tree(AbsPath(self.file("plots", "images.dvc")))
-            for name in os.listdir(self.directory) if os.path.isdir(self.directory) else ():
-                is_ours = name in ("metrics.json", "params.yaml", "report.html", "report.md")
-                if is_ours or name.endswith("dvc.yaml") or name.startswith(TEMPORARY_PREFIX):
+            names = os.listdir(self.directory) if os.path.isdir(self.directory) else ()
+            has_own = os.path.normpath(self.directory) == self.home or any(name in (".dvc", ".git") for name in names)
+            for name in names:
+                is_ours = name in ("metrics.json", "report.html", "report.md") or name.startswith(TEMPORARY_PREFIX)
+                if is_ours or (not has_own and (name == "params.yaml" or name.endswith("dvc.yaml"))):
                     remove_tree(AbsPath(self.file(name)))
+            if has_own:
+                self.params = load("offbranch.live.params:read_params")(self.file("params.yaml"))
             os.makedirs(self.directory, exist_ok=True)
 
     def read(self) -> None:

@@ -12,7 +12,12 @@ DEFAULT_DIR = "dvclive"
 _METRICS = "plots/metrics"
 _SUFFIX = ".tsv"
 _STEP = "step"
+_VALUE = "value"  # of any metric: its own name may be that of the step
+# What `monitor_system` logs.
+_OF_MACHINE = "system/"
 _TEMPLATE = "linear"
+# So much of what was read must still be there; a row is shorter.
+_TAIL_BYTES = 128
 
 
 @record
@@ -22,10 +27,20 @@ class Series:
     Attributes:
         steps: Ascending as a rule; a run that goes on may write a step again.
         values: As many; what is no number is left out with its step.
+        not_a_number: Step and text of the newest row if that is a text, NaN or an infinity; otherwise empty.
     """
 
     steps: list[float] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
+    not_a_number: list[tuple[float, str]] = field(default_factory=list)
+
+    @property
+    def newest(self) -> str | None:
+        """The newest value and its step, in words; None where there is none."""
+        if self.not_a_number:
+            step, text = self.not_a_number[0]
+            return f"{text} at step {step:g}"
+        return f"{self.values[-1]:g} at step {self.steps[-1]:g}" if self.steps else None
 
 
 @record
@@ -34,7 +49,7 @@ class LiveRun:
 
     Attributes:
         name: Of the experiment, or `workspace`.
-        state: `running`, `ended`.
+        state: `running`, `queued` or `ended`.
         series: Metric -> curve, in the order of their names.
         checkpoints: How many the run has made.
     """
@@ -80,26 +95,28 @@ class GrowingSeries:
 class _GrowingFile:
     def __init__(self, path: str) -> None:
         self._path = path
-        self._at, self._inode = 0, 0
+        self._at, self._inode, self._tail = 0, 0, b""
         self._columns: list[str] = []
         self.series = Series()
 
     def read(self) -> None:
-        """Takes in whole lines that have come since; a file that became shorter, or another one, is read anew."""
+        """Takes in whole lines that have come since; a file that was cut, or another one, is read anew."""
         try:
             with open(self._path, "rb") as file:
-                status = os.fstat(file.fileno())
-                if status.st_ino != self._inode or status.st_size < self._at:
-                    self._at, self._inode, self._columns, self.series = 0, status.st_ino, [], Series()
-                if status.st_size == self._at:
-                    return
-                file.seek(self._at)
+                inode = os.fstat(file.fileno()).st_ino
+                file.seek(self._at - len(self._tail))
+                # A run that goes on cuts off the last rows and writes them again: as many bytes, maybe.
+                if inode != self._inode or file.read(len(self._tail)) != self._tail:
+                    self._at, self._inode, self._tail, self._columns, self.series = 0, inode, b"", [], Series()
+                    file.seek(0)
                 content = file.read()
         except OSError:
             return
         end = content.rfind(b"\n") + 1
-        self._at += end
-        self._columns = _take_in(content[:end], self._columns, self.series)
+        if end:
+            self._at += end
+            self._tail = (self._tail + content[:end])[-_TAIL_BYTES:]
+            self._columns = _take_in(content[:end], self._columns, self.series)
 
 
 def series_of_files(paths: Iterable[RepoPath], read: Callable[[RepoPath], bytes], top: str) -> dict[str, Series]:
@@ -137,29 +154,33 @@ def metrics_dir(directory: str) -> RepoPath:
     return RepoPath(f"{directory}/{_METRICS}")
 
 
-def plots_of_runs(runs: Iterable[LiveRun]) -> Plots:
-    """Returns one plot for each metric, with a line for each run."""
+def plots_of_runs(runs: Iterable[LiveRun], names: Iterable[str] | None = None) -> Plots:
+    """Returns one plot for each metric, with a line for each run; those that are named, or all."""
     shown = [run for run in runs if run.series]
-    names = sorted({name for run in shown for name in run.series})
-    return Plots(
-        names=tuple(names), specs=tuple(_spec(name, shown) for name in names), pictures=(), errors=(), templates={}
-    )
+    wanted = tuple(metrics_of(shown) if names is None else names)
+    return Plots(names=wanted, specs=tuple(_spec(name, shown) for name in wanted), pictures=(), errors=(), templates={})
+
+
+def metrics_of(runs: Iterable[LiveRun]) -> tuple[str, ...]:
+    """Returns the names of all metrics in their order; those of the machine come last."""
+    names = {name for run in runs for name in run.series}
+    return tuple(sorted(names, key=lambda name: (name.startswith(_OF_MACHINE), name)))
 
 
 def _spec(name: str, runs: Iterable[LiveRun]) -> PlotSpec:
-    having = [(run, run.series[name]) for run in runs if name in run.series]
+    having = [(_label(run, run.series[name]), run.series[name]) for run in runs if name in run.series]
     points = tuple(
-        {REVISION: _label(run), _STEP: step, name: value}
-        for run, series in having
+        {REVISION: label, _STEP: step, _VALUE: value}
+        for label, series in having
         for step, value in zip(series.steps, series.values, strict=True)
     )
     return PlotSpec(
         id=name,
-        revisions=tuple(_label(run) for run, _ in having),
+        revisions=tuple(label for label, _ in having),
         template=_TEMPLATE,
         title=name,
         x=_STEP,
-        y=name,
+        y=_VALUE,
         x_label=_STEP,
         y_label=name.rpartition("/")[2],
         series=None,
@@ -167,9 +188,10 @@ def _spec(name: str, runs: Iterable[LiveRun]) -> PlotSpec:
     )
 
 
-def _label(run: LiveRun) -> str:
+def _label(run: LiveRun, series: Series) -> str:
     more = f", {run.checkpoints} checkpoint{'' if run.checkpoints == 1 else 's'}" if run.checkpoints else ""
-    return f"{run.name} ({run.state}{more})"
+    odd = f", {series.newest}" if series.not_a_number else ""
+    return f"{run.name} ({run.state}{more}{odd})"
 
 
 def _tables(top: str) -> Iterator[tuple[str, str]]:
@@ -191,7 +213,10 @@ def _take_in(content: bytes, columns: list[str], series: Series) -> list[str]:
             continue
         step = _number(cells[columns.index(_STEP)]) if _STEP in columns else float(len(series.steps))
         value = _number(cells[-1])
-        if step is not None and value is not None:
+        if step is None:
+            continue
+        series.not_a_number[:] = [(step, cells[-1])] if value is None else []
+        if value is not None:
             series.steps.append(step)
             series.values.append(value)
     return columns

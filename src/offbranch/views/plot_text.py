@@ -8,8 +8,8 @@ from offbranch.views.cells import value_text
 from offbranch.views.plot import REVISION, Plots, PlotSpec
 from offbranch.views.plot_data import Point
 
-_HEIGHT = 16
-_MIN_WIDTH = 50
+HEIGHT = 16
+_MIN_WIDTH = 40
 _MAX_WIDTH = 160
 _MOST_BARS = 40
 _MOST_CLASSES = 30
@@ -17,7 +17,9 @@ _CODES = {"magenta": 35, "cyan": 36, "yellow": 33, "green": 32, "blue": 34, "red
 _CURVES = "offbranch.views.plot_curves"
 
 
-def render_plots_text(plots: Plots, *, width: int = 80, color: bool = False, precision: int = 5) -> str:
+def render_plots_text(
+    plots: Plots, *, width: int = 80, color: bool = False, precision: int = 5, height: int = HEIGHT
+) -> str:
     """Returns every plot with its title; images are named, as they cannot be drawn.
 
     Args:
@@ -25,26 +27,27 @@ def render_plots_text(plots: Plots, *, width: int = 80, color: bool = False, pre
         width: Columns of the terminal.
         color: Tell lines apart by colours.
         precision: Digits after the point, of numbers in tables and bars.
+        height: Lines of a drawing of curves, without what is around it.
     """
     width = min(max(width, _MIN_WIDTH), _MAX_WIDTH)
     specs = {spec.id: spec for spec in plots.specs}
     parts: list[str] = []
     for name in plots.names:
         if name in specs:
-            parts.append(_drawing(specs[name], width, color, precision))
+            parts.append(_drawing(specs[name], width, color, precision, height))
         revs = [picture.rev for picture in plots.pictures if picture.id == name]
         if revs:
             parts.append(f"{_plain(name)}\n  an image, of {', '.join(map(_plain, revs))}\n")
     return "\n".join(parts)
 
 
-def _drawing(spec: PlotSpec, width: int, color: bool, precision: int) -> str:
+def _drawing(spec: PlotSpec, width: int, color: bool, precision: int, height: int) -> str:
     if spec.template.startswith("confusion"):
         body = _counts(spec, precision)
     elif spec.template.startswith("bar_horizontal"):
         body = _bars(spec, width, precision)
     else:
-        body = _curves(spec, width, color)
+        body = _curves(spec, width, color, height)
     return f"{_plain(spec.title)}\n" + "".join(f"{line}\n" for line in body)
 
 
@@ -59,7 +62,7 @@ def _lines(spec: PlotSpec) -> dict[str, list[Point]]:
     return found
 
 
-def _curves(spec: PlotSpec, width: int, color: bool) -> Iterator[str]:
+def _curves(spec: PlotSpec, width: int, color: bool, height: int) -> Iterator[str]:
     make = load(f"{_CURVES}:Curve")
     curves = []
     names = _names_of_x(spec)
@@ -75,7 +78,7 @@ def _curves(spec: PlotSpec, width: int, color: bool) -> Iterator[str]:
         yield f"  '{_plain(spec.y)}' has no numbers"
         return
     frame = load(f"{_CURVES}:Frame")(
-        x_label=_plain(spec.x_label), y_label=_plain(spec.y_label), width=width, height=_HEIGHT
+        x_label=_plain(spec.x_label), y_label=_plain(spec.y_label), width=width, height=height
     )
     drawn = load(f"{_CURVES}:draw_curves")(curves, frame, color=color, is_cloud=spec.template.startswith("scatter"))
     yield from drawn.splitlines()

@@ -228,4 +228,13 @@ def _notes(states: Sequence[State]) -> Iterator[str]:
                     "" if code is None or str(code) in tip["error"]["msg"] else f" (exit {code})"
                 )
                 log = f"; log: {local['log']}" if local.get("log") else ""
-                yield f"{tip['rev'][:7]} [{each['name']}]: {cause}{log}"
+                yield f"{tip['rev'][:7]} [{each['name']}]: {cause}{log}{_goes_on(each)}"
+
+
+def _goes_on(run: State) -> str:
+    """Returns how a run that has ended too early goes on from its checkpoints."""
+    executor = run["executor"] or {}
+    if not run.get("n_checkpoints") or executor.get("state") != "failed":
+        return ""
+    command = "ob queue retry" if executor.get("queue_id") else "ob exp run --resume"
+    return f"; to go on from checkpoint {run['n_checkpoints']}: {command} {run['name']}"

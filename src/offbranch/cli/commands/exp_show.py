@@ -120,8 +120,9 @@ def run(args: Namespace, console: Console) -> int:
     if args.follow:
         render = None if args.json else lambda table: _text(table, args, console)
         options = replace(options, whole_chains=args.json or args.checkpoints)
-        views = load("offbranch.api.show_follow:follow_experiments")(options, session_of(console))
-        load("offbranch.cli.exp_follow:show_changes")(views, console, render)
+        waiting = load("offbranch.cli.watching:Waiting")(console)
+        views = load("offbranch.api.show_follow:follow_experiments")(options, session_of(console), sleep=waiting)
+        load("offbranch.cli.exp_follow:show_changes")(views, console, render, waiting)
         return ExitCode.DONE
     if args.json:
         states = exp_show(options, start=console.start, environment=console.environment, reporter=console)
@@ -129,7 +130,8 @@ def run(args: Namespace, console: Console) -> int:
         return ExitCode.DONE
     table = exp_table(options, start=console.start, environment=console.environment, reporter=console)
     if console.is_interactive and not (args.csv or args.md):
-        show_in_pager(_text(table, args, console), console, wanted=not args.no_pager)
+        text = _text(table, args, console)
+        show_in_pager(text, console, wanted=not args.no_pager, n_sentences=len(table.notes))
     else:
         console.data(_text(table, args, console))
     if options.has_filter and all(row.typ == BASELINE for row in table.rows):
