@@ -1,6 +1,6 @@
 """The files of a project as a file system of fsspec: `DVCFileSystem`, with the arguments and names of `dvc.api`.
 
-Needs fsspec, an optional dependency (docs/decisions/0037). Read-only.
+Needs fsspec, an optional dependency (docs/decisions/0036). Read-only.
 """
 
 import errno
