@@ -9,6 +9,7 @@ import time
 from typing import Any, Final
 
 from offbranch.base.plugins import load
+from offbranch.live.faults import is_of_handler
 from offbranch.live.formats import read_json, replace_file
 from offbranch.live.registry import flush_all
 from offbranch.live.surroundings import Surroundings, look_around
@@ -85,7 +86,9 @@ def request(directory: str, *, kind: str, stage: str, step: int | None) -> dict[
         if not _wake(directory):
             return None
         return _await(directory, replied)
-    except OSError:
+    except OSError as error:
+        if is_of_handler(error):
+            raise
         return None
     finally:
         _remove(asked)
