@@ -9,6 +9,7 @@ import time
 from typing import Any, Final
 
 from offbranch.base.plugins import load
+from offbranch.live.faults import is_of_handler
 from offbranch.live.formats import read_json, replace_file
 from offbranch.live.registry import flush_all
 from offbranch.live.surroundings import Surroundings, look_around
@@ -85,8 +86,10 @@ def request(directory: str, *, kind: str, stage: str, step: int | None) -> dict[
         if not _wake(directory):
             return None
         return _await(directory, asked, replied)
-    except OSError as error:  # a full disk, no descriptor left: another time
-        return _declined(error.strerror or str(error))
+    except OSError as error:
+        if is_of_handler(error):
+            raise
+        return _declined(error.strerror or str(error))  # a full disk, no descriptor left: another time
     finally:
         _remove(asked)
         _remove(replied)
