@@ -194,3 +194,14 @@ def test_what_its_copy_had_of_the_workspace(project: TestProject, where: str) ->
         done = project.ob("exp", "run", "--run-all")
         assert done.code == 0, done.err
     assert len(chain(project, "x")) == 4
+
+
+def test_what_the_queue_has_finished_is_not_gone_on_with_again(project: TestProject) -> None:
+    assert project.ob(*FIRST, STOP_AT="1").code == 1
+    before = project.git("for-each-ref", "--format=%(refname) %(objectname)", "refs/ob/attempts").split()
+    assert project.ob("exp", "run", "--resume", "x", "--queue").code == 0
+    assert project.ob("exp", "run", "--run-all").code == 0
+    assert project.git("for-each-ref", "refs/ob") == ""
+    project.git("update-ref", *before)  # as another machine has left it
+    done = project.ob("exp", "run", "--resume")
+    assert (done.code, "every run with checkpoints has come to its end" in done.err) == (1, True), done.err

@@ -3,7 +3,7 @@
 Reads only. A chain belongs to an experiment, or, where a run had taken the name of another one by force, to its attempt.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Container, Sequence
 
 from offbranch.base.errors import ConflictError, NotFoundError, UsageError
 from offbranch.base.records import record
@@ -52,7 +52,7 @@ def find_source(project: Project, repo: GitRepo, text: str) -> Source:
     """
     attempts = list_attempts(repo, project.root)
     if not text:
-        text = _newest(attempts).id
+        text = _newest(repo, attempts).id
     found, attempt = _find(repo, text, attempts)
     own = found.experiment
     _refuse_running(own, attempts)
@@ -88,20 +88,36 @@ def _is_part(attempt: Attempt, own: Experiment, names: Collection[str]) -> bool:
     return attempt.name == own.name or (attempt.name not in names and attempt.checkpoint != attempt.resumed)
 
 
-def _newest(attempts: Sequence[Attempt]) -> Attempt:
-    for each in attempts:
-        if each.checkpoint is not None and each.true_state is not AttemptState.RUNNING and each.task_id is None:
+def superseded(
+    attempts: Sequence[Attempt], name: str, baseline: CommitId, chain: Container[CommitId]
+) -> tuple[Attempt, ...]:
+    """Returns attempts at an experiment that go when a run has come to its end that began at a commit of a chain.
+
+    Those at tasks are the history of these.
+    """
+    return tuple(
+        each
+        for each in attempts
+        if (each.name, each.baseline, each.task_id) == (name, baseline, None)
+        and each.checkpoint in chain
+        and each.true_state is not AttemptState.RUNNING
+    )
+
+
+def _newest(repo: GitRepo, attempts: Sequence[Attempt]) -> Attempt:
+    open_ = [each for each in attempts if each.checkpoint is not None and not _is_finished(repo, each)]
+    for each in open_:
+        if each.true_state is not AttemptState.RUNNING and each.task_id is None:
             return each
-    for each in attempts:
-        if each.checkpoint is not None and each.true_state is AttemptState.RUNNING:
+    for each in open_:
+        if each.true_state is AttemptState.RUNNING:
             raise ConflictError(
                 f"there is nothing to go on from: '{each.name}' is running", hint="ob exp show tells how far it is"
             )
-        if each.checkpoint is not None:
-            raise NotFoundError(
-                f"there is nothing to go on from: '{each.name}', which has not come to its end, is a task of the queue",
-                hint=f"ob queue retry {each.name} goes on with it there, ob exp run --resume {each.name} here",
-            )
+        raise NotFoundError(
+            f"there is nothing to go on from: '{each.name}', which has not come to its end, is a task of the queue",
+            hint=f"ob queue retry {each.name} goes on with it there, ob exp run --resume {each.name} here",
+        )
     raise NotFoundError(
         "there is nothing to go on from: every run with checkpoints has come to its end",
         hint="go on from one of those with other parameters: ob exp run --resume NAME -S KEY=VALUE",
@@ -143,12 +159,25 @@ def _of_name(repo: GitRepo, name: str, attempts: Sequence[Attempt]) -> Attempt |
     return None
 
 
+def _is_finished(repo: GitRepo, attempt: Attempt) -> bool:
+    """Tells whether another run has gone on from an attempt, under the same name, and has come to its end."""
+    own = _chain_of(repo, attempt)
+    if own.commit == attempt.checkpoint:
+        return False
+    with ObjectReader(repo) as objects:
+        return mark_of(objects.commit(own.commit)) is None
+
+
 def _chain_of(repo: GitRepo, attempt: Attempt) -> Experiment:
     """Returns the chain of an attempt: the experiment's own where that has it, for it may have grown since."""
     assert attempt.checkpoint is not None
     alone = Experiment(name=attempt.name, baseline=attempt.baseline, commit=attempt.checkpoint, ref="")
     having = [e for e in list_experiments(repo, attempt.baseline) if e.name == attempt.name]
-    return next((each for each in having if each.commit == attempt.checkpoint), alone)
+    if not having:
+        return alone
+    with ObjectReader(repo) as objects:
+        chains = chains_of(objects, having)
+    return next((each for each in having if attempt.checkpoint in chains[each.ref]), alone)
 
 
 def _refuse_running(own: Experiment, attempts: Sequence[Attempt]) -> None:
