@@ -196,6 +196,18 @@ def test_what_its_copy_had_of_the_workspace(project: TestProject, where: str) ->
     assert len(chain(project, "x")) == 4
 
 
+def test_what_has_no_attempt_here_and_what_a_branch_is_at(project: TestProject) -> None:
+    assert project.ob(*FIRST, STOP_AT="1").code == 1
+    ref = project.git("for-each-ref", "--format=%(refname)", "refs/ob/attempts")
+    project.git("update-ref", "-d", ref)  # as in a clone that has pulled it
+    project.git("branch", "mine", project.exps()["x"])
+    for words in (("--resume",), ("--resume", "mine")):
+        done = project.ob("exp", "run", *words, "--dry")
+        assert (done.code, "goes on with 'x' from checkpoint 2" in done.err) == (0, True), done.err
+    done = project.ob("exp", "run", "--resume", "HEAD")
+    assert (done.code, "'HEAD' is no checkpoint of an experiment" in done.err) == (1, True), done.err
+
+
 def test_what_the_queue_has_finished_is_not_gone_on_with_again(project: TestProject) -> None:
     assert project.ob(*FIRST, STOP_AT="1").code == 1
     before = project.git("for-each-ref", "--format=%(refname) %(objectname)", "refs/ob/attempts").split()

@@ -8,13 +8,14 @@ from collections.abc import Collection, Container, Sequence
 from offbranch.base.errors import ConflictError, NotFoundError, UsageError
 from offbranch.base.records import record
 from offbranch.experiments.attempts import list_attempts
-from offbranch.experiments.chains import chains_of
-from offbranch.experiments.checkpoint_commits import Checkpoint, checkpoint_at
+from offbranch.experiments.chains import chains_of, present_commits
+from offbranch.experiments.checkpoint_commits import Checkpoint, checkpoint_at, find_in_chains
 from offbranch.experiments.checkpoint_names import NameParts, mark_of, split_name
 from offbranch.experiments.experiment import Attempt, AttemptState, Experiment
 from offbranch.experiments.refs import find_checkpoint, find_experiment, list_experiments, unknown_revision
 from offbranch.git.ids import CommitId
 from offbranch.git.objects import ObjectReader
+from offbranch.git.refs import resolve_revision
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 
@@ -52,7 +53,7 @@ def find_source(project: Project, repo: GitRepo, text: str) -> Source:
     """
     attempts = list_attempts(repo, project.root)
     if not text:
-        text = _newest(repo, attempts).id
+        text = _newest(repo, attempts)
     found, attempt = _find(repo, text, attempts)
     own = found.experiment
     _refuse_running(own, attempts)
@@ -104,11 +105,12 @@ def superseded(
     )
 
 
-def _newest(repo: GitRepo, attempts: Sequence[Attempt]) -> Attempt:
+def _newest(repo: GitRepo, attempts: Sequence[Attempt]) -> str:
+    """Returns what the newest run that has not come to its end is called: an attempt, or what was brought from elsewhere."""
     open_ = [each for each in attempts if each.checkpoint is not None and not _is_finished(repo, each)]
     for each in open_:
         if each.true_state is not AttemptState.RUNNING and each.task_id is None:
-            return each
+            return each.id
     for each in open_:
         if each.true_state is AttemptState.RUNNING:
             raise ConflictError(
@@ -118,6 +120,8 @@ def _newest(repo: GitRepo, attempts: Sequence[Attempt]) -> Attempt:
             f"there is nothing to go on from: '{each.name}', which has not come to its end, is a task of the queue",
             hint=f"ob queue retry {each.name} goes on with it there, ob exp run --resume {each.name} here",
         )
+    if (brought := _newest_tip(repo)) is not None:
+        return brought
     raise NotFoundError(
         "there is nothing to go on from: every run with checkpoints has come to its end",
         hint="go on from one of those with other parameters: ob exp run --resume NAME -S KEY=VALUE",
@@ -145,7 +149,12 @@ def _find(repo: GitRepo, text: str, attempts: Sequence[Attempt]) -> tuple[Checkp
             f"'{parts.name}' has no checkpoints, so there is nothing to go on from",
             hint=f"run it again: ob exp run -n {parts.name}",
         )
-    raise unknown_revision(repo, text, [each.name for each in attempts])
+    if (commit := resolve_revision(repo, text)) is None:
+        raise unknown_revision(repo, text, [each.name for each in attempts])
+    found = find_in_chains(repo, list_experiments(repo), commit)
+    if found is None:
+        raise NotFoundError(f"'{text}' is no checkpoint of an experiment", hint="ob exp show --checkpoints lists them")
+    return found, None
 
 
 def _of_name(repo: GitRepo, name: str, attempts: Sequence[Attempt]) -> Attempt | None:
@@ -157,6 +166,14 @@ def _of_name(repo: GitRepo, name: str, attempts: Sequence[Attempt]) -> Attempt |
     if made is None or (made.baseline == attempt.baseline and made.commit == attempt.replaced):
         return attempt
     return None
+
+
+def _newest_tip(repo: GitRepo) -> CommitId | None:
+    """Returns the newest experiment that ends with a checkpoint."""
+    tips = [each.commit for each in list_experiments(repo)]
+    with ObjectReader(repo) as objects:
+        open_ = [each for each in objects.commits(sorted(present_commits(objects, tips))) if mark_of(each) is not None]
+    return max(open_, key=lambda each: each.commit_time).id if open_ else None
 
 
 def _is_finished(repo: GitRepo, attempt: Attempt) -> bool:
