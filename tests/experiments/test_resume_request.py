@@ -217,3 +217,22 @@ def test_what_the_queue_has_finished_is_not_gone_on_with_again(project: TestProj
     project.git("update-ref", *before)  # as another machine has left it
     done = project.ob("exp", "run", "--resume")
     assert (done.code, "every run with checkpoints has come to its end" in done.err) == (1, True), done.err
+
+
+@pytest.mark.parametrize("where", [(), ("--temp",)])
+def test_a_new_experiment_that_came_to_no_checkpoint_is_the_same_when_it_goes_on(
+    project: TestProject, where: tuple[str, ...]
+) -> None:
+    project.write("train.py", project.read("train.py") + 'assert not os.environ.get("BAD")\n')
+    project.commit("may end badly")
+    assert project.ob(*FIRST, "--temp", STOP_AT="2").code == 1
+    if not where:
+        project.write("train.py", project.read("train.py") + "# other code\n")
+    assert project.ob("exp", "run", "--resume", "x", "-n", "y", "-S", "lr=7", *where, BAD="1").code == 1
+    assert list(project.exps()) == ["x"]
+    done = project.ob("exp", "run", "--resume", "y", *where)
+    assert done.code == 0, done.err
+    assert "goes on with 'y' from checkpoint 3" in done.err
+    assert project.file_at(project.exps()["y"], "params.yaml") == "lr: 7"
+    assert ("# other code" in project.file_at(project.exps()["y"], "train.py")) == (not where)
+    assert project.git("for-each-ref", "refs/ob").count("\n") == 0  # that of x alone

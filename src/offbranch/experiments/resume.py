@@ -31,6 +31,8 @@ class Source:
         is_tip: Whether nothing comes after it in its chain.
         takes_name: Whether it takes the name of another experiment by force, as the run before did.
         attempts: Attempts that did not get further than it, of the same experiment.
+        unstarted: One that was to go on from there as another experiment and has made no checkpoint itself: what it had
+            changed is known by it alone.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Source:
     is_tip: bool
     takes_name: bool = False
     attempts: tuple[Attempt, ...] = ()
+    unstarted: Attempt | None = None
 
 
 def find_source(project: Project, repo: GitRepo, text: str) -> Source:
@@ -76,6 +79,7 @@ def find_source(project: Project, repo: GitRepo, text: str) -> Source:
         is_tip=found.commit == own.commit,
         takes_name=attempt is not None and attempt.replaced is not None,
         attempts=tuple(each for each in related if each.checkpoint in chain),
+        unstarted=attempt if attempt is not None and found.commit == attempt.resumed else None,
     )
 
 
