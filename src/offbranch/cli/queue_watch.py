@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 
 from offbranch.api.queue_look import QueueView
 from offbranch.cli.console import Console
-from offbranch.cli.screen import Screen as Screen
 from offbranch.cli.watching import Waiting, redraw_each
 from offbranch.views.queue_json import task_to_json
 from offbranch.views.queue_text import status_lines, task_line
