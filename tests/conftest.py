@@ -3,6 +3,7 @@
 import itertools
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,15 @@ IDENTITY = {
 }
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Returns what `-n auto` means: more than there are processors, for tests wait for what they have started."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    n_processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(2, n_processors * 3 // 2)
+
+
 @pytest.fixture(scope="session")
 def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Yields paths for new homes, in a directory of their own: pytest looks through all it has made to find a free name."""
@@ -68,6 +78,8 @@ def pinned_environment(homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -
         "TZ": "UTC",
         "LANG": "C.UTF-8",
         "SHELL": "/bin/sh",
+        # What stages call `python3` is the interpreter of the tests; a launcher that looks for one takes longer than they do.
+        "PATH": os.pathsep.join((os.path.dirname(sys.executable), os.environ["PATH"])),
         **IDENTITY,
     }
     for name, value in settings.items():

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from git_repos import run as git
+from offbranch.base.environ import SOAK
 from projects import SOURCE, TestProject
 
 TESTS = Path(__file__).parent
 KILLED = -9
+# Runs that take a second are killed at each so-many-th of their writes; 1 for all of them.
+EVERY = 1 if SOAK in os.environ else 17
 
 
 class Killer:

@@ -32,7 +32,7 @@ from offbranch.pipeline.events import (
     StageLeftOut,
 )
 from offbranch.pipeline.plan import Action
-from offbranch.pipeline.status import Reason
+from offbranch.pipeline.reasons import Reason
 from offbranch.queue.events import SweepPlanned, TaskBegan, TaskCancelled, TaskFailed, TaskLost, TaskOver, TaskPutBack
 from offbranch.queue.task import TaskState
 from offbranch.queue.task_end import TaskEnd

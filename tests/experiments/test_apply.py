@@ -8,7 +8,8 @@ import pytest
 
 from git_repos import state_of_user
 from killing import workspace
-from offbranch.api.exp import RunRequest, apply, run, save
+from offbranch.api.exp import RunRequest, run
+from offbranch.api.exp_keep import apply, save
 from offbranch.base.errors import BaselineMismatchError, ConflictError, StageFailedError
 from offbranch.base.paths import RepoPath
 from offbranch.experiments.apply import Applied

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from checkpoint_chains import FILES, drop_model, make_chain
 from git_repos import opened
-from offbranch.api.exp import apply, branch, remove, rename
+from offbranch.api.exp_keep import apply, branch, remove, rename
 from offbranch.base.errors import MissingDataError, NotFoundError
 from offbranch.experiments.checkpoint_names import NameParts, mark_of, number_chain, split_name
 from offbranch.experiments.refs import find_checkpoint, resolve_any, resolve_checkpoint

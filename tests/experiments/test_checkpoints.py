@@ -1,5 +1,6 @@
 """Checkpoints that commands ask for: what is in each, and how the chain of them becomes an experiment."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def test_each_is_a_commit_on_the_chain_of_the_experiment(tmp_path: Path, where: 
     commits = chain(project, "x")
     marks = [mark(project, commit) for commit in commits]
     assert marks == [
-        *({"version": 1, "number": n, "step": n - 1, "stage": "train", "keep": "all"} for n in (1, 2, 3)),
+        *({"version": 1, "number": n, "step": n - 1, "stage": "train", "keep": "all", "run": {}} for n in (1, 2, 3)),
         None,
     ]
     assert project.git("rev-parse", f"{commits[0]}^") == head
@@ -54,10 +55,10 @@ mapped = globals().setdefault('mapped', mmap.mmap(kept.fileno(), 0))
 mapped[:] = content""",
 }
 FAST = """
-for step in range(21):
+for step in range(13):
     content = bytes([step]) * 3_000_000
 {write}
-    if step < 20:
+    if step < 12:
         metrics(acc=step)
         assert ask(step, "every")["is_taken"]
 """
@@ -85,10 +86,35 @@ def test_a_loop_that_goes_on_at_once_does_not_get_into_its_checkpoints(
     assert done.code == 0, done.err
     assert "could not be made" not in done.err
     commits = chain(project, "x")
-    assert len(commits) == 21
-    for step, commit in enumerate(commits[:20]):
+    assert len(commits) == 13
+    for step, commit in enumerate(commits[:12]):
         assert output_at(project, commit) == bytes([step]) * 3_000_000
         assert json.loads(project.file_at(commit, "metrics.json")) == {"acc": step}
+
+
+@pytest.mark.parametrize("size", [1_000, 1_500_000])
+def test_memory_that_is_written_to_changes_without_a_time_stamp(tmp_path: Path, size: int) -> None:
+    script = f"""
+import mmap
+os.mkdir("d")
+maps = []
+for name in ("model.bin", "d/f"):
+    with open(name, "w+b") as file:
+        file.truncate({size})
+        maps.append(mmap.mmap(file.fileno(), {size}))
+for step in range(4):
+    for each in maps: each[:] = bytes([step]) * {size}
+    metrics(acc=step)
+    assert ask(step)["is_taken"]
+for each in maps: each[:] = b"e" * {size}
+"""
+    pipeline = PIPELINE.replace("[model.bin]", "[model.bin, d]")
+    project = training(tmp_path / "p", script, {"dvc.yaml": pipeline})
+    assert project.ob("exp", "run", "-n", "x", EVERY).code == 0
+    for content, commit in zip([b"\0", b"\1", b"\2", b"\3", b"e"], chain(project, "x"), strict=True):
+        assert output_at(project, commit) == content * size
+        (entry,) = json.loads(output_at(project, commit, "d") or b"")
+        assert entry["md5"] == hashlib.md5(content * size).hexdigest()
 
 
 def test_a_directory_file_by_file(tmp_path: Path) -> None:
@@ -369,7 +395,7 @@ for n in range(1500):
 SECOND = """
 while not os.path.exists("asked"):
     time.sleep(0.001)
-for n in range(40):
+for n in range(20):
     open("other.bin", "w").write(f"other {n}")
     assert ask(n)["is_taken"]
 """
@@ -381,7 +407,7 @@ def test_a_stage_that_has_ended_and_is_not_recorded_yet_stays_in_the_checkpoints
     done = project.ob("exp", "run", "-n", "x", "--stage-jobs", "2", EVERY)
     assert done.code == 0, done.err
     commits = chain(project, "x")
-    assert len(commits) == 42
+    assert len(commits) == 22
     for commit in commits:
         assert output_at(project, commit) == b"model 0"
     assert "cmd: python3 first.py\n" in project.file_at(commits[-2], "dvc.lock")
@@ -422,6 +448,76 @@ assert not [each for each in os.listdir(HANDOFF) if each.startswith("request-")]
     done = project.ob("exp", "run", "-n", "x")
     assert done.code == 0, done.err
     assert len(chain(project, "x")) == 2
+
+
+def test_what_lies_in_the_directory_stops_nobody(tmp_path: Path) -> None:
+    script = """
+def put(name, text):
+    with open(os.path.join(HANDOFF, name), "w") as file: file.write(text)
+put("request-deep.json", "[" * 200_000)
+put("request-far.json", '{"version": 1, "id": "far", "step": Infinity}')
+os.mkdir(os.path.join(HANDOFF, "request-directory.json"))
+os.mkfifo(os.path.join(HANDOFF, "request-fifo.json"))
+os.symlink("/dev/zero", os.path.join(HANDOFF, "request-link.json"))
+os.mkfifo(os.path.join(HANDOFF, "live.json"))
+os.mkdir(os.path.join(os.environ["DVC_ROOT"], ".dvc/tmp/DVC_CHECKPOINT"))
+open("model.bin", "w").write("model")
+metrics(acc=1)
+assert ask(1)["is_taken"]
+"""
+    project = training(tmp_path / "p", script)
+    done = project.ob("exp", "run", "-n", "x")
+    assert done.code == 0, done.err
+    assert "no more checkpoints" not in done.err
+    assert [(mark(project, each) or {}).get("step") for each in chain(project, "x")] == [1, None]
+
+
+def test_a_run_ends_though_nothing_can_be_said_any_more(tmp_path: Path) -> None:
+    script = """
+for name in ("state.json", "reply-0.json"):  # a full disk does the same
+    path = os.path.join(HANDOFF, name)
+    if os.path.exists(path): os.unlink(path)
+    os.mkdir(path)
+    open(path + "/x", "w").close()
+open("model.bin", "w").write("model")
+metrics(acc=1)
+with open(os.path.join(HANDOFF, "request-0.json.new"), "w") as file:
+    json.dump({"version": 1, "id": "0", "step": 1}, file)
+os.rename(file.name, file.name[:-4])
+while os.path.exists(file.name[:-4]): time.sleep(0.001)
+assert ask(2)["is_taken"]
+"""
+    project = training(tmp_path / "p", script)
+    done = project.ob("exp", "run", "-n", "x")
+    assert done.code == 0, done.err
+    assert [(mark(project, each) or {}).get("step") for each in chain(project, "x")] == [1, 2, None]
+
+
+def test_applying_one_removes_outputs_that_came_later(tmp_path: Path) -> None:
+    script = """
+for step in range(2):
+    open("model.bin", "w").write(f"model {step}")
+    metrics(acc=step)
+    if step:
+        open("extra.bin", "w").write("later")
+        os.mkdir("d")
+        open("d/f", "w").write("later")
+    assert ask(step)["is_taken"]
+"""
+    project = training(
+        tmp_path / "p", script, {"dvc.yaml": PIPELINE.replace("[model.bin]", "[model.bin, extra.bin, d]")}
+    )
+    assert project.ob("exp", "run", "-n", "x").code == 0
+    foreseen = project.ob("exp", "apply", "--dry-run", "--json", "x@1").json
+    assert project.exists("extra.bin")
+    assert project.ob("exp", "apply", "x@1").code == 0
+    assert (project.exists("extra.bin"), project.exists("d")) == (False, False)
+    assert {"extra.bin", "d/", "model.bin"} <= set(foreseen["outputs"])
+    assert project.ob("exp", "apply", "x").code == 0
+    assert (project.read("extra.bin"), project.read("d/f")) == ("later", "later")
+    project.write("extra.bin", "by hand")
+    assert project.ob("exp", "apply", "x@1").code == 0
+    assert (project.read("extra.bin"), project.exists("d")) == ("by hand", False)
 
 
 def test_the_run_cache_gets_nothing_of_them(tmp_path: Path) -> None:

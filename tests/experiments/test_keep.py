@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from git_repos import state_of_user
-from offbranch.api.exp import RunRequest, apply, branch, remove, rename, run, save
+from offbranch.api.exp import RunRequest, run
+from offbranch.api.exp_keep import apply, branch, remove, rename, save
 from offbranch.base.errors import (
     BaselineMismatchError,
     ConflictError,

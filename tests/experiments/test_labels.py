@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from git_repos import opened as open_repo
 from git_repos import run as git
 from git_repos import state_of_user
-from offbranch.api.exp import RunRequest, remove, rename, run, save
+from offbranch.api.exp import RunRequest, run
+from offbranch.api.exp_keep import remove, rename, save
 from offbranch.api.labels import MAX_NOTE_BYTES, labels, note, tag
 from offbranch.api.show import exp_show
 from offbranch.base.environ import read_environment

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offbranch.base.errors import UsageError
-from offbranch.experiments.names import check_name, generate_name
+from offbranch.base.made_up_names import generate_name
+from offbranch.experiments.names import check_name
 from offbranch.experiments.refs import decode, encode
 from offbranch.git.objects import CommitId
 

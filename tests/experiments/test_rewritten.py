@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from git_repos import run as git
-from offbranch.api.exp import RunRequest, apply, branch, remove, run
+from offbranch.api.exp import RunRequest, run
+from offbranch.api.exp_keep import apply, branch, remove
 from offbranch.api.show import exp_diff, exp_list, exp_show, exp_table
 from offbranch.base.environ import read_environment
 from offbranch.base.paths import AbsPath

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from asking import THREE, chain, mark, output_at, training
-from killing import KILLED, check_git, copy_of, kept, open_killer, wrong_objects
+from killing import EVERY, KILLED, check_git, copy_of, kept, open_killer, wrong_objects
 from projects import TestProject
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(600)]
@@ -63,7 +63,7 @@ def test_ob_killed_anywhere(tmp_path: Path) -> None:
     with open_killer(tmp_path) as killer:
         labels = killer.writes(copy_of(base, tmp_path / "whole").root, words)
         seen = set()
-        for n in range(1, len(labels) + 1, 9):
+        for n in range(1, len(labels) + 1, EVERY):
             project = copy_of(base, tmp_path / str(n))
             mine = kept(project, OWN)
             code, output = killer.run(project.root, words, n=n)

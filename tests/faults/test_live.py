@@ -261,7 +261,32 @@ def test_a_full_disk_is_one_warning_and_its_end_brings_all_back(
     assert len(said) == 1 and "No space left" in said[0] and "m.tsv" in said[0]
 
 
-def no_space(descriptor: int, content: bytes) -> int:
+def test_a_full_disk_is_told_once_for_all_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And what could not be written is there when there is space again."""
+    monkeypatch.chdir(tmp_path)
+    live = Live(save_dvc_exp=False, report="html")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", no_space)
+        patched.setattr(os, "replace", no_space)
+        for i in range(5):
+            live.log_metric("m", i)
+            live.log_metric("b/c", i)
+            live.log_param("p", i)
+            live.log_plot("points", [{"x": i}], "x", "x")
+            live.next_step()
+    (said,) = caplog.messages
+    assert "No space left" in said and ".ob-tmp-" not in said
+    live.end()
+    assert [row[1] for row in rows(tmp_path)] == ["m", "0", "1", "2", "3", "4"]
+    assert Path("dvclive/params.yaml").read_text() == "p: 4\n"
+    assert json.loads(Path("dvclive/plots/custom/points.json").read_text()) == [{"x": 4}]
+    assert "custom/points.json" in Path("dvc.yaml").read_text()
+    assert len(caplog.messages) == 1
+
+
+def no_space(*_: object) -> int:
     raise OSError(28, "No space left on device")
 
 
@@ -283,6 +308,50 @@ def test_half_a_line_does_not_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(os, "write", real)
     live.end()
     assert rows(tmp_path) == [["step", "m"], ["0", "11"], ["0", "22"]]
+
+
+@pytest.mark.parametrize("when", ["before", "later"])
+def test_a_current_directory_that_is_removed(when: str, tmp_path: Path) -> None:
+    code = f"""\
+import os, shutil
+from offbranch import Live
+os.mkdir("gone")
+os.chdir("gone")
+if {when == "before"}:
+    os.rmdir("../gone")
+with Live(report="html") as live:
+    live.log_metric("m", 1)
+    shutil.rmtree("../gone", ignore_errors=True)
+    live.log_param("p", 1)
+    live.log_artifact("x", type="model")
+    live.log_image("a.png", "b.png")
+    live.next_step()
+print("trained")
+"""
+    done = run(code, tmp_path)
+    assert (done.returncode, done.stdout) == (0, "trained\n"), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_threads_that_end_steps_at_the_same_time_need_no_module_twice(tmp_path: Path) -> None:
+    code = """\
+import threading
+from offbranch import Live
+live = Live(save_dvc_exp=False)
+def train(n):
+    live.log_metric(f"m{n}", 1)
+    live.log_param(f"p{n}", 1)
+    live.next_step()
+threads = [threading.Thread(target=train, args=(n,)) for n in range(6)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+live.end()
+"""
+    done = run(code, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len((tmp_path / "dvclive/params.yaml").read_text().splitlines()) == 6
 
 
 def test_no_fault_of_the_machine_comes_out(

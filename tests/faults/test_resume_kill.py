@@ -6,14 +6,16 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from asking import chain, output_at, training
-from killing import KILLED, check_git, copy_of, kept, open_killer, wrong_objects
+from killing import EVERY, KILLED, check_git, copy_of, kept, open_killer, wrong_objects
 from projects import SOURCE, TestProject, make_project
+from queue_processes import await_that
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(600)]
 
@@ -23,8 +25,10 @@ from offbranch import Live
 
 with Live("dvclive") as live:
     model = open("model.bin").read() if live.step else ""
-    for step in range(live.step, 40):
-        while step == 39 and not os.path.exists(os.environ["RUNS"] + ".free"):
+    for step in range(live.step, 24):
+        with open(os.environ["RUNS"] + ".steps", "a") as file:
+            file.write(f"{step} ")
+        while step == 23 and not os.path.exists(os.environ["RUNS"] + ".free"):
             time.sleep(0.01)
         model += hashlib.sha256(f"{step} {model}".encode()).hexdigest()[:8] + chr(10)
         with open("model.bin", "w") as file:
@@ -54,21 +58,21 @@ def results(project: TestProject, commit: str) -> dict[str, str]:
     return {**found, "lock": lock}
 
 
-def killed(project: TestProject, words: list[str], after_s: float, env: dict[str, str]) -> int | None:
-    """Runs `ob`, and kills it with everything that it has started, unless it has ended by then."""
+def kill_after(project: TestProject, words: list[str], n_steps: int, pause_s: float, env: dict[str, str]) -> None:
+    """Runs `ob`, and kills it with everything that it has started, some time after so many more steps have begun."""
     command = [sys.executable, "-m", "offbranch", *words]
+    steps = Path(f"{env['RUNS']}.steps")
+    steps.touch()
+    n_before = len(steps.read_text().split())
     with subprocess.Popen(
-        command, cwd=project.root, env=env, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        command, cwd=project.root, env=env, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
-        try:
-            process.communicate(timeout=after_s)
-        except subprocess.TimeoutExpired:
-            for pid in (process.pid, *_below(process.pid)):
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            process.communicate()
-            return None
-        return process.returncode
+        await_that(lambda: n_before + n_steps <= len(steps.read_text().split()) or steps.read_text().endswith(" 23 "))
+        time.sleep(pause_s)
+        for pid in (process.pid, *_below(process.pid)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        assert process.wait() == KILLED
 
 
 def _below(pid: int) -> list[int]:
@@ -92,15 +96,16 @@ def test_it_ends_as_if_it_had_never_been_killed(tmp_path: Path, where: tuple[str
     project = make_project(tmp_path / "p", FILES)
     project.write("notes.txt", "notes, edited\n")
     words = ["exp", "run", "-n", "x", "--checkpoint", *where]
-    for _ in range(10):
-        assert killed(project, words, rng.uniform(0.4, 1.8), env) is None
+    for _ in range(6):
+        kill_after(project, words, rng.randrange(7), rng.uniform(0, 0.15), env)
         if "x" in project.exps():
             words = ["exp", "run", "--resume", "x", "--checkpoint", *where]
     (tmp_path / "runs.free").touch()
-    assert killed(project, words, 60, env) == 0
+    done = project.ob(*words, RUNS=env["RUNS"])
+    assert done.code == 0, done.err
     commits = chain(project, "x")
     assert results(project, commits[-1]) == expected
-    assert json.loads(project.file_at(commits[-1], "dvclive/metrics.json"))["step"] == 39
+    assert json.loads(project.file_at(commits[-1], "dvclive/metrics.json"))["step"] == 23
     assert project.read("notes.txt") == "notes, edited\n"
     # One that was killed before its first checkpoint is a failed attempt like any other.
     left = project.git("for-each-ref", "--format=%(contents)", "refs/ob")
@@ -132,7 +137,7 @@ def test_ob_killed_anywhere_while_it_goes_on(tmp_path: Path) -> None:
     assert len(before) == 2
     with open_killer(tmp_path) as killer:
         labels = killer.writes(copy_of(base, tmp_path / "whole").root, words)
-        for n in range(1, len(labels) + 1, 11):
+        for n in range(1, len(labels) + 1, EVERY):
             project = copy_of(base, tmp_path / str(n))
             mine = kept(project, OWN)
             code, output = killer.run(project.root, words, n=n)

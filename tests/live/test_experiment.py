@@ -46,7 +46,8 @@ def test_what_a_project_has_of_its_own_stays_where_it_is_the_directory_of_live(p
     project.write("dvc.yaml", "stages:\n  a:\n    cmd: echo hi\n")
     done = train(project, TWO_STEPS + "    live.log_param('more', 2)\n", 'dir="."')
     assert (project.read("params.yaml"), "cmd: echo hi" in project.read("dvc.yaml")) == ("lr: 1\nmore: 2\n", True)
-    assert done.err.startswith("offbranch: cannot save the experiment: ") and "it is the whole project" in done.err
+    (name,) = project.ob("exp", "list", "--name-only").out.split()
+    assert tree(project, name) >= {"params.yaml", "dvc.yaml", "metrics.json", "plots/metrics/acc.tsv"}
 
 
 def test_a_program_becomes_an_experiment(project: TestProject) -> None:
@@ -62,7 +63,7 @@ def test_a_program_becomes_an_experiment(project: TestProject) -> None:
     )
     before = project.git("rev-parse", "HEAD")
     done = train(project, body, 'exp_name="mine", exp_message="two steps"')
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.err) == (0, "offbranch: untracked files are not part of the experiment: 'untracked.txt'\n")
     signals = json.loads(done.out)
     assert signals["DVCLIVE_ONLY"]["exp_name"] == "mine"
     assert signals["DVCLIVE_STEP_COMPLETED"] == {"pid": signals["DVCLIVE_ONLY"]["pid"], "step": 1}
@@ -89,6 +90,24 @@ def test_names_that_are_taken_or_none(project: TestProject) -> None:
     done = train(project, TWO_STEPS, 'exp_name="bad name"')
     assert "could not be saved as 'bad name'" in done.err
     assert done.code == 0 and len(project.exps()) == 3
+
+
+def test_a_name_that_is_made_up_is_there_from_the_start(project: TestProject) -> None:
+    body = "    print(open('.dvc/tmp/exps/run/DVCLIVE_ONLY').read())\n"
+    said = {json.loads(train(project, body).out)["exp_name"] for _ in range(2)}
+    assert len(said) == 2 and project.exps().keys() == said
+
+
+def test_the_directory_of_the_whole_project(project: TestProject) -> None:
+    done = train(project, TWO_STEPS, "'.', exp_name='mine'")
+    assert (done.code, done.err) == (0, "")
+    assert tree(project, "mine") >= {"metrics.json", "plots/metrics/acc.tsv", "dvc.yaml", "train.py"}
+
+
+def test_a_directory_outside_of_the_project_is_no_part_of_the_experiment(project: TestProject, tmp_path: Path) -> None:
+    done = train(project, TWO_STEPS, f"{str(tmp_path / 'live')!r}, exp_name='mine'")
+    assert "no part of the experiment, because it is outside of the project" in done.err
+    assert "dvc.yaml" in tree(project, "mine")
 
 
 def test_a_program_that_fails_leaves_no_experiment(project: TestProject) -> None:
@@ -170,7 +189,12 @@ def test_without_git_nothing_is_saved(tmp_path: Path) -> None:
 
 
 def test_images_go_into_the_cache(project: TestProject) -> None:
-    body = TWO_STEPS + "    open('in.png', 'wb').write(b'x')\n    live.log_image('a.png', 'in.png')\n"
+    body = """
+    import os
+    open("in.png", "wb").write(b"x")
+    live.log_image("a.png", "in.png")
+    os.unlink("in.png")
+"""
     for name in ("one", "two"):
         done = train(project, body, f'cache_images=True, exp_name="{name}"')
         assert (done.code, done.err) == (0, "")
@@ -229,7 +253,8 @@ def test_programs_that_end_side_by_side_are_all_saved(project: TestProject) -> N
         subprocess.Popen([sys.executable, "-c", code, str(n)], cwd=project.root, env=env, stderr=subprocess.PIPE)
         for n in range(4)
     ]
-    assert [process.communicate(timeout=100)[1] for process in running] == [b""] * 4
+    said = [process.communicate(timeout=100)[1] for process in running]
+    assert not any(b"cannot" in text for text in said)  # of the others' files, yes
     assert project.exps().keys() == {f"x{n}" for n in range(4)}
 
 

@@ -138,6 +138,35 @@ def test_each_round_is_a_step(name: str, project: TestProject) -> None:
     assert list(project.exps()) == ["trained"]
 
 
+TWICE = {
+    "xgb": ("xgboost.train(", "callback = DVCLiveCallback({options})\nfor _ in range(2): xgboost.train("),
+    "keras": ("model.fit(", "callback = DVCLiveCallback({options})\nfor _ in range(2): model.fit("),
+    "fastai": (
+        "    learner.fit(2, cbs=DVCLiveCallback({options}))",
+        "    learner.fine_tune(2, freeze_epochs=2, cbs=DVCLiveCallback({options}))",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_training_further_goes_on_with_the_next_step(name: str, project: TestProject) -> None:
+    """Also within `with Live()`, where the end of the first training ends nothing."""
+    library, code = PROGRAMS[name]
+    need_library(library)
+    code = code.replace(*TWICE[name]).replace("[DVCLiveCallback({options})]", "[callback]")
+    code = code.replace("import fastai.callback.progress", "import fastai.callback.progress, fastai.callback.schedule")
+    train(filled(code, PACKAGE, "exp_name='one'"), project.root)
+    _, steps = EXPECTED[name]
+    assert set(map(tuple, tables(project.root).values())) == {tuple(range(2 * len(steps)))}
+    assert list(project.exps()) == ["one"]
+    within = filled(code, PACKAGE, "live=live")
+    first, _, rest = within.partition("callback = " if name != "fastai" else "pairs = ")
+    start = "callback = " if name != "fastai" else "pairs = "
+    inside = "".join(f"    {line}\n" for line in (start + rest).splitlines())
+    train(f"{first}from offbranch import Live\nwith Live(save_dvc_exp=False) as live:\n{inside}", project.root)
+    assert set(map(tuple, tables(project.root).values())) == {tuple(range(2 * len(steps)))}
+
+
 def test_catboost_trains(project: TestProject) -> None:
     need_library("catboost")
     code = (

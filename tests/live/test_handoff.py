@@ -5,6 +5,7 @@ import math
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -154,3 +155,35 @@ def test_no_experiment_is_saved_inside_of_a_run(desk: ScriptedDesk, run_root: Pa
         assert json.loads(step.read_text()) == {"pid": os.getpid(), "step": 0}
         assert not (step.parent / "DVCLIVE_ONLY").exists()
     assert not step.exists()
+
+
+def test_a_full_disk_is_no_reason_never_to_ask_again(desk: ScriptedDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    asking = Asking(os.environ["OFFBRANCH_HANDOFF"], kind="auto", stage="train")
+    with monkeypatch.context() as patched:
+        patched.setattr("offbranch.live.handoff.replace_file", fail)
+        assert asking.ask(1) is False
+        reply = request(os.environ["OFFBRANCH_HANDOFF"], kind="explicit", stage="train", step=1)
+    assert reply == {"is_taken": False, "reason": "No space left on device"}
+    assert asking.next_at < time.monotonic() + 1
+    assert asking.ask(2) is True
+
+
+def test_a_request_that_is_gone_without_a_reply_was_declined(run_root: Path) -> None:
+    directory = Path(os.environ["OFFBRANCH_HANDOFF"])
+    directory.mkdir(parents=True)
+    os.mkfifo(directory / "wake")
+    reader = os.open(directory / "wake", os.O_RDONLY | os.O_NONBLOCK)
+
+    def drop() -> None:
+        while not (asked := list(directory.glob("request-*.json"))):
+            time.sleep(0.001)
+        asked[0].unlink()
+
+    with ThreadPoolExecutor() as pool:
+        pool.submit(drop)
+        reply = request(str(directory), kind="explicit", stage="train", step=1)
+    os.close(reader)
+    assert reply == {"is_taken": False, "reason": "there was no room for the reply"}

@@ -4,8 +4,11 @@ import json
 import math
 import os
 import pickle
+import sys
 import threading
+from datetime import date, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -143,10 +146,11 @@ def test_what_is_no_metric_is_refused(value: object) -> None:
 
 def test_names_with_levels_and_names_that_lead_out() -> None:
     with plain("a/live") as live:
-        for name in ("train/loss", "../../../out", "/abs", "trail/", "x", "x/y"):
+        for name in ("train/loss", "a\\b", "../../../out", "/abs", "trail/", "x", "x/y"):
             live.log_metric(name, 1)
     assert metrics("a/live") == {
         "train": {"loss": 1},
+        "a\\b": 1,
         "..": {"..": {"..": {"out": 1}}},
         "abs": 1,
         "trail": 1,
@@ -154,7 +158,7 @@ def test_names_with_levels_and_names_that_lead_out() -> None:
         "x/y": 1,
     }
     found = {path.relative_to("a/live/plots/metrics").as_posix() for path in Path("a/live").rglob("*.tsv")}
-    assert found == {"train/loss.tsv", "_/_/_/out.tsv", "abs.tsv", "trail.tsv", "x.tsv", "x/y.tsv"}
+    assert found == {"train/loss.tsv", "a\\b.tsv", "_/_/_/out.tsv", "abs.tsv", "trail.tsv", "x.tsv", "x/y.tsv"}
     assert {entry.name for entry in Path().iterdir()} == {"a", "dvc.yaml"}
 
 
@@ -202,6 +206,17 @@ def test_parameters() -> None:
         live.log_params("x")
     live.log_param("last", 1)
     assert Path("dvclive/params.yaml").read_text() == text + "last: 1\n"
+
+
+def test_dates_are_parameters_and_what_is_refused_leaves_no_trace() -> None:
+    live = plain()
+    live.log_params({"day": date(2020, 1, 2), "at": datetime(2020, 1, 2, 3, 4), "np": np.datetime64("2020-01-02")})
+    for value in ({object()}, frozenset(([],) for _ in ()) | {(1, object())}, {"x": {object(): 1}}):
+        with pytest.raises(InvalidParameterTypeError):
+            live.log_param("o", value)
+    live.log_param("last", 1)
+    text = "day: 2020-01-02\nat: 2020-01-02 03:04:00\nnp: 2020-01-02\nlast: 1\n"
+    assert Path("dvclive/params.yaml").read_text() == text
 
 
 def test_only_files_of_live_are_removed_at_the_start() -> None:
@@ -278,6 +293,8 @@ def test_mistakes_in_arguments() -> None:
     live = plain()
     with pytest.raises(InvalidPlotTypeError, match=r"Plot type 'x' is not supported.*\n.*'roc'"):
         live.log_sklearn_plot("x", [0], [0])  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="2 labels, but 1 predictions"):
+        live.log_sklearn_plot("confusion_matrix", [0, 1], [0])
     with pytest.raises(InvalidDataTypeError, match="Data 'datapoints'"):
         live.log_plot("p", 5, "x", "y")
     with pytest.raises(InvalidDataTypeError, match="Data 'p'"):
@@ -307,6 +324,38 @@ def test_an_image_that_is_copied() -> None:
     assert Path("dvclive/plots/images/a/b.png").read_bytes() == b"png"
     assert Path("dvclive/plots/images/c.png").read_bytes() == b"png"
     assert "- dvclive/plots/images\n" in Path("dvc.yaml").read_text()
+
+
+class Pillow:
+    """What is used of PIL.Image: what it was given."""
+
+    mode = "RGB"
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+
+    @classmethod
+    def fromarray(cls, array: np.ndarray) -> "Pillow":
+        return cls(array)
+
+    def save(self, path: str) -> None:
+        Path(path).write_text(f"{self.array.dtype} {self.array.tolist()}")
+
+
+def test_arrays_as_images(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "PIL.Image", Pillow)
+    whole = np.arange(24).reshape(2, 4, 3) * 10
+    with plain() as live:
+        for name, array in {"bytes": whole.astype("uint8"), "whole": whole, "part": whole / 255}.items():
+            live.log_image(f"{name}.png", array)
+        live.log_image("holes.png", np.array([[0.5, math.nan]]))
+        assert caplog.messages == []
+        for _ in range(2):
+            live.log_image("cut.png", whole.astype("float32"))
+    read = {path.stem: path.read_text() for path in Path("dvclive/plots/images").iterdir()}
+    assert read["bytes"] == read["whole"] == read["part"] == f"uint8 {whole.tolist()}"
+    assert read["holes"] == "uint8 [[128, 0]]"
+    assert caplog.messages == ["values of an image outside of 0 to 1 are cut off: 0 to 230"]
 
 
 def test_plots_of_points() -> None:
@@ -361,7 +410,20 @@ def test_many_calls_are_all_there_in_their_order() -> None:
     assert values == list(range(50_000))
 
 
-@pytest.mark.parametrize("name", ["RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID", "LOCAL_RANK"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "RANK",
+        "OMPI_COMM_WORLD_RANK",
+        "PMIX_RANK",
+        "PMI_RANK",
+        "MV2_COMM_WORLD_RANK",
+        "HOROVOD_RANK",
+        "SLURM_PROCID",
+        "LOCAL_RANK",
+        "NODE_RANK",
+    ],
+)
 def test_other_ranks_do_nothing(name: str, monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
     monkeypatch.setenv(name, "1")
     with Live(monitor_system=True) as live:
@@ -387,6 +449,18 @@ def test_the_rank_of_all_outweighs_that_of_the_machine(monkeypatch: pytest.Monke
     monkeypatch.setenv("OFFBRANCH_LIVE_ALL_RANKS", "1")
     plain().log_metric("m", 1)
     assert Path("dvclive").exists()
+
+
+def test_a_rank_that_is_known_only_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opened before torch.distributed was: this one stops as soon as that says that another process is rank 0."""
+    live = plain(monitor_system=True)
+    live.log_metric("m", 1)
+    torch = SimpleNamespace(is_available=lambda: True, is_initialized=lambda: True, get_rank=lambda: 1)
+    monkeypatch.setitem(sys.modules, "torch.distributed", torch)
+    live.next_step()
+    live.log_metric("m", 2)
+    live.end()
+    assert (live.step, table("m")) == (1, "step\tm\n0\t1\n")
 
 
 def test_a_copy_in_another_process_may_log() -> None:

@@ -70,7 +70,7 @@ def give_real_ones(environment: Environment) -> None:
 def test_versions_are_those_of_offbranch() -> None:
     project = tomllib.loads((PACKAGE / "pyproject.toml").read_text())
     assert project["project"]["version"] == offbranch.__version__
-    assert project["project"]["dependencies"] == [f"offbranch=={offbranch.__version__}"]
+    assert project["project"]["dependencies"] == [f"offbranch[fsspec]=={offbranch.__version__}"]
     said = (PACKAGE / "src/offbranch_dvc/__init__.py").read_text()
     for name, version in project["tool"]["offbranch-dvc"]["stands-in-for"].items():
         assert f'{name.upper()}_VERSION = "{version}"' in said
@@ -121,9 +121,9 @@ print(m.version("dvclive"), m.metadata("dvclive")["Name"], m.version("dvc"))
 
 
 def test_pip_takes_it_for_dvclive_and_removes_or_replaces_no_part_of_it(
-    environment: Environment, tmp_path: Path
+    environment: Environment, tmp_path: Path, wheel: Path
 ) -> None:
-    environment.pip("install", str(PACKAGE))
+    environment.pip("install", str(wheel))
     assert "already satisfied" in environment.pip("install", "dvclive>=2.11").stdout
     said = environment.pip("uninstall", "-y", "dvclive", code=1).stderr
     assert "offbranch-dvc" in said

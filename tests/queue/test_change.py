@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from git_repos import opened
-from offbranch.api.exp import RunRequest, make_launch, rename
-from offbranch.api.exp import remove as exp_remove
+from offbranch.api.exp import RunRequest, make_launch
+from offbranch.api.exp_keep import remove as exp_remove
+from offbranch.api.exp_keep import rename
 from offbranch.api.queue import submit
 from offbranch.api.queue_change import (
     ALL_TO_REMOVE,

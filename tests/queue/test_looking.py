@@ -7,7 +7,8 @@ import pytest
 
 from git_repos import opened
 from offbranch.api.data import add
-from offbranch.api.exp import RunRequest, apply, remove, run
+from offbranch.api.exp import RunRequest, run
+from offbranch.api.exp_keep import apply, remove
 from offbranch.api.queue import submit
 from offbranch.api.queue_run_all import run_all
 from offbranch.api.show import exp_diff

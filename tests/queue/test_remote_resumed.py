@@ -100,7 +100,7 @@ def number_there(farm: Farm, task_id: str) -> int:
 def test_a_machine_is_lost_and_another_goes_on(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote_progress, "PAUSE_S", 0.1)
     monkeypatch.setattr(remote_keeper, "_LONGEST_LOOK_S", 0.2)
-    (task,) = farm.queue(name="x", keep_checkpoints="all")
+    (task,) = farm.queue(name="x", keep_checkpoints="last=2")
     one, two = farm.clone("one"), farm.clone("two")
     lost_after(farm, one, task.task.id, 1)
     lease = farm.place.there()[f"refs/ob/leases/{task.task.id}"]
@@ -112,6 +112,9 @@ def test_a_machine_is_lost_and_another_goes_on(farm: Farm, monkeypatch: pytest.M
     commits = farm.home.git("rev-list", "--first-parent", "--reverse", f"HEAD..{farm.home.exps()['x']}").split()
     assert len(commits) == 5
     assert output_at(two, commits[-1]) == WHOLE
+    done = farm.home.ob("exp", "pull", "origin", "x")
+    assert done.code == 0, done.err
+    assert output_at(farm.home, commits[2]) == b"step 0\nstep 1\nstep 2\n"
     # Who was taken for dead comes back: it finds nothing to do, and has no experiment of its own.
     assert Hand(one).work(task.task.id) is Verdict.DONE
     assert one.exps() == {}

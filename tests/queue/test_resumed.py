@@ -155,7 +155,7 @@ def test_one_whose_worker_was_stopped(tmp_path: Path, how: signal.Signals) -> No
     command = [sys.executable, "-m", "offbranch", "exp", "run", "--run-all"]
     with subprocess.Popen(command, cwd=project.root, env=env, start_new_session=True, stderr=subprocess.PIPE) as worker:
         await_that(lambda: "waits" in Path(project.env["RUNS"]).read_text() if began_yet(project) else False)
-        worker.send_signal(how)
+        os.killpg(worker.pid, how)
         worker.communicate(timeout=60)
     assert project.git("for-each-ref", "--format=%(refname)", "refs/ob/tasks") != ""
     done = project.ob("exp", "run", "--run-all")

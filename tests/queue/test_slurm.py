@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fake_slurm import UNREACHABLE, FakeSlurm, make_fake
-from offbranch.api.queue_slurm_job import fate_of_stop, reason_in, wait_for_reason
-from offbranch.base.errors import UsageError
+from offbranch.api.queue_slurm_job import fate_of_error, fate_of_stop, reason_in, wait_for_reason
+from offbranch.base.errors import StageFailedError, UsageError
 from offbranch.base.paths import AbsPath
 from offbranch.base.processes import ProcessInfo, this_process
 from offbranch.base.records import replace
-from offbranch.experiments.experiment import AttemptState, ExperimentSpec
+from offbranch.experiments.experiment import Attempt, AttemptState, ExperimentSpec, Where
 from offbranch.git.ids import CommitId, TreeId
 from offbranch.pipeline.options import ExecuteOptions, PlanOptions, RunOptions, SelectOptions
 from offbranch.queue.resources import Resources
@@ -34,7 +34,8 @@ from offbranch.queue.slurm.records import (
     write_note,
     write_submission_record,
 )
-from offbranch.queue.slurm.view import Seen, Standing, judge
+from offbranch.queue.slurm.submit import plan_duties
+from offbranch.queue.slurm.view import Element, Places, Seen, Standing, judge
 from offbranch.queue.store import queue_order
 from offbranch.queue.task import StoredTask, Task
 from projects import TestProject, make_project
@@ -265,6 +266,39 @@ def test_why_a_job_was_stopped(why: str, state: AttemptState | None) -> None:
     fate = fate_of_stop(found, "7_0")
     assert (fate.state, fate.keeps_task) == (state or AttemptState.CANCELLED, state is None)
     assert fate.cause.endswith("(job 7_0)")
+
+
+@pytest.mark.parametrize("has_gained", [False, True])
+def test_time_that_was_too_short_is_a_failure_unless_something_was_gained(has_gained: bool) -> None:
+    printed = SAID.format(" DUE TO TIME LIMIT")
+    error = StageFailedError("it failed", stage="train", exit_code_of_command=-15)
+    fate = fate_of_error(error, "7_0", lambda: printed, has_gained=lambda: has_gained)
+    assert fate is not None and fate.cause.startswith("its time limit in SLURM passed (job 7_0)")
+    expected = AttemptState.CANCELLED if has_gained else AttemptState.FAILED
+    assert (fate.state, fate.keeps_task) == (expected, has_gained)
+
+
+@pytest.mark.parametrize(("n_begun", "is_given_up"), [(0, True), (1, False), (3, False)])
+def test_jobs_that_came_to_nothing_count_since_a_task_last_began(n_begun: int, is_given_up: bool) -> None:
+    submissions = [
+        Submission(
+            id=ID, submitted_utc=10.0 * n, by=HERE, tasks=(SlurmTask(id=stored(0).task.id, round=1),), job_id=f"{n}"
+        )
+        for n in range(1, 4)
+    ]
+    elements = [
+        Element(submission=each, index=0, job=f"{each.job_id}_0", standing=Standing.LOST) for each in submissions
+    ]
+    attempts = [
+        Attempt(
+            id=f"a{n}", name="t0", baseline=CommitId("a" * 40), where=Where.QUEUE, state=AttemptState.INTERRUPTED,
+            process=GONE, root="", log="", started_utc=10.0 * n + 1,
+        )
+        for n in range(1, n_begun + 1)
+    ]  # fmt: skip
+    task = replace(stored(0), attempts=tuple(reversed(attempts)))
+    duties = plan_duties([task], [task], Places(elements=tuple(elements)), 100.0)
+    assert (bool(duties.give_up), bool(duties.submit)) == (is_given_up, not is_given_up)
 
 
 def test_a_reason_is_waited_for_but_not_for_ever() -> None:

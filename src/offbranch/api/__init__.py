@@ -4,7 +4,8 @@ The command line calls exactly these. Each takes a `Session`: `make_session()` i
 taken here and nowhere else, and held to the end (by a temporary run: until it has taken what it needs).
 
 A few others have the names and signatures of `dvc.api` (modules `python_*.py`), so that a program changes one import:
-`exp_show`, `exp_save`, `params_show`, `metrics_show`, `open`, `read`, `get_url`, `all_branches`, `all_tags`, `all_commits`.
+`exp_show`, `exp_save`, `params_show`, `metrics_show`, `open`, `read`, `get_url`, `artifacts_show`, `get_dataset`,
+`DVCFileSystem`, `all_branches`, `all_tags`, `all_commits`.
 
 The names below are loaded when they are first used; their types and documentation are those of the modules
 (`__init__.pyi` tells type checkers).
@@ -90,12 +91,12 @@ PUBLIC: Mapping[str, str] = {
     "set_queue_config": "offbranch.api.queue_remote:configure",
     "queue_sync": "offbranch.api.queue_remote:sync",
     "SaveRequest": "offbranch.experiments.save:SaveRequest",
-    "save_experiment": "offbranch.api.exp:save",
-    "exp_apply": "offbranch.api.exp:apply",
-    "exp_branch": "offbranch.api.exp:branch",
-    "exp_rename": "offbranch.api.exp:rename",
+    "save_experiment": "offbranch.api.exp_keep:save",
+    "exp_apply": "offbranch.api.exp_keep:apply",
+    "exp_branch": "offbranch.api.exp_keep:branch",
+    "exp_rename": "offbranch.api.exp_keep:rename",
     "Removal": "offbranch.experiments.remove:Removal",
-    "exp_remove": "offbranch.api.exp:remove",
+    "exp_remove": "offbranch.api.exp_keep:remove",
     "Choice": "offbranch.experiments.choose:Choice",
     "ShareRequest": "offbranch.experiments.sharing:ShareRequest",
     "exp_push": "offbranch.api.share:push",
@@ -169,17 +170,23 @@ PUBLIC: Mapping[str, str] = {
     "exp_save": "offbranch.api.python_experiments:exp_save",
     "checkpoint": "offbranch.api.checkpoints:checkpoint",
     "make_checkpoint": "offbranch.api.checkpoints:make_checkpoint",
+    "artifacts_show": "offbranch.api.python_artifacts:artifacts_show",
+    "get_dataset": "offbranch.api.python_artifacts:get_dataset",
+    "DVCFileSystem": "offbranch.api.python_filesystem:DVCFileSystem",
     "all_branches": "offbranch.api.python_refs:all_branches",
     "all_tags": "offbranch.api.python_refs:all_tags",
     "all_commits": "offbranch.api.python_refs:all_commits",
     "create_demo": "offbranch.api.demo:create_demo",
 }
 
+# Optional dependency sets that bring what some need.
+_EXTRAS: Mapping[str, str] = {"DVCFileSystem": "fsspec"}
+
 
 def __getattr__(name: str) -> Any:
     if name not in PUBLIC:
         raise AttributeError(f"module 'offbranch.api' has no attribute '{name}'")
-    return load(PUBLIC[name])
+    return load(PUBLIC[name], extra=_EXTRAS.get(name))
 
 
 def __dir__() -> list[str]:

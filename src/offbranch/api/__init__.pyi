@@ -11,12 +11,12 @@ from offbranch.api.data_move import move
 from offbranch.api.data_unprotect import unprotect
 from offbranch.api.demo import create_demo
 from offbranch.api.exp import RunRequest
-from offbranch.api.exp import apply as exp_apply
-from offbranch.api.exp import branch as exp_branch
-from offbranch.api.exp import remove as exp_remove
-from offbranch.api.exp import rename as exp_rename
 from offbranch.api.exp import run as exp_run
-from offbranch.api.exp import save as save_experiment
+from offbranch.api.exp_keep import apply as exp_apply
+from offbranch.api.exp_keep import branch as exp_branch
+from offbranch.api.exp_keep import remove as exp_remove
+from offbranch.api.exp_keep import rename as exp_rename
+from offbranch.api.exp_keep import save as save_experiment
 from offbranch.api.files import ListRequest, list_files, space_used
 from offbranch.api.freezing import Frozen, set_frozen
 from offbranch.api.getting import get, list_url, url_of
@@ -53,9 +53,11 @@ from offbranch.api.plots import (
 from offbranch.api.plots_modify import modify_plot
 from offbranch.api.project import init, root
 from offbranch.api.project_destroy import destroy
+from offbranch.api.python_artifacts import artifacts_show, get_dataset
 from offbranch.api.python_experiments import exp_save, exp_show
 from offbranch.api.python_files import get_url, read
 from offbranch.api.python_files import open_file as open  # noqa: A004
+from offbranch.api.python_filesystem import DVCFileSystem
 from offbranch.api.python_refs import all_branches, all_commits, all_tags
 from offbranch.api.python_values import metrics_show, params_show
 from offbranch.api.queue import submit as exp_queue
@@ -138,6 +140,7 @@ __all__ = [
     "Choice",
     "CompareOptions",
     "ConfigLevel",
+    "DVCFileSystem",
     "DataStatusOptions",
     "DiffOptions",
     "ExperimentRows",
@@ -180,6 +183,7 @@ __all__ = [
     "all_branches",
     "all_commits",
     "all_tags",
+    "artifacts_show",
     "be_queue_worker",
     "cache_dir",
     "cache_migrate",
@@ -223,6 +227,7 @@ __all__ = [
     "gc",
     "get",
     "get_config",
+    "get_dataset",
     "get_from_url",
     "get_url",
     "import_path",

@@ -1,13 +1,13 @@
 """Experiments as values: `exp_show` and `exp_save` with the signatures of `dvc.api`.
 
-Actions with a `Session`, which say more and can do more, are in `api/show.py` and `api/exp.py`.
+Actions with a `Session`, which say more and can do more, are in `api/show.py` and `api/exp_keep.py`.
 """
 
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from offbranch.api import exp
+from offbranch.api.exp_keep import save
 from offbranch.api.python_place import project_or_clone, where_is
 from offbranch.api.session import make_session, need_git
 from offbranch.base.events import NullReporter
@@ -71,4 +71,4 @@ def exp_save(name: str | None = None, force: bool = False, include_untracked: st
     session = make_session()
     paths = (include_untracked,) if isinstance(include_untracked, str) else tuple(include_untracked or ())
     request = SaveRequest(name=name, force=force, include=tuple(map(RepoPath, paths)))
-    return exp.save(request, session).commit
+    return save(request, session).commit

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from offbranch.api.run_request import RunRequest
 from offbranch.api.session import Session, held, need_git, refuse_during_operation, working_directory
 from offbranch.base.errors import UsageError
+from offbranch.base.made_up_names import Chooser
 from offbranch.base.paths import RepoPath, absolute, join, relative_to
 from offbranch.base.plugins import load
 from offbranch.base.records import record, replace
 from offbranch.experiments.checkpoint_policy import checkpoint_policy
 from offbranch.experiments.composition import group_options, hydra_source_of, source_files
 from offbranch.experiments.experiment import ExperimentSpec
-from offbranch.experiments.names import Chooser, check_name
+from offbranch.experiments.names import check_name
 from offbranch.experiments.override_files import placed_overrides
 from offbranch.experiments.temporary_run import check_copies
 from offbranch.experiments.workbench import in_git

@@ -3,7 +3,7 @@
 import traceback
 from collections.abc import Callable
 
-from offbranch.api.exp import push_new
+from offbranch.api.push_new import push_new
 from offbranch.api.queue_manner import Manner, may_be_by_signal, task_launch
 from offbranch.api.session import Session, beginning
 from offbranch.base.errors import ConflictError, Interrupted, OffbranchError, StageFailedError

@@ -1,8 +1,9 @@
 """What one element of an array job does: carry out its task, or one of the same array that nobody else has.
 
 Told to stop, it asks why: SLURM sends the same signal when a job is preempted or its node is drained, where the task is to be
-put back, when its time is over, where it has failed, and when a user cancels it. slurmstepd says which of these it is in the
-output of the job, before it sends the signal (SLURM 22.05, `_handle_notify_job` and relatives; recorded in tests/slurm).
+put back, when its time is over, where it has failed unless it has made a checkpoint to go on from, and when a user cancels
+it. slurmstepd says which of these it is in the output of the job, before it sends the signal (SLURM 22.05, `_handle_notify_job`
+and relatives; recorded in tests/slurm).
 """
 
 import re
@@ -16,14 +17,17 @@ from offbranch.api.queue_manner import may_be_by_signal
 from offbranch.api.queue_work import run_one
 from offbranch.api.session import Session, need_git, opened
 from offbranch.base.errors import Interrupted, OffbranchError
+from offbranch.base.events import Warned
 from offbranch.base.paths import AbsPath
 from offbranch.base.processes import this_process
 from offbranch.base.records import replace
 from offbranch.base.undisturbed import is_held_back
 from offbranch.experiments.experiment import AttemptState
 from offbranch.experiments.underway import Fate
+from offbranch.queue.settle import leased_attempt
 from offbranch.queue.slots.offer import Offer
 from offbranch.queue.slots.pool import SLOT_VARIABLE
+from offbranch.queue.slurm.jobs import Slurm, requeue
 from offbranch.queue.slurm.records import (
     ElementNote,
     Submission,
@@ -40,6 +44,7 @@ from offbranch.queue.task_end import TaskEnd
 from offbranch.queue.workers import WorkerKind
 
 _SAID = re.compile(r"slurmstepd.*\*\*\* (?:JOB|STEP) \S+ ON \S+ CANCELLED AT \S+(?: DUE TO (.+?))? \*\*\*")
+_TIME_LIMIT = "TIME LIMIT"
 _WHY_S = 2.0
 _MOMENT_S = 0.1
 TIME_IS_OVER = "its time limit in SLURM passed"
@@ -111,6 +116,7 @@ class _Element:
                 )
             except Interrupted:
                 self._say(end=STOPPED, ended_utc=time.time())
+                self._ask_for_more_time(task_id)
                 raise
             if end is not None:
                 self._say(end=end.state.value, ended_utc=time.time())
@@ -141,26 +147,57 @@ class _Element:
         write_note(self._root, self._submission.id, self._index, self._note)
 
     def _fate(self, error: BaseException) -> Fate | None:
-        if (fate := fate_of_error(error, self._note.job, self._printed)) is None:
+        if (fate := fate_of_error(error, self._note.job, self._printed, has_gained=self._has_gained)) is None:
             return None
         is_back = is_withdrawn(self._root, self._submission.id, self._index)
         return fate_of_stop("OFFBRANCH", self._note.job) if is_back else fate
+
+    def _has_gained(self) -> bool:
+        """Tells whether the run has made a checkpoint."""
+        with opened(self._session) as project:
+            attempt = leased_attempt(need_git(project), self._note.task_id or "")
+        return attempt is not None and attempt.checkpoint != attempt.resumed
+
+    def _ask_for_more_time(self, task_id: str) -> None:
+        """Has SLURM start the job again whose time was too short for a task that waits to go on."""
+        if reason_in(self._printed()) != _TIME_LIMIT:
+            return
+        with opened(self._session) as project:
+            tasks = read_tasks(need_git(project), project.root).queued
+            if not any(stored.task.id == task_id for stored in tasks):
+                return
+            try:
+                requeue(Slurm(environment=project.environment.all, directory=project.root), self._note.job)
+            except OffbranchError as error:
+                text = f"job {self._note.job} is not started again: {error.message}"
+                self._session.reporter.emit(Warned(text=text, hint="ob queue start --slurm"))
 
     def _printed(self) -> str:
         return read_output(self._root, self._submission.id, self._index, self._printed_before)
 
 
 def fate_of_error(
-    error: BaseException, job: str, printed: Callable[[], str], *, patience_s: float = _WHY_S
+    error: BaseException,
+    job: str,
+    printed: Callable[[], str],
+    *,
+    patience_s: float = _WHY_S,
+    has_gained: Callable[[], bool] = lambda: False,
 ) -> Fate | None:
     """Returns what a stop by SLURM means for a task; None for the usual. To be called while signals are held back.
 
     The signal goes to all processes of the job, one after the other: a command, or a Git of ours, may have ended of it before
     we hear of it. Who was signalled too was stopped, whatever its command made of that and even if nobody says why; then it
     waits again, for squeue cannot tell either: whatever the reason, it says COMPLETING at this moment (SLURM 22.05).
+
+    Args:
+        has_gained: Tells whether the run has made a checkpoint, so that another one goes on from there.
     """
     is_worth_waiting = may_be_by_signal(error) or is_held_back()
     why = wait_for_reason(printed, patience_s=patience_s if is_worth_waiting else 0.0)
+    if why == _TIME_LIMIT and has_gained():
+        cause = f"{TIME_IS_OVER} (job {job}); it goes on from its newest checkpoint"
+        return Fate(state=AttemptState.CANCELLED, cause=cause, keeps_task=True)
     if why is not None:
         return fate_of_stop(why, job)
     if isinstance(error, Interrupted) or not is_held_back():
@@ -170,7 +207,7 @@ def fate_of_error(
 
 def fate_of_stop(why: str, job: str) -> Fate:
     """Returns what a reason of slurmstepd means; the empty one is that a user cancelled the job."""
-    if why == "TIME LIMIT":
+    if why == _TIME_LIMIT:
         return Fate(state=AttemptState.FAILED, cause=f"{TIME_IS_OVER} (job {job})")
     if why == "":
         return Fate(state=AttemptState.CANCELLED, cause=f"{BY_SCANCEL} (job {job})")

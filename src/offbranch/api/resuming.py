@@ -1,5 +1,6 @@
 """`ob exp run --resume`: from what the user names to an experiment that goes on, in the workspace, in a copy, or queued."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -8,13 +9,13 @@ from offbranch.api.session import Session, need_git
 from offbranch.base.errors import BaselineMismatchError, ConflictError, MissingDataError
 from offbranch.base.events import Notice, Warned
 from offbranch.base.files import FileReader
-from offbranch.base.paths import RepoPath
+from offbranch.base.made_up_names import Chooser
+from offbranch.base.paths import AbsPath, RepoPath, join
 from offbranch.base.plugins import load
-from offbranch.base.records import record
+from offbranch.base.records import record, replace
 from offbranch.experiments.checkpoint_policy import checkpoint_policy
 from offbranch.experiments.experiment import ExperimentSpec
 from offbranch.experiments.go_on import Beginning, read_beginning, wanted_of
-from offbranch.experiments.names import Chooser
 from offbranch.experiments.naming import choose_name
 from offbranch.experiments.override_files import placed_overrides
 from offbranch.experiments.preview import OverlaidReader
@@ -35,6 +36,7 @@ from offbranch.git.refs import may_have_refs
 from offbranch.git.repository import GitRepo, head_commit
 from offbranch.git.tree_reader import TreeReader
 from offbranch.params.overrides import Override
+from offbranch.pipeline.options import SelectOptions
 from offbranch.project import Project
 
 
@@ -48,6 +50,7 @@ class Resumption:
         resumed: For where it runs.
         overrides: Those of the request, sweeps included.
         is_same: Whether it is the same experiment that goes on; else a new one begins there.
+        request: What is asked for, by the user or else by the run before.
         why: Why it is a new one.
     """
 
@@ -56,6 +59,7 @@ class Resumption:
     resumed: Resumed
     overrides: tuple[Override, ...]
     is_same: bool
+    request: RunRequest
     why: str = ""
 
 
@@ -91,7 +95,8 @@ def open_resumption(
         begun = read_beginning(project, objects, source.commit, source.baseline)
         _need_data(request, project, repo, objects, source, begun, session)
         trees = objects.commit(source.baseline).tree
-        known = plan_resume_files(project, repo, objects, trees, begun) if source.baseline == head else None
+        found = [each.originals for each in source.attempts]
+        known = plan_resume_files(project, repo, objects, trees, begun, found) if source.baseline == head else None
         files = known or ResumeFiles(changes=(), own=(), refused=())
         reader: FileReader = TreeReader(objects, begun.tree, project.prefix)
         if here:
@@ -102,6 +107,9 @@ def open_resumption(
             resumed = Resumed(tree=begun.tree, files=reader, changes=files.changes, contents=contents)
         else:
             _tell_of_left_out(files, session)
+            if source.baseline != head:
+                text = f"HEAD has moved to {head[:7]}; it goes on with the files of the checkpoint, from {source.baseline[:7]}"
+                session.reporter.emit(Notice(text=text))
             resumed = Resumed(tree=begun.tree, files=reader)
         overrides = placed_overrides(request.overrides, cwd, reader=reader, root=project.root, is_composed=False)
         why = _why_new(request, source, begun, files if here else None, overrides, reader)
@@ -111,19 +119,53 @@ def open_resumption(
         if is_same:
             resumed = _superseding(resumed, source)
         yield Resumption(
-            source=source, begun=begun, resumed=resumed, overrides=tuple(overrides), is_same=is_same, why=why
+            source=source,
+            begun=begun,
+            resumed=resumed,
+            overrides=tuple(overrides),
+            is_same=is_same,
+            request=as_before(request, begun, cwd, project.root),
+            why=why,
         )
 
 
-def resumed_spec(
-    request: RunRequest, resumption: Resumption, project: Project, repo: GitRepo, rng: Chooser
-) -> ExperimentSpec:
+def as_before(request: RunRequest, begun: Beginning, cwd: RepoPath, root: AbsPath) -> RunRequest:
+    """Returns a request with what it does not say itself as the run before was asked for it; its directory is in it.
+
+    Targets and the options that choose stages belong together.
+    """
+    is_chosen = bool(request.targets) or request.select != SelectOptions()
+    asked = begun.mark.asked if begun.mark is not None else None
+    targets, select, mode = request.targets, replace(request.select, cwd=cwd), request.checkpoint
+    copies = request.copy_paths
+    if asked is not None:
+        mode = mode or asked.mode.value
+        # What is not here, as on another machine, a stage will ask for where it needs it.
+        copies = copies or tuple(path for each in asked.copy_paths if os.path.lexists(path := join(root, each)))
+        if not is_chosen:
+            targets, select = asked.targets, asked.select
+    keep = request.keep_checkpoints
+    if keep is None and begun.mark is not None:
+        keep = begun.mark.keep or None
+    message = begun.message if request.message is None else request.message
+    return replace(
+        request,
+        targets=targets,
+        select=select,
+        copy_paths=copies,
+        checkpoint=mode,
+        keep_checkpoints=keep,
+        message=message,
+    )
+
+
+def resumed_spec(resumption: Resumption, project: Project, repo: GitRepo, rng: Chooser) -> ExperimentSpec:
     """Returns the spec of one run that goes on.
 
     Raises:
         ConflictError: The name that was given is taken.
     """
-    source = resumption.source
+    source, request = resumption.source, resumption.request
     name = source.name
     if not resumption.is_same:
         reserved: frozenset[str] = frozenset()
@@ -137,22 +179,15 @@ def resumed_spec(
         targets=request.targets,
         message=request.message,
         force=source.takes_name if resumption.is_same else request.force,
-        checkpoints=checkpoint_policy(project.config, request.checkpoint, keep_of(request, resumption.begun)),
+        checkpoints=checkpoint_policy(project.config, request.checkpoint, request.keep_checkpoints),
         resumed=source.commit,
     )
-
-
-def keep_of(request: RunRequest, begun: Beginning) -> str | None:
-    """Returns whose data is kept: as before, unless something else is asked for; what was to be kept shall not be lost now."""
-    if request.keep_checkpoints is not None or begun.mark is None:
-        return request.keep_checkpoints
-    return begun.mark.keep or None
 
 
 @contextmanager
 def open_one(
     request: RunRequest, project: Project, session: Session, cwd: RepoPath, rng: Chooser, *, here: bool
-) -> Iterator[tuple[ExperimentSpec, Resumed]]:
+) -> Iterator[tuple[ExperimentSpec, Resumed, RunRequest]]:
     """Decides about one run that goes on, and says so.
 
     Raises:
@@ -161,17 +196,19 @@ def open_one(
     with open_resumption(request, project, session, cwd, here=here) as resumption:
         if any(each.sweep is not None or each.glob is not None for each in resumption.overrides):
             raise load("offbranch.api.sweep_refusal:refusal")(request, resumption.overrides)
-        spec = resumed_spec(request, resumption, project, need_git(project), rng)
+        spec = resumed_spec(resumption, project, need_git(project), rng)
         tell(resumption, [spec.name], session)
-        yield spec, resumption.resumed
+        yield spec, resumption.resumed, resumption.request
 
 
 def sentence_of(resumption: Resumption, names: Sequence[str]) -> str:
     """Returns what is said of runs that go on."""
     source, begun = resumption.source, resumption.begun
     step = begun.mark.step if begun.mark is not None else None
-    where = "the end" if begun.is_finished else f"checkpoint {begun.number}"
-    at_step = f" (step {step})" if step is not None and not begun.is_finished else ""
+    # A commit of DVC 2 does not say whether it is the end of a run.
+    is_end = begun.is_finished and (begun.mark is not None or source.is_tip)
+    where = "the end" if is_end else f"checkpoint {begun.number}"
+    at_step = f" (step {step})" if step is not None and not is_end else ""
     if resumption.is_same:
         return f"goes on with '{source.name}' from {where}{at_step}"
     what = f"the new experiment '{names[0]}'" if len(names) == 1 else f"{len(names)} new experiments"
@@ -212,9 +249,7 @@ def _why_new(
 
 def _superseding(resumed: Resumed, source: Source) -> Resumed:
     gone = tuple(each.id for each in source.attempts if each.task_id is None)
-    return Resumed(
-        tree=resumed.tree, files=resumed.files, changes=resumed.changes, contents=resumed.contents, supersedes=gone
-    )
+    return replace(resumed, supersedes=gone)
 
 
 def _refuse_queued(project: Project, repo: GitRepo, source: Source) -> None:

@@ -1,12 +1,13 @@
 """`ob exp run --resume NAME --queue`: experiments that go on from a checkpoint when it is their turn."""
 
 from offbranch.api.queue import Queued, refuse_too_many
-from offbranch.api.resuming import keep_of, open_resumption, tell
+from offbranch.api.resuming import open_resumption, tell
 from offbranch.api.run_request import RunRequest
 from offbranch.api.session import Session, need_git
+from offbranch.base.made_up_names import Chooser
+from offbranch.base.paths import AbsPath, relative_to
 from offbranch.base.records import replace
 from offbranch.experiments.checkpoint_policy import checkpoint_policy
-from offbranch.experiments.names import Chooser
 from offbranch.params.sweep import grid_of, trials
 from offbranch.project import Project
 from offbranch.queue.events import SweepPlanned
@@ -23,16 +24,21 @@ def submit_resumed(
     """
     repo = need_git(project)
     with open_resumption(request, project, session, wish.options.select.cwd, here=False) as resumption:
-        source = resumption.source
+        source, asked = resumption.source, resumption.request
         spec = replace(
             wish.spec,
             baseline=source.baseline,
             hydra=None,
             resumed=source.commit,
-            checkpoints=checkpoint_policy(project.config, request.checkpoint, keep_of(request, resumption.begun)),
             force=source.takes_name if resumption.is_same else request.force,
+            targets=asked.targets,
+            message=asked.message,
+            checkpoints=checkpoint_policy(project.config, asked.checkpoint, asked.keep_checkpoints),
         )
-        wish = replace(wish, spec=spec)
+        copies = tuple(inside for path in asked.copy_paths if (inside := relative_to(AbsPath(path), project.root)))
+        wish = replace(
+            wish, spec=spec, options=replace(wish.options, select=asked.select), copy_paths=wish.copy_paths or copies
+        )
         grid = grid_of(resumption.overrides)
         refuse_too_many(grid, max_trials)
         if resumption.is_same:

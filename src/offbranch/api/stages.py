@@ -13,10 +13,11 @@ from offbranch.experiments.urls import url_access
 from offbranch.pipeline.facts import gather_facts
 from offbranch.pipeline.graph import Graph, build_graph, upstream
 from offbranch.pipeline.options import SelectOptions
+from offbranch.pipeline.reasons import Reason, reasons
 from offbranch.pipeline.recorded import recorded_outputs
 from offbranch.pipeline.select import Selection, select_stages
 from offbranch.pipeline.stage import Pipelines, Stage
-from offbranch.pipeline.status import Reason, StageStatus, examine, reasons
+from offbranch.pipeline.status import StageStatus, examine
 from offbranch.project import Project
 from offbranch.storage.whole import CacheLook
 

@@ -27,6 +27,8 @@ def queue_command(request: RunRequest) -> str:
 
 
 def _options(request: RunRequest) -> Iterator[str]:
+    if request.resume is not None:
+        yield from ("--resume", *filter(None, [request.resume]))
     if request.name is not None:
         yield from ("-n", request.name)
     for text in request.overrides:

@@ -4,7 +4,6 @@ Commands, optional dependencies and adapters are named in tables of strings `mod
 only what it needs; a test resolves every entry of every table.
 """
 
-import sys
 from importlib import import_module
 from typing import Any
 
@@ -23,7 +22,8 @@ def load(target: str, *, extra: str | None = None) -> Any:
     """
     module, _, attribute = target.partition(":")
     try:
-        loaded = sys.modules.get(module) or import_module(module)
+        # Not from sys.modules: there are also those that another thread is just loading.
+        loaded = import_module(module)
     except ModuleNotFoundError as error:
         if extra is None or (error.name or "").startswith("offbranch"):
             raise

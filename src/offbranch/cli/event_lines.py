@@ -24,7 +24,7 @@ from offbranch.pipeline.events import (
     StageLeftOut,
 )
 from offbranch.pipeline.plan import Action
-from offbranch.pipeline.status import Reason
+from offbranch.pipeline.reasons import Reason
 from offbranch.queue.events import SweepPlanned, TaskCancelled, TaskFailed, TaskLost, TaskPutBack
 
 _SHOWN_PATHS = 3

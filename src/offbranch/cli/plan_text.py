@@ -6,7 +6,7 @@ from typing import Any
 from offbranch.cli.event_lines import because
 from offbranch.pipeline.execute import RunResult
 from offbranch.pipeline.plan import Action, Plan, Step
-from offbranch.pipeline.status import Reason
+from offbranch.pipeline.reasons import Reason
 
 _WORDS = {
     Action.SKIP: "skip",

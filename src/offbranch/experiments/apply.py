@@ -16,7 +16,7 @@ from offbranch.experiments.checkout_data import CheckedOut, check_out_data
 from offbranch.experiments.checkpoint_names import mark_of
 from offbranch.experiments.kept_work import WayBack, find_way_back, keep_outputs, keep_work, unsaved_outputs
 from offbranch.experiments.loading import load, parsing_options
-from offbranch.experiments.placed import placed_of, remember_outputs
+from offbranch.experiments.placed import placed_of, remember_outputs, remove_unmade
 from offbranch.experiments.refs import APPLY_ORIG_HEAD, APPLY_STASH, EXEC_APPLY
 from offbranch.experiments.sides import find_commit
 from offbranch.git.checkout import apply_tree_checkout
@@ -44,7 +44,8 @@ class Applied:
         saved: The commit that keeps the work which was overwritten; None if there was none.
         written, overwritten, deleted: Files under version control, as paths of the repository.
         kept: Those of them that hold work of the user's, and are in `saved`.
-        outputs: Data and outputs that were added or changed; a directory ends with `/`.
+        outputs: Data and outputs that were added, changed or, at a checkpoint that came before them, removed; a directory ends
+            with `/`.
         missing: Outputs whose content is not in the cache.
     """
 
@@ -97,6 +98,7 @@ def apply_experiment(
             apply_tree_checkout(repo, plan.files, overwrite=True)
             data, saved, by_hand = _apply_data(project, repo, plan, replace(done, saved=saved), reporter)
             data = _merged(data, _restore_outputs(project, objects, back, reporter))
+            gone = remove_unmade(project, load(project)) if mark_of(target) is not None else ()
         except OffbranchError as error:
             if saved is not None and error.hint is None:
                 error.hint = f"what was replaced so far is kept; to go back: ob exp apply {saved[:10]}"
@@ -107,7 +109,7 @@ def apply_experiment(
         done,
         saved=saved,
         kept=(*done.kept, *by_hand),
-        outputs=(*data.added, *data.modified),
+        outputs=(*data.added, *data.modified, *gone),
         missing=(*data.missing, *data.corrupt),
     )
 
@@ -182,10 +184,11 @@ def _foreseen(
     if back.outputs is not None:
         kept = load_pipelines(TreeReader(objects, back.outputs, project.prefix), ignores=_nothing)
         data = _merged(data, check_out_data(project, kept, kept.stages, reporter, force=True, dry=True))
+    gone = remove_unmade(project, pipelines, dry=True) if mark_of(target) is not None else ()
     return replace(
         done,
         kept=(*done.kept, *by_hand),
-        outputs=(*data.added, *data.modified),
+        outputs=(*data.added, *data.modified, *gone),
         missing=(*data.missing, *data.corrupt),
         is_dry=True,
     )

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from offbranch.base.errors import ConflictError, GitError
 from offbranch.base.paths import AbsPath, RepoPath
 from offbranch.base.records import replace
+from offbranch.experiments.asked import Asked, asked_to_json
 from offbranch.experiments.attempts import end_update, write_record
 from offbranch.experiments.checkpoint_names import HEADER as CHECKPOINT_HEADER
 from offbranch.experiments.experiment import TASK_HEADER, Attempt, ExperimentSpec
@@ -188,10 +189,13 @@ def _name(commit: ObjectName | CommitId | None) -> ObjectName | None:
     return None if commit is None else ObjectName(commit)
 
 
-def mark_text(*, number: int, step: int | None, stage: str, keep: str, live: Sequence[RepoPath] = ()) -> str:
+def mark_text(
+    asked: Asked, *, number: int, step: int | None, stage: str, keep: str, live: Sequence[RepoPath] = ()
+) -> str:
     """Returns the value of the header of a checkpoint."""
     mark = {"version": _VERSION, "number": number, "step": step, "stage": stage, "keep": keep}
-    return json.dumps({**mark, "live": list(live)} if live else mark)
+    more = {"live": list(live)} if live else {}
+    return json.dumps({**mark, **more, "run": asked_to_json(asked)})
 
 
 def header_of(repo: GitRepo, commit: CommitId) -> tuple[str | None, bool]:

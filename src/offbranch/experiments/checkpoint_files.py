@@ -5,6 +5,7 @@ import stat
 from collections.abc import Iterator, Mapping
 
 from offbranch.base.errors import OffbranchError
+from offbranch.base.files import remove_tree
 from offbranch.base.paths import AbsPath, GitPath, RepoPath, join
 from offbranch.base.records import record
 from offbranch.git.blobs import write_files
@@ -66,7 +67,12 @@ class FileWriter:
             assert file is not None
             found[path] = (file.mode, blob)
             self._known[path] = (keys[path], blob)
+        remove_tree(self._stage_dir)
         return found
+
+    def forget(self) -> None:
+        """Stores everything anew from now on."""
+        self._known.clear()
 
     def _on_disk(self, path: GitPath, content: bytes | AbsPath) -> AbsPath:
         """Returns a file with some content; below a directory of ours at the same path, for Git's rules about names."""

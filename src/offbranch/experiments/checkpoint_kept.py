@@ -12,6 +12,36 @@ from offbranch.git.objects import Commit, ObjectReader
 from offbranch.params.lookup import flatten
 
 
+class GrowingChain:
+    """A chain to which one commit after the other is added; each is read once.
+
+    Args:
+        objects: Where they are read.
+        reader: Reads their metrics.
+    """
+
+    def __init__(self, objects: ObjectReader, reader: RevisionReader) -> None:
+        self._objects, self._reader = objects, reader
+        self._checkpoints: list[Commit] = []
+        self._metrics: list[Mapping[str, object]] = []
+
+    def add(self, commits: Sequence[CommitId]) -> None:
+        """Adds commits, oldest first."""
+        self._checkpoints += [commit for commit in self._objects.commits(commits) if mark_of(commit) is not None]
+
+    def dropped(self) -> frozenset[CommitId]:
+        """Returns the checkpoints whose data is not kept."""
+        checkpoints = self._checkpoints
+        if not checkpoints:
+            return frozenset()
+        keep = policy_of(checkpoints[-1])
+        if keep.last is None or len(checkpoints) <= keep.last:
+            return frozenset()
+        self._metrics += metrics_of(self._reader, checkpoints[len(self._metrics) :])
+        numbers = kept(keep, self._metrics)
+        return frozenset(commit.id for number, commit in enumerate(checkpoints, start=1) if number not in numbers)
+
+
 def dropped(objects: ObjectReader, reader: RevisionReader, chain: Sequence[CommitId]) -> frozenset[CommitId]:
     """Returns the checkpoints of a chain whose data is not kept.
 
@@ -20,14 +50,9 @@ def dropped(objects: ObjectReader, reader: RevisionReader, chain: Sequence[Commi
         reader: Reads their metrics.
         chain: Its commits, newest first, without the baseline.
     """
-    checkpoints = [commit for commit in reversed(objects.commits(chain)) if mark_of(commit) is not None]
-    if not checkpoints:
-        return frozenset()
-    keep = policy_of(checkpoints[-1])
-    if keep.last is None or len(checkpoints) <= keep.last:
-        return frozenset()
-    numbers = kept(keep, metrics_of(reader, checkpoints))
-    return frozenset(commit.id for number, commit in enumerate(checkpoints, start=1) if number not in numbers)
+    whole = GrowingChain(objects, reader)
+    whole.add(chain[::-1])
+    return whole.dropped()
 
 
 def policy_of(newest: Commit) -> Keep:

@@ -16,6 +16,7 @@ from offbranch.experiments.checkpoint_thin import Thinner
 from offbranch.experiments.checkpoint_tree import Recorded, TreeMaker
 from offbranch.experiments.commit import standard_message
 from offbranch.experiments.composition import composition_headers
+from offbranch.git.collecting import no_collection
 from offbranch.git.ids import CommitId
 from offbranch.pipeline.stage import LockedStage, Stage
 from offbranch.project import Project, open_project_at
@@ -90,8 +91,12 @@ class Maker:
             let_go(snapshot, self._project.cache)
         except ChangedError as error:
             raise LeftOutError(str(error)) from error
-        with using_cache(self._terms.root):
-            made, recorded = self._commit(snapshot, running, ended)
+        with no_collection(self._terms.repo), using_cache(self._terms.root):
+            try:
+                made, recorded = self._commit(snapshot, running, ended)
+            except BaseException:
+                self._trees.forget()
+                raise
         self._thinner.note(made.commit, new=recorded.new, used=self._trees.ids_in_use())
         self._thinner.thin()
         return made
@@ -104,6 +109,7 @@ class Maker:
         own = {name: recorded.entries[address] for address, name in names.items() if name is not None}
         message = terms.spec.message or standard_message({**self._trees.entries_on_record(ended), **own})
         mark = mark_text(
+            terms.asked,
             number=snapshot.number,
             step=snapshot.step,
             stage=", ".join(names),

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from offbranch.base.errors import NotFoundError
 from offbranch.base.paths import ROOT, RepoPath, resolve_in
 from offbranch.base.records import record
+from offbranch.experiments.asked import Asked, asked_from_json
 from offbranch.git.records import Commit
 
 HEADER = "ob-checkpoint"
@@ -28,6 +29,7 @@ class CheckpointMark:
         stage: The stage that ran.
         keep: Whose data is kept, in the user's words; empty for the usual.
         live: What Live had written, as paths of the project.
+        asked: What the run was asked for; None where that is not said.
     """
 
     number: int
@@ -35,6 +37,7 @@ class CheckpointMark:
     stage: str = ""
     keep: str = ""
     live: tuple[RepoPath, ...] = ()
+    asked: Asked | None = None
 
 
 @record
@@ -66,6 +69,7 @@ def mark_of(commit: Commit) -> CheckpointMark | None:
             stage=str(data.get("stage") or ""),
             keep=str(data.get("keep") or ""),
             live=tuple(path for each in data.get("live") or () if (path := resolve_in(ROOT, str(each)))),
+            asked=None if data.get("run") is None else asked_from_json(data["run"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None

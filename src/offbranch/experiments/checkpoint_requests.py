@@ -6,6 +6,7 @@ The answering side. Nothing here knows what a checkpoint is.
 import json
 import os
 import select
+import stat
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -20,6 +21,8 @@ HANDOFF_DIR = f"{OB_DIR}/handoff"
 SIGNAL_FILE = ".dvc/tmp/DVC_CHECKPOINT"
 _VERSION = 1
 _LOOK_S = 0.1
+# Nobody has more to say.
+_MAX_BYTES = 1 << 20
 # Where there is no FIFO, or its byte got lost.
 _NEVER = 1e18
 
@@ -87,37 +90,47 @@ class Handoff:
         names = [name for name in os.listdir(self.path) if name.startswith("request-") and name.endswith(".json")]
         for name in sorted(names, key=self._written_at):
             found = self._read(name)
-            if found is None:
-                remove_file(join(self.path, name))
-            else:
+            if found is not None:
                 yield found
-        if any(os.path.lexists(path) for path in self._signals):
+                continue
+            with suppress(OSError):  # what is no file stays, and is nothing
+                remove_file(join(self.path, name))
+        if any(_is_signal(path) for path in self._signals):
             yield Request(id="")
 
     def reply(self, request: Request, *, number: int | None, reason: str = "") -> None:
-        """Answers a request; without a number it is declined."""
+        """Answers a request; without a number it is declined.
+
+        Raises:
+            OSError: The request cannot be removed: it would be answered for ever.
+        """
         if not request.id:
-            for path in self._signals:
+            for path in filter(_is_signal, self._signals):
                 remove_file(path)
             return
         is_taken = number is not None
         answer = {"version": _VERSION, "is_taken": is_taken, "number": number or 0, "reason": reason}
-        try:
+        with suppress(
+            OSError
+        ):  # there is no room for the answer: that nothing is asked for any more says that it is none
             self._write(f"reply-{request.id}.json", answer)
-        finally:  # it is asked for no more, even where there is no room for the answer
-            remove_file(join(self.path, f"request-{request.id}.json"))
+        remove_file(join(self.path, f"request-{request.id}.json"))
 
     def live_paths(self) -> tuple[RepoPath, ...]:
         """Returns what Live writes, inside of the project."""
         try:
-            with open(join(self.path, "live.json"), encoding="utf-8") as file:
-                paths = json.load(file)["paths"]
-        except (OSError, ValueError, KeyError, TypeError):
+            paths = json.loads(_read_some(join(self.path, "live.json")))["paths"]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return ()
         if not isinstance(paths, list):
             return ()
         inside = (resolve_in(ROOT, path) for path in paths if isinstance(path, str) and "\0" not in path)
         return tuple(dict.fromkeys(path for path in inside if path is not None and not is_private(path)))
+
+    def leave(self) -> None:
+        """Lets who asks from now on find that nobody is there; may be called from any thread."""
+        with suppress(OSError):
+            remove_file(join(self.path, "wake"))
 
     def close(self) -> None:
         """Removes the directory; who asks from now on finds that nobody is there."""
@@ -136,8 +149,7 @@ class Handoff:
 
     def _read(self, name: str) -> Request | None:
         try:
-            with open(join(self.path, name), encoding="utf-8") as file:
-                data = json.load(file)
+            data = json.loads(_read_some(join(self.path, name)))
             step = data.get("step")
             found = Request(
                 id=str(data["id"]),
@@ -145,12 +157,30 @@ class Handoff:
                 stage=None if data.get("stage") is None else str(data["stage"]),
                 step=None if step is None else int(step),
             )
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             return None
         is_its_own = name == f"request-{found.id}.json"
         return found if data.get("version") == _VERSION and is_its_own else None
 
     def _write(self, name: str, data: Mapping[str, Any]) -> None:
         atomic_write(join(self.path, name), json.dumps(data).encode())
+
+
+def _is_signal(path: AbsPath) -> bool:
+    """Tells whether the signal file is there; a directory of that name is none."""
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:
+        return False
+    return stat.S_ISREG(mode) or stat.S_ISLNK(mode)
+
+
+def _read_some(path: AbsPath) -> bytes:
+    """Returns the beginning of an ordinary file; does not wait for anybody."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0))
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(f"'{path}' is no file")
+        return os.read(descriptor, _MAX_BYTES)
+    finally:
+        os.close(descriptor)

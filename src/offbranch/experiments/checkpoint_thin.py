@@ -8,13 +8,13 @@ told, or is in use, stays for `ob gc`.
 import os
 from collections.abc import Iterator, Mapping
 
-from offbranch.base.errors import LockedError, OffbranchError
+from offbranch.base.errors import OffbranchError
 from offbranch.base.locks import hold_lock, holder_as_pid
 from offbranch.base.paths import AbsPath, relative_to
 from offbranch.experiments.activity import active_of_dvc
 from offbranch.experiments.attempts import read_records
 from offbranch.experiments.cache_users import alone_with_cache
-from offbranch.experiments.checkpoint_kept import dropped
+from offbranch.experiments.checkpoint_kept import GrowingChain
 from offbranch.experiments.checkpoint_terms import Terms
 from offbranch.experiments.experiment import AttemptState
 from offbranch.experiments.gc_uses import pipelines_at
@@ -45,9 +45,9 @@ class Thinner:
         self._own: set[ObjectId] = set()
         self._used_at: dict[CommitId, frozenset[ObjectId]] = {}
         self._others: dict[CommitId, frozenset[ObjectId]] = {}
-        self._chain: list[CommitId] = []
         self._objects = ObjectReader(terms.repo)
         self._reader = RevisionReader(self._objects, project.prefix, project.cache)
+        self._chain: GrowingChain | None = None
         self._outputs = RevisionOutputs(self._objects, project.prefix, project.cache)
         self._before = frozenset(self._refs_of_others().values())
         # Who else uses a cache that lies elsewhere cannot be told.
@@ -61,20 +61,25 @@ class Thinner:
             new: Objects that it was the first to write.
             used: All that it needs.
         """
-        if not self._chain and self._terms.spec.resumed is not None:
-            self._chain = self._earlier(self._terms.spec.resumed)
-        self._chain.append(commit)
+        if self._chain is None:
+            self._chain = GrowingChain(self._objects, self._reader)
+            if self._terms.spec.resumed is not None:
+                self._chain.add(self._earlier(self._terms.spec.resumed))
+        self._chain.add([commit])
         self._used_at[commit] = used
         self._own.update(new)
 
     def thin(self) -> int:
         """Removes what is not to be kept; returns how many objects went. Never raises for what others do."""
-        gone = dropped(self._objects, self._reader, self._chain[::-1])
-        loose = self._candidates(gone)
-        if not loose or not self._is_ours:
+        if self._chain is None or not self._is_ours:
             return 0
         lock = AbsPath(os.path.join(self._terms.project.tmp_dir, "lock"))
         try:
+            gone = self._chain.dropped()
+            self._forget(gone)
+            loose = self._candidates(gone)
+            if not loose:
+                return 0
             with (
                 alone_with_cache(self._terms.root, wait_s=_WAIT_S) as is_alone,
                 hold_lock(lock, content=holder_as_pid, wait_s=_WAIT_S),
@@ -82,7 +87,7 @@ class Thinner:
                 if not is_alone or next(active_of_dvc(self._terms.project), None) is not None:
                     return 0
                 return self._remove(loose)
-        except (LockedError, OffbranchError):  # the next time, or `ob gc`
+        except (OffbranchError, OSError):  # the next time, or `ob gc`
             return 0
 
     def close(self) -> None:
@@ -102,6 +107,12 @@ class Thinner:
         apply_gc(plan, self._project.cache)
         self._own.difference_update(plan.ids)
         return len(plan.ids)
+
+    def _forget(self, gone: frozenset[CommitId]) -> None:
+        """Looks no more at checkpoints that have nothing left to lose."""
+        for commit in gone & self._used_at.keys():
+            if self._own.isdisjoint(self._used_at[commit]):
+                del self._used_at[commit]
 
     def _in_use(self) -> Iterator[ObjectId]:
         """Yields the objects that anything names that is not this run's chain; raises where that cannot be told."""

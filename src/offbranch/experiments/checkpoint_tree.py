@@ -163,6 +163,10 @@ class TreeMaker:
             blobs |= latest.kept
         return write_tree_with(self._repo, self._base, blobs)
 
+    def forget(self) -> None:
+        """Relies no more on what was stored for a checkpoint that could not be made: nothing refers to it."""
+        self._writer.forget()
+
     def ids_in_use(self) -> frozenset[ObjectId]:
         """Returns the objects of the newest snapshots of all stages that run: those of the last tree."""
         return frozenset(id for latest in self._latest.values() for id in latest.ids)

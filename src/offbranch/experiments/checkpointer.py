@@ -14,11 +14,11 @@ from offbranch.base.errors import OffbranchError
 from offbranch.base.events import Event, Reporter, Warned
 from offbranch.base.plugins import load
 from offbranch.base.undisturbed import undisturbed
-from offbranch.experiments.checkpoint_chain import LeftOutError, LostError
+from offbranch.experiments.checkpoint_committer import Committer, Work, reason_of
 from offbranch.experiments.checkpoint_policy import CheckpointMode
 from offbranch.experiments.checkpoint_requests import Handoff, Request
 from offbranch.experiments.checkpoint_terms import Terms
-from offbranch.experiments.events import CheckpointMade, CheckpointsMade
+from offbranch.experiments.events import CheckpointsMade
 from offbranch.pipeline.stage import LockedStage, Stage
 
 # In mode `auto`: the run's time for each second that its checkpoints have taken.
@@ -53,8 +53,7 @@ class Checkpointer:
         self._terms = terms
         self._clock = clock
         self._began_s = clock()
-        self._cost_s = 0.0
-        self._made = 0
+        self._waits_s = 0.0
         self._running: dict[str, tuple[Stage, LockedStage]] = {}
         # Also those that have ended, until dvc.lock says so: their newest snapshot stands for them.
         self._unrecorded: dict[str, Stage] = {}
@@ -62,14 +61,12 @@ class Checkpointer:
         self._handoff: Handoff | None = None
         self._maker: Any = None
         self._listener: threading.Thread | None = None
-        self._committer: threading.Thread | None = None
-        self._work: list[Any] = []
-        self._works = threading.Semaphore(0)
+        self._committer = Committer(
+            terms.spec.name, terms.reporter, clock, warn=self._warn, give_up=self._break, ended=self._committed
+        )
         # Held while somebody is answered; who holds it knows what runs.
         self._answering = threading.Lock()
-        self._idle = threading.Event()
-        self._idle.set()
-        self._is_over = self._is_broken = self._copies_first = False
+        self._is_over = self._is_broken = False
         self._warned: set[str] = set()
 
     def began(self, stage: Stage, described: LockedStage) -> Mapping[str, str]:
@@ -94,7 +91,7 @@ class Checkpointer:
             return
         with self._answering:
             self._running.pop(stage.address, None)
-        self._idle.wait()
+        self._committer.wait()
         self._terms.chain.live.update(dict.fromkeys(self._handoff.live_paths()))
 
     def recorded(self, stage: Stage) -> None:
@@ -110,16 +107,14 @@ class Checkpointer:
                 self._handoff.wake()
             if self._listener is not None:
                 self._listener.join()
-            if self._committer is not None:
-                self._give(None)
-                self._committer.join()
+            self._committer.close()
         finally:
             self._terms.chain.close()
             with suppress(OSError):
                 if self._handoff is not None:
                     self._handoff.close()
-        if self._made:
-            self._terms.reporter.emit(CheckpointsMade(name=self._terms.spec.name, n_made=self._made))
+        if self._committer.made:
+            self._terms.reporter.emit(CheckpointsMade(name=self._terms.spec.name, n_made=self._committer.made))
 
     def _open(self) -> None:
         terms = self._terms
@@ -142,7 +137,8 @@ class Checkpointer:
                     with self._answering:
                         self._answer(request)
         except Exception as error:  # noqa: BLE001 - an edge: a mistake of ours is no reason to stop a run
-            self._break(f"no more checkpoints are made: {error}")
+            self._break(f"no more checkpoints are made: {reason_of(error)}")
+            self._handoff.leave()
         finally:
             if self._maker is not None:
                 self._maker.end_taking()
@@ -157,23 +153,37 @@ class Checkpointer:
         if reason is not None:
             self._handoff.reply(request, number=None, reason=reason)
             return
-        if not self._idle.is_set():
+        if not self._committer.is_idle:
             return  # its turn comes when the one before it is committed
-        snapshot = None
         try:
             self._maker = self._maker or load(_MAKER)(self._terms)
-            snapshot = self._maker.take(
-                self._asked(request), self._handoff.live_paths(), request.step, copies_first=self._copies_first
-            )
+            live = self._handoff.live_paths()
+            copies_first = self._committer.copies_first
+            snapshot = self._maker.take(self._asked(request), live, request.step, copies_first=copies_first)
         except (OffbranchError, OSError) as error:
-            self._warn(f"a checkpoint could not be made: {_reason(error)}")
-            self._handoff.reply(request, number=None, reason=_reason(error))
-        else:
-            self._idle.clear()
-            self._say(next_at=None)
+            self._warn(f"a checkpoint could not be made: {reason_of(error)}")
+            self._handoff.reply(request, number=None, reason=reason_of(error))
+            return
+        self._say(next_at=None)
+        try:
             self._handoff.reply(request, number=snapshot.number)
-            self._cost_s += self._clock() - began_s
-            self._hand_over(snapshot, is_told=request.kind != "auto")
+        finally:
+            self._waits_s += self._clock() - began_s
+            self._committer.commit(
+                Work(
+                    maker=self._maker,
+                    snapshot=snapshot,
+                    running=tuple(self._unrecorded.values()),
+                    recorded=tuple(self._recorded),
+                    is_told=request.kind != "auto",
+                )
+            )
+
+    def _committed(self) -> None:
+        """Hears that one is committed, or could not be."""
+        assert self._handoff is not None
+        self._say(next_at=self._next_s())
+        self._handoff.wake()
 
     def _refusal(self, request: Request, now_s: float) -> str | None:
         """Returns why there will be no checkpoint; None where there will be one."""
@@ -183,7 +193,7 @@ class Checkpointer:
             return "checkpoints are off"
         if not self._asked(request):
             return "no command of a stage runs"
-        if request.kind == "auto" and not self._idle.is_set():
+        if request.kind == "auto" and not self._committer.is_idle:
             return "an earlier one is still being committed"
         if request.kind == "auto" and now_s < self._next_s():
             return "too early"
@@ -193,69 +203,18 @@ class Checkpointer:
         own = self._running.get(request.stage or "")
         return [own] if own is not None else list(self._running.values())
 
+    @property
+    def _cost_s(self) -> float:
+        return self._waits_s + self._committer.cost_s
+
     def _next_s(self) -> float:
         return self._began_s + SPARING * self._cost_s
 
     def _say(self, *, next_at: float | None) -> None:
         assert self._handoff is not None
         mode = self._terms.spec.checkpoints.mode.value
-        self._handoff.say(mode=mode, made=self._made, cost_s=self._cost_s, next_at=next_at)
-
-    def _hand_over(self, snapshot: Any, *, is_told: bool) -> None:
-        if self._committer is None:
-            with undisturbed():
-                self._committer = threading.Thread(target=self._commit_all, name="commits", daemon=True)
-                self._committer.start()
-        self._give((snapshot, tuple(self._unrecorded.values()), tuple(self._recorded), is_told))
-
-    def _give(self, work: Any) -> None:
-        self._work.append(work)
-        self._works.release()
-
-    def _next(self) -> Any:
-        self._works.acquire()
-        return self._work.pop(0)
-
-    def _commit_all(self) -> None:
-        while (work := self._next()) is not None:
-            began_s = self._clock()
-            try:
-                self._commit(*work)
-            except Exception as error:  # noqa: BLE001 - an edge: a mistake of ours is no reason to stop a run
-                self._break(f"no more checkpoints are made: {error!r}")
-            finally:
-                work[0].close()
-                self._cost_s += self._clock() - began_s
-                with suppress(OSError):
-                    self._say(next_at=self._next_s())
-                self._idle.set()
-                assert self._handoff is not None
-                self._handoff.wake()
-        self._maker.end_making()
-
-    def _commit(self, snapshot: Any, running: tuple[Stage, ...], recorded: tuple[str, ...], is_told: bool) -> None:
-        try:
-            made = self._maker.make(snapshot, running, recorded)
-        except LeftOutError as error:
-            self._copies_first = True
-            self._warn(f"a checkpoint is left out: '{error}' was changed while it was copied")
-        except LostError:
-            self._break("no more checkpoints are made: this run has been taken over or removed by somebody else")
-        except (OffbranchError, OSError) as error:
-            self._warn(f"a checkpoint could not be made: {_reason(error)}")
-        else:
-            self._made += 1
-            if made.news:
-                self._warn(f"{made.news}; its checkpoints are kept with the attempt")
-            self._terms.reporter.emit(
-                CheckpointMade(
-                    name=self._terms.spec.name,
-                    commit=made.commit,
-                    number=snapshot.number,
-                    step=snapshot.step,
-                    is_told=is_told,
-                )
-            )
+        with suppress(OSError):  # the disk is full: who asks by the old one is refused
+            self._handoff.say(mode=mode, made=self._committer.made, cost_s=self._cost_s, next_at=next_at)
 
     def _break(self, text: str) -> None:
         self._is_broken = True
@@ -264,7 +223,8 @@ class Checkpointer:
     def _warn(self, text: str) -> None:
         if text not in self._warned:
             self._warned.add(text)
-            self._terms.reporter.emit(Warned(text=text, hint="the run goes on"))
+            with suppress(OSError):  # nobody reads what we print: the main thread finds out
+                self._terms.reporter.emit(Warned(text=text, hint="the run goes on"))
 
 
 def mode_of(mode: CheckpointMode, stage: Stage) -> CheckpointMode:
@@ -272,9 +232,3 @@ def mode_of(mode: CheckpointMode, stage: Stage) -> CheckpointMode:
     if mode is CheckpointMode.AUTO and any(out.checkpoint for out in stage.outs):
         return CheckpointMode.EVERY
     return mode
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OffbranchError):
-        return error.message
-    return str(error.strerror or error) if isinstance(error, OSError) else str(error)

@@ -19,6 +19,8 @@ from offbranch.pipeline.recording import lock_file_of
 from offbranch.pipeline.stage import Dependency, LockedStage, ParamsDependency, Pipelines, Stage
 from offbranch.project import Project
 
+_STANDARD = "dvc: commit experiment "
+
 
 def experiment_hash(entries: Mapping[str, LockedStage]) -> str:
     """Returns the hash that DVC puts into the message: sha256 over the lock entries of the reproduced stages.
@@ -89,7 +91,12 @@ def commit_experiment(
 
 def standard_message(entries: Mapping[str, LockedStage]) -> str:
     """Returns the message of an experiment commit, in the words other tools look for."""
-    return f"dvc: commit experiment {experiment_hash(entries)}"
+    return f"{_STANDARD}{experiment_hash(entries)}"
+
+
+def own_message(message: str) -> str | None:
+    """Returns what the user has said in a message; None where it is the usual one."""
+    return None if message.startswith(_STANDARD) else message
 
 
 def files_written_by(stages: Iterable[Stage]) -> tuple[RepoPath, ...]:

@@ -9,6 +9,7 @@ from offbranch.base.errors import MissingDataError
 from offbranch.base.paths import GitPath, is_same_or_inside
 from offbranch.base.records import record, replace
 from offbranch.experiments.checkpoint_names import CheckpointMark, mark_of
+from offbranch.experiments.commit import own_message
 from offbranch.experiments.experiment import ExperimentSpec
 from offbranch.experiments.loading import parsing_options
 from offbranch.experiments.workbench import in_git
@@ -42,6 +43,7 @@ class Beginning:
         pipelines: What they say.
         entries: Address of each stage that goes on -> what is recorded of it.
         mark: What the commit of that checkpoint says.
+        message: The user's own message of its commit; None for the usual one.
     """
 
     commit: CommitId
@@ -51,6 +53,7 @@ class Beginning:
     pipelines: Pipelines
     entries: Mapping[str, LockedStage]
     mark: CheckpointMark | None
+    message: str | None = None
 
 
 def read_beginning(project: Project, objects: ObjectReader, commit: CommitId, baseline: CommitId) -> Beginning:
@@ -59,18 +62,20 @@ def read_beginning(project: Project, objects: ObjectReader, commit: CommitId, ba
     Raises:
         OffbranchError: Its files cannot be understood.
     """
-    tree = objects.commit(commit).tree
+    found = objects.commit(commit)
+    tree = found.tree
     number, mark = _last_mark(objects, commit, baseline)
     reader = TreeReader(objects, tree, project.prefix)
     pipelines = load_pipelines(reader, ignores=project.ignore.ignores, options=parsing_options(project))
     return Beginning(
         commit=commit,
         number=number,
-        is_finished=mark_of(objects.commit(commit)) is None,
+        is_finished=mark_of(found) is None,
         tree=tree,
         pipelines=pipelines,
         entries=dict(_entries(pipelines, mark)),
         mark=mark,
+        message=own_message(found.message),
     )
 
 

@@ -159,6 +159,10 @@ class Inventory:
         """Returns the data alone, as it is recorded."""
         return Inventory(NoTree(), self._outs, self._cache)
 
+    def with_cache(self, cache: LocalCache | None) -> "Inventory":
+        """Returns the same files, with directory objects from another cache."""
+        return Inventory(self._tree, self._outs, cache)
+
     def children(self, path: RepoPath) -> tuple[InventoryEntry, ...]:
         """Returns the entries of a directory, by name; none where there is no directory.
 

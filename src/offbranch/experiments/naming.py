@@ -1,7 +1,8 @@
 """The name an experiment gets: the one asked for if it is free, or an automatic one."""
 
 from offbranch.base.errors import ConflictError
-from offbranch.experiments.names import Chooser, check_name, generate_name
+from offbranch.base.made_up_names import Chooser, generate_name
+from offbranch.experiments.names import check_name
 from offbranch.experiments.refs import list_experiments
 from offbranch.git.objects import CommitId
 from offbranch.git.repository import GitRepo

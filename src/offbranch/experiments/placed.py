@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from offbranch.base.files import write_if_changed
 from offbranch.base.paths import OB_DIR, AbsPath, RepoPath, is_private, join, overlap
 from offbranch.pipeline.execute import RunResult
-from offbranch.pipeline.recorded import RecordedOutput, recorded_outputs
+from offbranch.pipeline.recorded import RecordedOutput, all_recorded, recorded_outputs
+from offbranch.pipeline.stage import Pipelines
 from offbranch.project import Project
 from offbranch.storage.checkout import apply_checkout, plan_checkout
 from offbranch.storage.objects import ObjectId, parse_object_id
@@ -70,7 +71,27 @@ def remove_abandoned(project: Project, present: Iterable[RepoPath]) -> tuple[str
     return tuple(removed)
 
 
-def _remove(project: Project, path: RepoPath, id: ObjectId) -> bool:
+def remove_unmade(project: Project, pipelines: Pipelines, *, dry: bool = False) -> tuple[str, ...]:
+    """Removes outputs that are defined and have no record, under the same conditions: a checkpoint came before them.
+
+    Args:
+        project: Whose.
+        pipelines: What is defined and recorded now.
+        dry: Only tells what would be removed.
+
+    Returns:
+        Their paths; a directory ends with `/`.
+    """
+    recorded = all_recorded(pipelines)
+    outs = (out.path for stage in pipelines.stages for out in stage.outs if out.cache and out.path is not None)
+    known = _read(project)
+    absent = [(path, known[path]) for path in outs if path not in recorded and path in known]
+    return tuple(
+        f"{path}/" if id.endswith(".dir") else path for path, id in absent if _remove(project, path, id, dry=dry)
+    )
+
+
+def _remove(project: Project, path: RepoPath, id: ObjectId, *, dry: bool = False) -> bool:
     disk = join(project.root, path)
     if not os.path.lexists(disk) or not project.cache.has_all(id) or _is_behind_link(project, path):
         return False
@@ -80,6 +101,8 @@ def _remove(project: Project, path: RepoPath, id: ObjectId) -> bool:
     plan = plan_checkout(disk, None, cache=project.cache, state=project.state, ignore=project.ignore, rel=path)
     if plan.unsaved or plan.blocked:
         return False
+    if dry:
+        return True
     apply_checkout(plan, cache=project.cache, state=project.state, ignore=project.ignore)
     return True
 

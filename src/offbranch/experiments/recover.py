@@ -46,6 +46,7 @@ def recover_attempts(
         return
     known = {attempt.id: attempt for attempt in list_attempts(repo, project.root)}
     for attempt in dead:
+        remove_tree(join(AbsPath(attempt.root), f"{HANDOFF_DIR}/{attempt.id}"))
         if attempt.id in known:
             _recover(project, repo, known[attempt.id], reporter, clock())
         else:
@@ -81,7 +82,6 @@ def _recover(project: Project, repo: GitRepo, attempt: Attempt, reporter: Report
     if tree is None:
         tree = files_of_newest(repo, attempt)
     drop += put_back(repo, attempt)
-    remove_tree(join(project.root, f"{HANDOFF_DIR}/{attempt.id}"))
     ended = replace(
         attempt, state=AttemptState.INTERRUPTED, ended_utc=now_utc, cause="the process that ran it was killed"
     )

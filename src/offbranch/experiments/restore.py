@@ -13,6 +13,7 @@ from offbranch.base.paths import AbsPath, RepoPath, join
 from offbranch.experiments.run import Outcome
 from offbranch.pipeline.carry_out import put_back
 from offbranch.pipeline.execute import StageResult
+from offbranch.pipeline.going_on import stays
 from offbranch.pipeline.workbench import Workbench
 
 
@@ -36,17 +37,18 @@ def restore_files(
 
 
 def restore_outputs(
-    outcome: Outcome, bench: Workbench, originals: Mapping[RepoPath, bytes | None]
+    outcome: Outcome, bench: Workbench, originals: Mapping[RepoPath, bytes | None], *, is_all: bool = False
 ) -> tuple[RepoPath, ...]:
     """Puts back what was at the outputs of the stages that were carried out; returns the paths.
 
     Args:
         originals: Content of files before the run, for those that are in no cache because Git keeps them.
+        is_all: Outputs that stay between runs too: they had not stayed in this one.
     """
     done: list[RepoPath] = []
     with bench.guard():
         for result in reversed(outcome.result.stages):
-            done.extend(_restore_stage(result, bench, originals))
+            done.extend(_restore_stage(result, bench, originals, is_all=is_all))
     return tuple(done)
 
 
@@ -56,12 +58,12 @@ def read_files(root: AbsPath, paths: Iterable[RepoPath]) -> dict[RepoPath, bytes
 
 
 def _restore_stage(
-    result: StageResult, bench: Workbench, originals: Mapping[RepoPath, bytes | None]
+    result: StageResult, bench: Workbench, originals: Mapping[RepoPath, bytes | None], *, is_all: bool
 ) -> Iterable[RepoPath]:
     outs = {out.path: out for out in result.stage.outs if out.path is not None}
     for path, content in result.replaced.items():
         out = outs[path]
-        if out.persist or out.checkpoint:
+        if stays(out) and not is_all:
             continue
         if content is None:
             remove_tree(join(bench.root, path))

@@ -3,7 +3,7 @@
 Reads only. A chain belongs to an experiment, or, where a run had taken the name of another one by force, to its attempt.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from offbranch.base.errors import ConflictError, NotFoundError, UsageError
 from offbranch.base.records import record
@@ -56,7 +56,8 @@ def find_source(project: Project, repo: GitRepo, text: str) -> Source:
     found, attempt = _find(repo, text, attempts)
     own = found.experiment
     _refuse_running(own, attempts)
-    related = [each for each in attempts if (each.name, each.baseline) == (own.name, own.baseline)]
+    names = {each.name for each in list_experiments(repo, own.baseline)}
+    related = [each for each in attempts if _is_part(each, own, names)]
     with ObjectReader(repo) as objects:
         chain = chains_of(objects, (own,))[own.ref]
         marks = [mark_of(each) for each in objects.commits(chain)]
@@ -77,10 +78,30 @@ def find_source(project: Project, repo: GitRepo, text: str) -> Source:
     )
 
 
+def _is_part(attempt: Attempt, own: Experiment, names: Collection[str]) -> bool:
+    """Tells whether an attempt that has come no further than an experiment was an attempt at it.
+
+    It may have had another name then: that name is free, and the attempt has made the checkpoint that it ends with.
+    """
+    if attempt.baseline != own.baseline:
+        return False
+    return attempt.name == own.name or (attempt.name not in names and attempt.checkpoint != attempt.resumed)
+
+
 def _newest(attempts: Sequence[Attempt]) -> Attempt:
     for each in attempts:
         if each.checkpoint is not None and each.true_state is not AttemptState.RUNNING and each.task_id is None:
             return each
+    for each in attempts:
+        if each.checkpoint is not None and each.true_state is AttemptState.RUNNING:
+            raise ConflictError(
+                f"there is nothing to go on from: '{each.name}' is running", hint="ob exp show tells how far it is"
+            )
+        if each.checkpoint is not None:
+            raise NotFoundError(
+                f"there is nothing to go on from: '{each.name}', which has not come to its end, is a task of the queue",
+                hint=f"ob queue retry {each.name} goes on with it there, ob exp run --resume {each.name} here",
+            )
     raise NotFoundError(
         "there is nothing to go on from: every run with checkpoints has come to its end",
         hint="go on from one of those with other parameters: ob exp run --resume NAME -S KEY=VALUE",

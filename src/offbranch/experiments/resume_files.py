@@ -5,7 +5,7 @@ which makes it another experiment; every other one becomes that of the checkpoin
 Live writes) is always that of the checkpoint. Parameters are too, so a change of theirs that would be lost is refused.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from offbranch.base.errors import ConflictError, OffbranchError
 from offbranch.base.files import FileReader
@@ -69,13 +69,20 @@ def write_files(repo: GitRepo, resumed: Resumed) -> None:
 
 
 def plan_resume_files(
-    project: Project, repo: GitRepo, objects: ObjectReader, head: TreeId, begun: Beginning
+    project: Project,
+    repo: GitRepo,
+    objects: ObjectReader,
+    head: TreeId,
+    begun: Beginning,
+    originals: Sequence[Mapping[str, str | None]] = (),
 ) -> ResumeFiles:
     """Decides about each file in which the workspace and the checkpoint differ.
 
     Args:
         head: The files of the baseline.
         begun: The checkpoint.
+        originals: What runs that have led to it had found in files before they changed them, paths of the project -> text:
+            parameters that are as they were then become those of the checkpoint, as with the run before.
     """
     live = begun.mark.live if begun.mark is not None else ()
     present = _present(project, repo, begun, live, head)
@@ -91,6 +98,8 @@ def plan_resume_files(
         if MODE_SUBMODULE in (change.old_mode, change.new_mode) or (change.status == "D" and path not in theirs):
             continue  # only here, or nothing to write
         is_recorded = any(is_same_or_inside(path, each) for each in recorded)
+        if path in params and _is_as_before(project, objects, change, originals):
+            is_recorded = True
         if path not in mine or (is_recorded and not _is_pipeline(path)) or _is_of_live(objects, change, recorded):
             changes.append(change)
         else:
@@ -136,6 +145,21 @@ def _parameter_files(pipelines: Pipelines) -> Iterator[RepoPath]:
     for stage in pipelines.stages:
         yield from (params.path for params in stage.params if params.path is not None)
     yield from pipelines.top_params
+
+
+def _is_as_before(
+    project: Project, objects: ObjectReader, change: TreeChange, originals: Sequence[Mapping[str, str | None]]
+) -> bool:
+    """Tells whether the file of the workspace is what an earlier run had found there."""
+    if change.status != "M":
+        return False
+    here = objects.blob(BlobId(change.old_id)).decode("utf-8", "surrogateescape")
+    return any(
+        text == here
+        for files in originals
+        for path, text in files.items()
+        if in_git(project, RepoPath(path)) == change.path
+    )
 
 
 def _is_pipeline(path: GitPath) -> bool:

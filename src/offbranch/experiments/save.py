@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from offbranch.base.errors import NotFoundError
 from offbranch.base.events import Reporter, Warned
+from offbranch.base.made_up_names import Chooser
 from offbranch.base.paths import ROOT, RepoPath
 from offbranch.base.records import record
 from offbranch.experiments.commit import commit_experiment, files_of_stages, snapshot_of, standard_message
@@ -11,7 +12,6 @@ from offbranch.experiments.commit_data import commit_stages
 from offbranch.experiments.experiment import Experiment
 from offbranch.experiments.labels import leftover_labels
 from offbranch.experiments.loading import load
-from offbranch.experiments.names import Chooser
 from offbranch.experiments.naming import choose_name
 from offbranch.experiments.preview import RefusingRunner
 from offbranch.experiments.refs import encode

@@ -148,7 +148,7 @@ def open_source(
     found = resolve_source_commit(repo, place, commit)
     wanted = _wanted(repo, here, path)
     with ObjectReader(repo) as objects:
-        prefix = _project_of(objects, found, wanted)
+        prefix = project_in(objects, found, wanted)
         root = None
         if here is not None and not _is_bare(repo):
             top = AbsPath(os.path.join(repo.root, *prefix.split("/")) if prefix else repo.root)
@@ -207,7 +207,8 @@ def _wanted(repo: GitRepo, here: AbsPath | None, path: str) -> RepoPath:
     return found
 
 
-def _project_of(objects: ObjectReader, commit: CommitId, path: RepoPath) -> GitPath:
+def project_in(objects: ObjectReader, commit: CommitId, path: RepoPath) -> GitPath:
+    """Returns the directory of the project that a path of a commit is in; the top where there is none."""
     tree = objects.commit(commit).tree
     while True:
         entry = objects.find(tree, GitPath(f"{path}/{DVC_DIR}" if path else DVC_DIR))

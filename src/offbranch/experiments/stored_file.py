@@ -80,7 +80,7 @@ def find_stored(place: DataPlace, path: RepoPath) -> Stored | None:
     out = place.outs[owner]
     if owner == path:
         return Stored(path=path, out=out, id=out.id)
-    id = _listing(place, out).entries.get(path[len(owner) + 1 :]) if is_directory(out.id) else None
+    id = listing_of(place, out).entries.get(path[len(owner) + 1 :]) if is_directory(out.id) else None
     return None if id is None else Stored(path=path, out=out, id=id)
 
 
@@ -92,7 +92,7 @@ def is_inside_data(place: DataPlace, path: RepoPath) -> bool:
     if any(one.startswith(prefix) for one in place.outs):
         return True
     return any(
-        any(name.startswith(prefix[len(out.path) + 1 :]) for name in _listing(place, out).entries)
+        any(name.startswith(prefix[len(out.path) + 1 :]) for name in listing_of(place, out).entries)
         for out in place.outs.values()
         if is_directory(out.id) and path.startswith(f"{out.path}/")
     )
@@ -103,7 +103,7 @@ def names_beside(place: DataPlace, path: RepoPath) -> Iterator[str]:
     yield from place.outs
     for out in place.outs.values():
         if is_directory(out.id) and path.startswith(f"{out.path}/"):
-            yield from (f"{out.path}/{name}" for name in _listing(place, out).entries)
+            yield from (f"{out.path}/{name}" for name in listing_of(place, out).entries)
 
 
 def stored_file(place: DataPlace, stored: Stored) -> AbsPath:
@@ -159,7 +159,12 @@ def _setting(place: DataPlace, out: RecordedOutput) -> RemoteSetting | None:
     return resolve_remote(place.config, name, root=place.root)
 
 
-def _listing(place: DataPlace, out: RecordedOutput) -> Listing:
+def listing_of(place: DataPlace, out: RecordedOutput) -> Listing:
+    """Returns what a directory of data holds; a list that is not in the cache is brought into the scratch cache.
+
+    Raises:
+        MissingDataError: It is neither in the cache nor at the data remote.
+    """
     views = [view for cache in (place.cache, place.scratch) if (view := _view(cache, out)) is not None]
     for view in views:
         if view.has(out.id):

@@ -49,6 +49,7 @@ from offbranch.experiments.underway import (
     with_chain,
 )
 from offbranch.experiments.workbench import in_git
+from offbranch.git.collecting import no_collection
 from offbranch.git.ignore import ignored_files, untracked_files
 from offbranch.git.objects import CommitId, TreeId
 from offbranch.git.refs import RefUpdate
@@ -102,12 +103,13 @@ def prepare_temporary(
     check_copies(project, copy_paths)
     sources = source_files(project, spec.hydra)
     ahead = look_ahead(project, spec, options, launch.reporter, None if resumed is None else resumed.files)
-    if resumed is not None:
-        tree = resumed.tree
-    else:
-        files = (*files_of_stages(ahead.pipelines, ahead.pipelines.stages), *ahead.written, *sources)
-        tree = with_changed_data(project, repo, ahead.pipelines, snapshot_of(project, repo, files))
-    attempt = begin_attempt(repo, project.root, new_attempt(project, spec, launch, Where.TEMPORARY), tree)
+    with no_collection(repo):
+        if resumed is not None:
+            tree = resumed.tree
+        else:
+            files = (*files_of_stages(ahead.pipelines, ahead.pipelines.stages), *ahead.written, *sources)
+            tree = with_changed_data(project, repo, ahead.pipelines, snapshot_of(project, repo, files))
+        attempt = begin_attempt(repo, project.root, new_attempt(project, spec, launch, Where.TEMPORARY), tree)
     note_environment(project.root, attempt.id, project.environment.all)
     under = Underway(project=project, repo=repo, spec=spec, launch=launch, attempt=attempt)
     under = replace(under, supersedes=resumed.supersedes if resumed is not None else ())
@@ -161,7 +163,8 @@ def prepare_queued(
         task_round=queued.round,
     )
     is_there = RefUpdate(ref=queued.ref, new=queued.commit, old=queued.commit)
-    attempt = begin_leased(repo, project.root, attempt, queued.tree, queued.had, is_there, *queued.before)
+    with no_collection(repo):
+        attempt = begin_leased(repo, project.root, attempt, queued.tree, queued.had, is_there, *queued.before)
     note_environment(project.root, attempt.id, project.environment.all)
     under = Underway(
         project=project,
@@ -201,7 +204,10 @@ def run_prepared(prepared: Prepared, options: RunOptions) -> Ran:
                 _copy_paths(project, place, prepared.copy_paths)
                 write_parameter_files(place, prepared.written)
                 keep_open = (copy.lock.descriptor, *prepared.keep_open)
-                outcome = carry_out_in(place, under, options, keep_open=keep_open, parameters=prepared.written)
+                copied = tuple(inside for path in prepared.copy_paths if (inside := relative_to(path, project.root)))
+                outcome = carry_out_in(
+                    place, under, options, keep_open=keep_open, parameters=prepared.written, copy_paths=copied
+                )
                 raise_if_failed(outcome, options)
                 _warn_of_untracked(place, copy.repo, outcome, under)
                 experiment = conclude(under, place, outcome)
@@ -265,6 +271,7 @@ def _warn_of_untracked(place: Project, repo: GitRepo, outcome: Outcome, under: U
         *files_of_stages(outcome.pipelines, (result.stage for result in results)),
         *(path for result in results for path in result.touched),
         *(file_of(override) for override in parse_overrides(under.spec)),
+        *(under.chain.live if under.chain is not None else ()),
     )
     taken = [in_git(place, path) for path in part]
     left = [path for path in untracked_files(repo, ()) if not any(is_same_or_inside(path, each) for each in taken)]

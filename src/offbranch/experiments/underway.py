@@ -15,6 +15,7 @@ from offbranch.base.paths import AbsPath, RepoPath, join
 from offbranch.base.processes import this_process
 from offbranch.base.records import record, replace
 from offbranch.base.undisturbed import undisturbed
+from offbranch.experiments.attempt_files import tree_of_attempt
 from offbranch.experiments.attempts import attempt_dir, end_attempt, log_of, prune_records, publish
 from offbranch.experiments.checkpoint_chain import Chain, name_was_at, put_back
 from offbranch.experiments.checkpoint_terms import Terms
@@ -31,10 +32,10 @@ from offbranch.experiments.experiment import TASK_HEADER, Attempt, AttemptState,
 from offbranch.experiments.failure_help import cause_of, hint_of_failure
 from offbranch.experiments.go_on import begun_at, with_going_on
 from offbranch.experiments.labels import leftover_labels
-from offbranch.experiments.loading import load
 from offbranch.experiments.refs import attempt_ref
 from offbranch.experiments.run import Outcome, parse_overrides, run_in
 from offbranch.experiments.workbench import make_workbench
+from offbranch.git.collecting import no_collection
 from offbranch.git.objects import TreeId
 from offbranch.git.refs import ANY, RefUpdate
 from offbranch.git.repository import GitRepo
@@ -153,12 +154,14 @@ def carry_out_in(
     *,
     keep_open: tuple[int, ...] = (),
     parameters: Mapping[RepoPath, bytes] | None = None,
+    copy_paths: tuple[RepoPath, ...] = (),
 ) -> Outcome:
     """Runs the stages in a directory whose parameter files are ready; a failed one is in the result.
 
     Args:
         keep_open: Descriptors of locks that must live as long as a command, also if we are killed.
         parameters: What of these files the attempt does not begin with.
+        copy_paths: Paths of the user's project that have been copied to the directory.
     """
     reporter = SharedReporter(under.launch.reporter)
     assert under.chain is not None
@@ -171,13 +174,15 @@ def carry_out_in(
         chain=under.chain,
         reporter=reporter,
         parameters=parameters or {},
+        select=options.select,
+        copy_paths=copy_paths,
     )
     with under.launch.open_runner(under.log, keep_open) as runner, closing(Checkpointer(terms)) as watcher:
         bench = make_workbench(
             place,
             runner=runner,
             reporter=reporter,
-            env=experiment_env(under.project, under.spec),
+            env=terms.variables,
             pull=options.execute.pull,
             home=under.project,
             watcher=watcher,
@@ -196,15 +201,6 @@ def _as_it_is(under: Underway) -> Underway:
     return under if under.chain is None else replace(under, attempt=under.chain.attempt)
 
 
-def experiment_env(project: Project, spec: ExperimentSpec) -> dict[str, str]:
-    """Returns the variables a command of an experiment finds."""
-    return {
-        "DVC_EXP_NAME": spec.name,
-        "DVC_EXP_BASELINE_REV": spec.baseline,
-        "DVC_ROOT": project.root,
-    }
-
-
 def raise_if_failed(outcome: Outcome, options: RunOptions) -> None:
     """Raises the first failure of a run, unless failures are to be ignored."""
     error = outcome.result.error
@@ -220,7 +216,16 @@ def conclude(under: Underway, place: Project, outcome: Outcome) -> Experiment:
         place: The directory it ran in.
         outcome: What was done.
     """
-    under = _as_it_is(under)
+    with no_collection(under.repo):
+        experiment = _publish(_as_it_is(under), place, outcome)
+    with suppress(OSError):  # published is published, whatever becomes of old logs
+        for attempt_id in under.supersedes:
+            remove_tree(attempt_dir(under.project.root, attempt_id))
+        prune_records(under.project.root)
+    return experiment
+
+
+def _publish(under: Underway, place: Project, outcome: Outcome) -> Experiment:
     results, spec = outcome.result.stages, under.spec
     touched = [path for result in results for path in result.touched]
     overridden = [file_of(override) for override in parse_overrides(spec)]
@@ -237,12 +242,7 @@ def conclude(under: Underway, place: Project, outcome: Outcome) -> Experiment:
     commit = commit_experiment(under.repo, tree=tree, parent=parent, message=message, headers=headers)
     ended = replace(under.attempt, state=AttemptState.SUCCEEDED, ended_utc=under.launch.clock())
     more = (*_drops(under), *_superseded(under), *leftover_labels(under.repo, spec.baseline, spec.name))
-    experiment = publish(under.repo, under.project.root, ended, spec, commit, *more, was=name_was_at(under.chain))
-    with suppress(OSError):  # published is published, whatever becomes of old logs
-        for attempt_id in under.supersedes:
-            remove_tree(attempt_dir(under.project.root, attempt_id))
-        prune_records(under.project.root)
-    return experiment
+    return publish(under.repo, under.project.root, ended, spec, commit, *more, was=name_was_at(under.chain))
 
 
 def give_up(
@@ -258,7 +258,8 @@ def give_up(
     with undisturbed():
         if under.chain is not None:
             under.chain.close()
-        _give_up(_as_it_is(under), place, outcome, error, restore)
+        with no_collection(under.repo):
+            _give_up(_as_it_is(under), place, outcome, error, restore)
 
 
 def _give_up(
@@ -288,23 +289,6 @@ def ended_attempt(attempt: Attempt, error: BaseException, fate: Fate, launch: La
         stage=error.stage if isinstance(error, StageFailedError) else None,
         cause=fate.cause or cause_of(error),
     )
-
-
-def tree_of_attempt(place: Project, repo: GitRepo, outcome: Outcome | None, live: tuple[RepoPath, ...] = ()) -> TreeId:
-    """Returns the files of an unfinished run, without outputs that are left over from earlier runs."""
-    reached: frozenset[str] = frozenset()
-    pipelines = outcome.pipelines if outcome else load(place)
-    considered = outcome.selection.stages if outcome else pipelines.stages
-    if outcome is not None:
-        reached = frozenset(result.stage.address for result in outcome.result.stages)
-    stale = [
-        out.path
-        for stage in considered
-        if stage.address not in reached
-        for out in stage.outs
-        if not out.cache and out.path is not None
-    ]
-    return snapshot_of(place, repo, (*files_of_stages(pipelines, pipelines.stages), *live), exclude=stale)
 
 
 def _superseded(under: Underway) -> list[RefUpdate]:

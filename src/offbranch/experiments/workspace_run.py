@@ -33,6 +33,7 @@ from offbranch.experiments.underway import (
     with_chain,
 )
 from offbranch.experiments.workbench import make_workbench
+from offbranch.git.collecting import no_collection
 from offbranch.git.refs import ANY, RefUpdate
 from offbranch.git.repository import GitRepo
 from offbranch.pipeline.options import RunOptions
@@ -89,9 +90,10 @@ def run_workspace(
             write_files(repo, resumed)
         write_parameter_files(project, ahead.written)
         files = (*files_of_stages(ahead.pipelines, stages), *written, *source_files(project, spec.hydra))
-        tree = snapshot_of(project, repo, files)
         exec_head = RefUpdate(ref=EXEC_HEAD, new=spec.baseline, old=ANY)
-        under = with_chain(replace(under, attempt=begin_attempt(repo, project.root, attempt, tree, exec_head)))
+        with no_collection(repo):
+            begun = begin_attempt(repo, project.root, attempt, snapshot_of(project, repo, files), exec_head)
+        under = with_chain(replace(under, attempt=begun))
         launch.reporter.emit(ExperimentStarted(name=spec.name, log=attempt.log))
         show_running(project, spec)
         outcome = carry_out_in(project, under, options)
@@ -99,14 +101,15 @@ def run_workspace(
         experiment = conclude(under, project, outcome)
     except BaseException as error:
         ended = outcome
-        give_up(under, project, ended, error, restore=lambda: _restore(under, before, ended))
+        is_anew = resumed is not None or options.execute.starts_over
+        give_up(under, project, ended, error, restore=lambda: _restore(under, before, ended, is_anew=is_anew))
         raise
     finally:
         clear_running(project)
     return Ran(experiment=experiment, outcome=outcome)
 
 
-def _restore(under: Underway, before: _Before, outcome: Outcome | None) -> None:
+def _restore(under: Underway, before: _Before, outcome: Outcome | None, *, is_anew: bool) -> None:
     root = under.project.root
     done = list(restore_files(root, before.originals, before.written))
     if outcome is not None:
@@ -115,7 +118,7 @@ def _restore(under: Underway, before: _Before, outcome: Outcome | None) -> None:
         done += restore_files(root, before.originals, now)
         with under.launch.open_runner(under.log, ()) as runner:
             bench = make_workbench(under.project, runner=runner, reporter=under.launch.reporter)
-            done += restore_outputs(outcome, bench, before.originals)
+            done += restore_outputs(outcome, bench, before.originals, is_all=is_anew)
     if under.spec.resumed is not None:  # the outputs were not ours before the run either
         outs = {out.path for stage in load(under.project).stages for out in stage.outs if not out.cache}
         own = [path for path in before.written if path in outs]

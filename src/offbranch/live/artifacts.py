@@ -10,6 +10,7 @@ from offbranch.base.plugins import load
 from offbranch.base.records import field, record
 from offbranch.live.command import run_ob
 from offbranch.live.faults import Faults, say
+from offbranch.live.formats import temporary_number
 from offbranch.live.surroundings import Inside
 
 
@@ -45,7 +46,7 @@ def copy_artifact(path: str, directory: str) -> str:
     """
     target = os.path.join(directory, os.path.basename(os.path.normpath(path)))
     os.makedirs(directory, exist_ok=True)
-    temporary = f"{target}.ob-tmp-{os.getpid()}"
+    temporary = f"{target}.ob-tmp-{temporary_number()}"
     if os.path.isdir(path):
         load("shutil").copytree(path, temporary, dirs_exist_ok=True)
         remove_tree(AbsPath(target))

@@ -1,5 +1,6 @@
 """The beginning of a `Live`: what its arguments and surroundings make of it."""
 
+import math
 import os
 from typing import Any
 
@@ -44,7 +45,7 @@ class Begun:
         exp_name: Its name; None: a new one.
         asking: What asks for checkpoints, None if nothing does.
         step: Where it begins; None before a first step is known.
-        repeats_from: In a resumed program, the step from which what is there may be repeated; else None.
+        repeats_from: In a resumed program, the step from which what is there may be repeated, infinity for none; else None.
         dvcyaml: Path of the dvc.yaml as the program knows it.
         tracked: Files for Git that artifacts have brought.
     """
@@ -57,7 +58,7 @@ class Begun:
     exp_name: str | None
     asking: Asking | None
     step: int | None
-    repeats_from: int | None
+    repeats_from: float | None
     dvcyaml: str | None
     tracked: list[str]
 
@@ -119,8 +120,10 @@ def _begin(settings: Settings, around: Surroundings, outlet: Outlet, *, saves: b
         outlet.read()
     else:
         outlet.clean()
-    last = outlet.summary.get("step") if resumes else None
-    step = last + 1 if isinstance(last, int) else None
+    step = None
+    if resumes:
+        with faults.during(f"read what is in '{outlet.directory}'"):
+            step = load("offbranch.live.last_step:next_step")(outlet.summary, outlet.file("plots", "metrics"))
     prepared = prepare(around, faults) if saves else None
     around = prepared or around
     name = None
@@ -131,6 +134,7 @@ def _begin(settings: Settings, around: Surroundings, outlet: Outlet, *, saves: b
         if prepared is not None and around.inside is Inside.NOTHING:
             with faults.during("tell editors of a program that logs"):
                 outlet.signals.begin(name)
+            say("info", f"logging to experiment '{name}'")
     if outlet.dvcyaml and around.project and is_output(outlet.dvcyaml, pipeline_outputs(around, outlet)):
         say(
             "warning",
@@ -148,7 +152,8 @@ def _begin(settings: Settings, around: Surroundings, outlet: Outlet, *, saves: b
         exp_name=name,
         asking=asking_of(around, wish=settings.checkpoint),
         step=step,
-        repeats_from=None if not resumes else step or 0,
+        # Who has never named a step may have logged all there is at the first one: nothing of that goes.
+        repeats_from=None if not resumes else math.inf if step is None else step,
         dvcyaml=_dvcyaml_of(settings.dvcyaml),
         tracked=[],
     )

@@ -1,10 +1,35 @@
-"""Faults of the machine while a training program runs: one warning for each kind of work, and the program goes on."""
+"""Faults of the machine while a training program runs: one warning, and the program goes on.
 
+A full disk, or one that may not be written, concerns everything that is written: it is told once. Other faults are told once
+for each kind of work.
+"""
+
+import errno
+import time
 from types import TracebackType
+from typing import Final
 
 from offbranch.base.environ import some_variables
+from offbranch.base.files import TEMPORARY_PREFIX
 from offbranch.base.plugins import load
 from offbranch.live.errors import LiveError
+
+_OF_THE_MACHINE: Final = frozenset(
+    (
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EROFS,
+        errno.EACCES,
+        errno.EPERM,
+        errno.EIO,
+        errno.ENOTDIR,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ESTALE,
+    )
+)
+# A disk that is full may take something now and then.
+_QUIET_S: Final = 60.0
 
 
 def say(level: str, text: str) -> None:
@@ -30,7 +55,8 @@ class Faults:
     __slots__ = ("_told",)
 
     def __init__(self) -> None:
-        self._told: set[str] = set()
+        # What was told, or the number of the error if that is of the machine -> the work it was told of, and when.
+        self._told: dict[object, tuple[str, float]] = {}
 
     def during(self, work: str) -> "Guard":
         """Returns a context in which a fault is warned of once, and goes no further.
@@ -40,15 +66,50 @@ class Faults:
         """
         return Guard(self, work)
 
-    def tell(self, work: str, reason: str) -> None:
-        """Warns that something cannot be done, once for each work."""
-        if work not in self._told:
-            self._told.add(work)
-            say("warning", f"cannot {work}: {reason}; training goes on without it")
+    def tell(self, work: str, reason: str | Exception) -> None:
+        """Warns that something cannot be done, once for each work; of a fault of the whole machine once for all.
+
+        Args:
+            work: What cannot be done.
+            reason: Why: a text, or what was raised.
+        """
+        number = reason.errno if isinstance(reason, OSError) and reason.errno in _OF_THE_MACHINE else None
+        key = work if number is None else number
+        if key in self._told:
+            return
+        self._told[key] = work, time.monotonic()
+        text = reason if isinstance(reason, str) else _text_of(reason, work)
+        end = "it" if number is None else "it, and without whatever else this keeps from being written"
+        say("warning", f"cannot {work}: {text}; training goes on without {end}")
+
+    def remark(self, text: str, *, about: str) -> None:
+        """Warns of something that is done all the same, once for each subject.
+
+        Args:
+            text: What is to be said.
+            about: The subject.
+        """
+        if about not in self._told:
+            self._told[about] = about, time.monotonic()
+            say("warning", text)
 
     def is_over(self, work: str) -> None:
         """Notes that it works again, so that the next fault is told."""
-        self._told.discard(work)
+        now = time.monotonic()
+        for key, (told, when) in list(self._told.items()):
+            if told == work and (key == work or now - when > _QUIET_S):
+                self._told.pop(key, None)
+
+
+def _text_of(error: Exception, work: str) -> str:
+    """Returns what an error says in one line, without the names of files that are temporary or named already."""
+    text = f"{type(error).__name__}: {error}"
+    if isinstance(error, OSError):
+        text = str(error.strerror or error)
+        named = error.filename
+        if error.strerror and named is not None and TEMPORARY_PREFIX not in str(named) and f"'{named}'" not in work:
+            text += f": '{named}'"
+    return " ".join(text.split())[:300]
 
 
 class Guard:
@@ -66,7 +127,5 @@ class Guard:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> bool:
         if error is None or isinstance(error, LiveError) or not isinstance(error, Exception):
             return False
-        # OSError says by itself what file it is about.
-        text = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
-        self._faults.tell(self._work, " ".join(text.split())[:300])
+        self._faults.tell(self._work, error)
         return True

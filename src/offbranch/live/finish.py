@@ -3,6 +3,7 @@
 import os
 
 from offbranch.base.plugins import load
+from offbranch.base.records import replace
 from offbranch.live.artifacts import Artifact
 from offbranch.live.begin import Begun, pipeline_outputs
 from offbranch.live.faults import say
@@ -10,6 +11,9 @@ from offbranch.live.handoff import tell_paths
 from offbranch.live.outputs import is_output
 from offbranch.live.saving import Wish, add_for_peer, save
 from offbranch.live.surroundings import Inside
+
+# What Live writes into its directory.
+OWN = ("metrics.json", "params.yaml", "report.html", "report.md", "plots", "artifacts", "static")
 
 
 def finish(begun: Begun, saved: str | None, *, failure: str | None) -> str | None:
@@ -55,14 +59,12 @@ def save_now(begun: Begun, saved: str | None) -> str | None:
         if around.inside is Inside.DVC:
             add_for_peer(outlet.directory, outlet.dvcyaml, pipeline_outputs(around, outlet), outlet.faults)
         elif begun.saves and around.inside is Inside.NOTHING:
-            own = uncached(outlet.directory) or ()
-            wanted = (*own, *((outlet.dvcyaml,) if outlet.dvcyaml else ()), *dict.fromkeys(begun.tracked))
-            paths = tuple(os.path.relpath(path, outlet.home) for path in wanted if os.path.exists(path))
             wish = Wish(
                 name=saved or begun.exp_name,
                 message=begun.settings.exp_message,
-                paths=paths,
+                paths=_included(begun),
                 replaces=saved is not None,
+                is_wished=begun.exp_name in (begun.settings.exp_name, around.exp_name),
             )
             return save(wish, outlet.home, outlet.faults) or saved
     return saved
@@ -73,12 +75,13 @@ def log_artifact(begun: Begun, artifact: Artifact, *, copies: bool, caches: bool
     functions = "offbranch.live.artifacts"
     outlet = begun.outlet
     with outlet.faults.during(f"log '{artifact.path}'"):
+        artifact = replace(artifact, path=os.path.abspath(artifact.path))
         if begun.around.project is None:
             outlet.faults.tell(f"log '{artifact.path}'", "there is no project here (ob init)")
             return
         if copies:
             path = load(f"{functions}:copy_artifact")(artifact.path, outlet.file("artifacts"))
-            artifact = load("offbranch.base.records:replace")(artifact, path=path)
+            artifact = replace(artifact, path=path)
         if caches:
             _cache(begun, artifact.path)
         entry = load(f"{functions}:entry_of")(artifact, outlet.base)
@@ -105,6 +108,25 @@ def uncached(directory: str) -> tuple[str, ...] | None:
     if not found:
         return None
     return (directory,) if is_whole else tuple(found)
+
+
+def _included(begun: Begun) -> tuple[str, ...]:
+    """Returns what the experiment gets although Git does not track it, as seen from the directory the program began in."""
+    outlet = begun.outlet
+    own: tuple[str, ...] = ()
+    if any(os.path.exists(outlet.file(name)) for name in (".git", ".dvc")):  # it is that of the whole project
+        parts = [outlet.file(name) for name in OWN if os.path.exists(outlet.file(name))]
+        own = tuple(path for part in parts for path in (uncached(part) or () if os.path.isdir(part) else (part,)))
+    elif os.path.isdir(outlet.directory):
+        own = uncached(outlet.directory) or ()
+    wanted = (*own, *((outlet.dvcyaml,) if outlet.dvcyaml else ()), *dict.fromkeys(begun.tracked))
+    root = os.path.join(os.path.realpath(begun.around.project or outlet.home), "")
+    there = [path for path in wanted if os.path.exists(path)]
+    paths = [path for path in there if os.path.realpath(path).startswith(root)]
+    beyond = [path for path in there if path not in paths]
+    if beyond:
+        say("warning", f"no part of the experiment, because it is outside of the project: '{beyond[0]}'")
+    return tuple(os.path.relpath(path, outlet.home) for path in paths)
 
 
 def _cache(begun: Begun, path: str) -> None:

@@ -3,6 +3,7 @@
 Source: the files of DVCLive 3.49. Pure but for `replace_file`, which puts text in place in one step.
 """
 
+import itertools
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from offbranch.base.files import TEMPORARY_PREFIX
 from offbranch.base.plugins import load
 
+_numbers = itertools.count()
 _QUOTED = frozenset('\t"\r\n')
 
 
@@ -26,7 +28,7 @@ def header(name: str, *, has_timestamp: bool) -> str:
 
 def file_path(name: str) -> str:
     """Returns where below its directory a named thing is kept; no name leads out of that."""
-    parts = ["_" if part == ".." else part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
+    parts = ["_" if part == ".." else part for part in name.replace(os.sep, "/").split("/") if part not in ("", ".")]
     return os.path.join(*parts) if parts else "_"
 
 
@@ -79,17 +81,16 @@ def read_json(path: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def replace_file(path: str, content: bytes, *, marker: str = "") -> None:
+def replace_file(path: str, content: bytes) -> None:
     """Replaces a file in one step; its directory is made if it is not there.
 
     Args:
         path: The file; one that is a link is replaced where it points to.
         content: All of it.
-        marker: What tells writers in one process apart.
     """
     target = os.path.realpath(path) if os.path.islink(path) else path
     directory, name = os.path.split(target)
-    temporary = os.path.join(directory, f"{TEMPORARY_PREFIX}{name[:80]}{marker}-{os.getpid()}")
+    temporary = os.path.join(directory, f"{TEMPORARY_PREFIX}{name[:80]}-{temporary_number()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
     try:
         descriptor = os.open(temporary, flags, 0o666)
@@ -106,6 +107,11 @@ def replace_file(path: str, content: bytes, *, marker: str = "") -> None:
         except OSError:
             pass
         raise
+
+
+def temporary_number() -> str:
+    """Returns what ends the name of a temporary file: no other thread, process or interrupted call has the same."""
+    return f"{next(_numbers)}-{os.getpid()}"
 
 
 def _for_json(value: Any) -> Any:

@@ -84,9 +84,9 @@ def request(directory: str, *, kind: str, stage: str, step: int | None) -> dict[
         replace_file(asked, load("json").dumps(value).encode())
         if not _wake(directory):
             return None
-        return _await(directory, replied)
-    except OSError:
-        return None
+        return _await(directory, asked, replied)
+    except OSError as error:  # a full disk, no descriptor left: another time
+        return _declined(error.strerror or str(error))
     finally:
         _remove(asked)
         _remove(replied)
@@ -159,8 +159,8 @@ def _wake(directory: str) -> bool:
     return True
 
 
-def _await(directory: str, replied: str) -> dict[str, Any] | None:
-    """Waits for a reply; looks now and then whether somebody is still there."""
+def _await(directory: str, asked: str, replied: str) -> dict[str, Any] | None:
+    """Waits for a reply; looks now and then whether somebody is still there, and the request too."""
     began = time.monotonic()
     pause_s, looked = 0.001, began
     while True:
@@ -171,11 +171,18 @@ def _await(directory: str, replied: str) -> dict[str, Any] | None:
         if now - looked > 1.0:
             looked = now
             if now - began > PATIENCE_S:
-                return {"is_taken": False, "reason": "no reply"}
+                return _declined("no reply")
+            is_waiting = os.path.exists(asked)
             if not _wake(directory):
                 return read_json(replied) or None
+            if not is_waiting:  # there was no room for the reply, unless it has just come
+                return read_json(replied) or _declined("there was no room for the reply")
         time.sleep(pause_s)
         pause_s = min(0.01, pause_s * 1.2)
+
+
+def _declined(reason: str) -> dict[str, Any]:
+    return {"is_taken": False, "reason": reason}
 
 
 def _remove(path: str) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 from offbranch.base.plugins import load
 from offbranch.live.errors import InvalidDataTypeError, InvalidImageNameError
-from offbranch.live.formats import file_path
+from offbranch.live.faults import Faults
+from offbranch.live.formats import file_path, temporary_number
 
 EXTENSIONS = frozenset((".jpg", ".jpeg", ".gif", ".png"))
 
@@ -27,11 +28,11 @@ def image_name(name: str, value: object) -> str:
     return file_path(str(name))
 
 
-def write_image(path: str, value: Any) -> None:
+def write_image(path: str, value: Any, faults: Faults) -> None:
     """Writes an image; one that is there is replaced in one step.
 
     A file is copied if its format is that of the name, else converted. An array is `(height, width)` or
-    `(height, width, channels)`: bytes, or numbers from 0 to 1.
+    `(height, width, channels)`: whole numbers from 0 to 255, or others from 0 to 1.
 
     Raises:
         OSError: It cannot be written, or not in this format.
@@ -39,7 +40,7 @@ def write_image(path: str, value: Any) -> None:
     """
     os.makedirs(os.path.dirname(path), exist_ok=True)
     extension = os.path.splitext(path)[1]
-    temporary = f"{path}.ob-tmp-{os.getpid()}{extension}"
+    temporary = f"{path}.ob-tmp-{temporary_number()}{extension}"
     try:
         if isinstance(value, str | os.PathLike):
             _copy_or_convert(os.fspath(value), temporary, extension)
@@ -48,7 +49,7 @@ def write_image(path: str, value: Any) -> None:
         elif _is_picture(value):
             _opaque(value, extension).save(temporary)
         else:
-            _opaque(_picture_of(value), extension).save(temporary)
+            _opaque(_picture_of(value, faults), extension).save(temporary)
         os.replace(temporary, path)
     finally:
         if os.path.exists(temporary):
@@ -64,15 +65,27 @@ def _copy_or_convert(source: str, target: str, extension: str) -> None:
         _opaque(picture, extension).save(target)
 
 
-def _picture_of(value: Any) -> Any:
-    array = value
-    if getattr(array.dtype, "kind", "") == "f":
+def _picture_of(value: Any, faults: Faults) -> Any:
+    array, kind = value, getattr(value.dtype, "kind", "")
+    if kind == "f":
+        array = array.copy()
+        array[array != array] = 0.0  # not a number
+        _warn_if_cut(array, 1.0, faults)
         array = (array.clip(0.0, 1.0) * 255.0).round().astype("uint8")
-    elif getattr(array.dtype, "kind", "") == "b":
+    elif kind == "b":
         array = array.astype("uint8") * 255
+    elif kind in "iu" and array.dtype.itemsize > 1 and (array.ndim > 2 or array.dtype.itemsize == 8):
+        _warn_if_cut(array, 255, faults)  # what Pillow has no image for
+        array = array.clip(0, 255).astype("uint8")
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     return load("PIL.Image").fromarray(array)
+
+
+def _warn_if_cut(array: Any, most: float, faults: Faults) -> None:
+    if array.size and (array.min() < 0 or array.max() > most):
+        found = f"{array.min():g} to {array.max():g}"
+        faults.remark(f"values of an image outside of 0 to {most:g} are cut off: {found}", about="values of images")
 
 
 def _opaque(picture: Any, extension: str) -> Any:

@@ -7,18 +7,19 @@ writes; the others have a `Live` that does nothing.
 
 import os
 import time
-from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal
 
 from offbranch.base.plugins import load
-from offbranch.live.artifacts import Artifact
+from offbranch.live import contents, syncing
 from offbranch.live.begin import Begun, Settings, begin, begin_guest
+from offbranch.live.ending import end, retire_if_late
 from offbranch.live.errors import InvalidDataTypeError
-from offbranch.live.finish import failure_of, finish
-from offbranch.live.formats import field, put, read_json
-from offbranch.live.registry import ended, enter
-from offbranch.live.table import Table, cut_repeated, open_table
+from offbranch.live.finish import failure_of
+from offbranch.live.formats import field, put
+from offbranch.live.registry import enter
+from offbranch.live.resuming import cut_repeated_of, open_table_of
+from offbranch.live.table import Table
 from offbranch.live.values import metric_value
 
 
@@ -185,9 +186,9 @@ class Live:
             if not writer.is_awake:
                 writer.arouse()
             return
-        table = writer.tables.get(name) or self._table(name, timestamp)
+        table = writer.tables.get(name) or open_table_of(self._begun, name, has_timestamp=timestamp)
         if not table.is_cut:
-            self._cut(table)
+            cut_repeated_of(self._begun, table, self._step or 0)
         row = f"{self._step or 0}\t{text}\n"
         if not table.plain:
             row = self._timed(table, row)
@@ -196,179 +197,23 @@ class Live:
         else:
             writer.write(table, row)
 
-    def log_metrics(self, metrics: Mapping[str, int | float | str], timestamp: bool = False, plot: bool = True) -> None:
-        """Logs several metrics at the present step: see `log_metric`."""
-        for name, value in metrics.items():
-            self.log_metric(name, value, timestamp=timestamp, plot=plot)
+    # See live/contents.py
 
-    def log_param(self, name: str, val: Any) -> None:
-        """Logs a parameter.
-
-        Args:
-            name: Of the parameter.
-            val: What YAML can represent: a scalar, a list, a map; a NumPy scalar or array becomes that.
-
-        Raises:
-            InvalidParameterTypeError: It cannot be represented.
-        """
-        self.log_params({name: val})
-
-    def log_params(self, params: Any) -> None:
-        """Logs several parameters: a map, or a namespace such as that of argparse. See `log_param`."""
-        if self._is_inert:
-            return
-        self._outlet.params.update(load("offbranch.live.params:plain_parameters")(params))
-        self._outlet.write_params()
-
-    def log_image(self, name: str, val: Any) -> None:
-        """Logs an image, in place of an earlier one of this name.
-
-        Args:
-            name: With the extension .jpg, .jpeg, .gif or .png; without one it takes that of the file.
-            val: A NumPy array, a figure of matplotlib, an image of Pillow, or the path of a file.
-
-        Raises:
-            InvalidImageNameError: It has another extension.
-            InvalidDataTypeError: It is no image.
-        """
-        if self._is_inert:
-            return
-        path = self._outlet.file("plots", "images", load("offbranch.live.images:image_name")(name, val))
-        with self._outlet.faults.during(f"write '{path}'"):
-            load("offbranch.live.images:write_image")(path, val)
-
-    def log_plot(
-        self,
-        name: str,
-        datapoints: Any,
-        x: str,
-        y: str | Sequence[str],
-        template: str | None = "linear",
-        title: str | None = None,
-        x_label: str | None = None,
-        y_label: str | None = None,
-    ) -> None:
-        """Logs data of a plot of your own.
-
-        Args:
-            name: Of the plot.
-            datapoints: A list of maps, a data frame of pandas, or a NumPy array (its columns are `0`, `1`, …).
-            x: Field of the horizontal axis.
-            y: Field or fields of the vertical one.
-            template: How it is drawn: see `ob plots templates`.
-            title: Above it. `x_label` and `y_label` are at its axes.
-
-        Raises:
-            InvalidDataTypeError: The data is something else.
-        """
-        if self._is_inert:
-            return
-        points = load("offbranch.live.plots:points_of")(name, datapoints)
-        fields = y if isinstance(y, str) else tuple(y)
-        looks = load("offbranch.live.plots:Looks")(
-            template=template, x=x, y=fields, title=title, x_label=x_label, y_label=y_label
-        )
-        self._outlet.write_plot("custom", name, points, looks)
-
-    def log_sklearn_plot(
-        self,
-        kind: Literal["calibration", "confusion_matrix", "det", "precision_recall", "roc"],
-        labels: Any,
-        predictions: Any,
-        name: str | None = None,
-        title: str | None = None,
-        x_label: str | None = None,
-        y_label: str | None = None,
-        normalized: bool | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Logs what scikit-learn says of predictions.
-
-        Args:
-            kind: Which plot.
-            labels: What is true.
-            predictions: Scores; for a confusion matrix, classes.
-            name: Of the plot, by default its kind.
-            title: Above it. `x_label` and `y_label` are at its axes.
-            normalized: Of a confusion matrix: shares instead of counts.
-            **kwargs: For the function of scikit-learn.
-
-        Raises:
-            InvalidPlotTypeError: There is no such kind.
-        """
-        if self._is_inert:
-            return
-        data, looks = load("offbranch.live.plots:sklearn_plot")(
-            kind, labels, predictions, normalized=normalized, options=kwargs
-        )
-        looks = load("offbranch.live.plots:changed_looks")(looks, title=title, x_label=x_label, y_label=y_label)
-        self._outlet.write_plot("sklearn", name or kind, data, looks)
-
-    def log_artifact(
-        self,
-        path: str | os.PathLike[str],
-        type: str | None = None,
-        name: str | None = None,
-        desc: str | None = None,
-        labels: Sequence[str] | None = None,
-        meta: Mapping[str, Any] | None = None,
-        copy: bool = False,
-        cache: bool = True,
-    ) -> None:
-        """Logs a file or directory, such as a model.
-
-        Args:
-            path: Where it is.
-            type: What it is, such as `model`. With it, or one of the next four, it gets an entry in dvc.yaml.
-            name: Of the entry, by default that of the file without its extension.
-            desc: Of the entry, likewise `labels` and `meta`.
-            copy: Copy it below `dir` first.
-            cache: Put it into the cache, as `ob add` does, unless it is an output of the pipeline.
-
-        Raises:
-            InvalidDataTypeError: The path is none.
-        """
-        if not isinstance(path, str | os.PathLike):
-            raise InvalidDataTypeError(path, path)
-        if self._is_inert:
-            return
-        artifact = Artifact(path=os.path.abspath(path), kind=type, name=name, desc=desc, labels=labels, meta=meta)
-        load("offbranch.live.finish:log_artifact")(self._begun, artifact, copies=copy, caches=cache)
-
-    def monitor_system(
-        self,
-        interval: float = 0.05,
-        num_samples: int = 20,
-        directories_to_monitor: Mapping[str, str] | None = None,
-    ) -> None:
-        """Logs, from now on, the load of processors, memory, disks and GPUs: the mean of some samples at a time.
-
-        Args:
-            interval: Seconds between samples, at most 0.1.
-            num_samples: How many make one value, 1 to 30.
-            directories_to_monitor: Name -> directory of the file systems that are looked at.
-        """
-        if self._is_inert:
-            return
-        if self._monitor is not None:
-            self._monitor.stop()
-
-        def log(name: str, value: float, changes: bool) -> None:
-            self.log_metric(name, value, timestamp=True, plot=changes)
-
-        self._monitor = load("offbranch.live.monitor:Monitor")(
-            log,
-            self._outlet.faults,
-            interval_s=interval,
-            n_samples=num_samples,
-            directories={"main": "/"} if directories_to_monitor is None else directories_to_monitor,
-        )
+    log_metrics = contents.log_metrics
+    log_param = contents.log_param
+    log_params = contents.log_params
+    log_image = contents.log_image
+    log_plot = contents.log_plot
+    log_sklearn_plot = contents.log_sklearn_plot
+    log_artifact = contents.log_artifact
+    monitor_system = contents.monitor_system
 
     # Steps
 
     def next_step(self, *, checkpoint: bool = True) -> None:
         """Ends a step: its values are on disk, a checkpoint is asked for if one is due (`checkpoint`), and the next begins."""
         self._step, self._is_ahead = self._step or 0, False
+        retire_if_late(self)
         if not self._is_inert:
             self._outlet.step(self._step)
             if checkpoint:
@@ -383,38 +228,14 @@ class Live:
             with self._outlet.faults.during("ask for a checkpoint"):
                 asking.ask((self._step or 0) - self._is_ahead)
 
-    def make_summary(self) -> None:
-        """Writes metrics.json."""
-        if not self._is_inert:
-            if self._step is not None:
-                self._outlet.summary["step"] = self._step
-            self._outlet.write_summary()
+    # See live/syncing.py
 
-    def make_dvcyaml(self) -> None:
-        """Tells dvc.yaml of the files."""
-        if not self._is_inert:
-            self._outlet.write_dvcyaml(anyway=True)
-
-    def make_report(self) -> None:
-        """Makes the report."""
-        if not self._is_inert:
-            self._outlet.write_report()
-
-    def sync(self) -> None:
-        """Writes everything that `next_step` writes, without ending the step."""
-        self.flush()
-        self.make_summary()
-        self.make_dvcyaml()
-        self.make_report()
-
-    def read_latest(self) -> dict[str, Any]:
-        """Returns what is in metrics.json."""
-        return read_json(self._outlet.file("metrics.json"))
-
-    def read_step(self) -> int:
-        """Returns the last step that is in metrics.json, 0 if there is none."""
-        found = self.read_latest().get("step", 0)
-        return found if isinstance(found, int) else 0
+    make_summary = syncing.make_summary
+    make_dvcyaml = syncing.make_dvcyaml
+    make_report = syncing.make_report
+    sync = syncing.sync
+    read_latest = syncing.read_latest
+    read_step = syncing.read_step
 
     # The end
 
@@ -424,7 +245,7 @@ class Live:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._is_within = False
-        self._finish(failure=failure_of(kind, error))
+        end(self, failure=failure_of(kind, error))
 
     def end(self) -> None:
         """Ends logging: everything is written, and an experiment saved if the program does not run as one.
@@ -432,7 +253,7 @@ class Live:
         Inside of `with` it does nothing: leaving that does it. After an exception nothing is saved, only written.
         """
         if not self._is_within:
-            self._finish(failure=None)
+            end(self, failure=None)
 
     def save_dvc_exp(self) -> None:
         """Saves an experiment now, if the program does not run as one."""
@@ -454,39 +275,10 @@ class Live:
         self._outlet.forked()
         self._monitor = None
 
-    def _finish(self, *, failure: str | None) -> None:
-        if self._is_inert:
-            return
-        if self._monitor is not None:
-            self._monitor.stop()
-            self._monitor = None
-        if self._is_ahead and isinstance(self._outlet.summary.get("step"), int):
-            # `next_step` has begun a step that does not come.
-            self._step, self._is_ahead = self._outlet.summary["step"], False
-        self.flush()
-        if self._outlet.is_guest:
-            return
-        if self._step is not None:
-            self._outlet.summary["step"] = self._step
-        self._saved = finish(self._begun, self._saved, failure=failure)
-        ended(self)
-
     # Pieces
 
     def _shown(self, *parts: str) -> str:
         return os.path.join(self.dir, *parts)
-
-    def _table(self, name: str, timestamp: bool) -> Table:
-        path = self._outlet.table_path(name)
-        table = open_table(name, path, has_timestamp=timestamp, is_resumed=self._begun.repeats_from is not None)
-        return self._writer.tables.setdefault(name, table)
-
-    def _cut(self, table: Table) -> None:
-        """Removes lines of steps that an earlier program had begun and this one repeats."""
-        table.is_cut = True
-        first = max(self._step or 0, self._begun.repeats_from or 0)
-        with self._outlet.faults.during(f"write '{table.path}'"):
-            cut_repeated(table.path, first, column=1 if table.has_timestamp else 0)
 
     def _timed(self, table: Table, row: str) -> str:
         row = row[:-1] + os.linesep

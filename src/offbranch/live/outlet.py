@@ -16,6 +16,7 @@ from offbranch.live.budget import Budget
 from offbranch.live.faults import Faults
 from offbranch.live.formats import copy_of, file_path, json_text, merge_missing, read_json, replace_file
 from offbranch.live.saving import Signals
+from offbranch.live.surroundings import current_directory
 from offbranch.live.writer import Writer
 
 _PLOTS = ("metrics", "images", "custom", "sklearn")
@@ -43,14 +44,14 @@ class Outlet:
     """
 
     def __init__(self, directory: str, *, dvcyaml: str | None, report: str | None, faults: Faults) -> None:
-        self.home = os.getcwd()
+        self.home = current_directory()
         self.directory = os.path.join(self.home, directory)
         self.dvcyaml = None if dvcyaml is None else os.path.normpath(os.path.join(self.home, dvcyaml))
         self.base = os.path.dirname(self.dvcyaml or "") or self.home
         self.report = report
         self.faults = faults
         self.summary: dict[str, Any] = {}
-        self.params: dict[str, Any] = {}
+        self.params: dict[Any, Any] = {}
         self.plots: dict[str, dict[str, Any]] = {}
         self.artifacts: dict[str, dict[str, Any]] = {}
         self.signals: Signals | None = None
@@ -62,6 +63,7 @@ class Outlet:
         self._stamp: _Stamp | None = None
         self._written: str | None = None
         self._said: object = None
+        self._late: dict[str, bytes] = {}
         self._shown: Any = None
 
     def file(self, *parts: str) -> str:
@@ -105,6 +107,7 @@ class Outlet:
                 self.writer.arouse()
             return
         self.writer.flush_now(patience_s=_STEP_S)
+        self.write_late()
         self.write_summary()
         self.write_dvcyaml()
         if self.report is not None and self._report_budget.allows(now):
@@ -133,7 +136,7 @@ class Outlet:
                 text = json_text(copy_of(self.summary))
                 if if_changed and text == self._written:
                     return
-                replace_file(path, text.encode(), marker=f"-{_thread.get_ident()}")
+                replace_file(path, text.encode())
                 self._written, self._stamp = text, _stamp_of(path)
                 self.faults.is_over(f"write '{path}'")
         finally:
@@ -144,7 +147,13 @@ class Outlet:
         """Writes params.yaml."""
         path = self.file("params.yaml")
         with self.faults.during(f"write '{path}'"):
-            load("offbranch.live.params:write_params")(path, self.params)
+            self._put(path, load("offbranch.live.params:params_text")(self.params).encode())
+
+    def write_late(self) -> None:
+        """Writes parameters and plots that could not be written when they were logged."""
+        for path, content in list(self._late.items()):
+            with self.faults.during(f"write '{path}'"):
+                self._put(path, content)
 
     def write_dvcyaml(self, *, anyway: bool = False) -> None:
         """Writes what dvc.yaml says of these files, if that has changed.
@@ -172,8 +181,9 @@ class Outlet:
         """Writes data of a plot, and notes what dvc.yaml is to say of it."""
         file = load("offbranch.live.plots:plot_name")(name)
         with self.faults.during(f"write '{self.file('plots', kind, file)}'"):
-            replace_file(self.file("plots", kind, file), json_text(data).encode())
+            content = json_text(data).encode()
             self.plots[self._seen("plots", kind, file)] = load("offbranch.live.plots:options_of")(looks)
+            self._put(self.file("plots", kind, file), content)
 
     def write_report(self) -> None:
         """Writes the report, or shows it in the notebook."""
@@ -190,14 +200,16 @@ class Outlet:
                 load("offbranch.live.report:write_report")(path, self.report, story)
 
     def flush(self) -> None:
-        """Writes lines of metrics that wait, and the summary."""
+        """Writes what waits: lines of metrics, the summary, what could not be written."""
         self.writer.flush_now()
+        self.write_late()
         if not self.is_guest:
             self.write_summary(if_changed=True)
 
     def leave(self) -> None:
         """Writes what waits, where there may be no threads any more."""
         self.writer.flush()
+        self.write_late()
         if not self.is_guest:
             if self.writer.is_awake:
                 self.write_summary(if_changed=True)
@@ -216,7 +228,15 @@ class Outlet:
         """Begins anew in a forked child."""
         self._lock = _thread.allocate_lock()
         self.is_guest = True
+        self._late.clear()
         self.writer.forked()
+
+    def _put(self, path: str, content: bytes) -> None:
+        """Replaces a file; one that cannot be written now is kept for later."""
+        self._late[path] = content
+        replace_file(path, content)
+        self._late.pop(path, None)
+        self.faults.is_over(f"write '{path}'")
 
     def _later(self) -> None:
         """Is called by the thread of the writer."""

@@ -6,11 +6,10 @@ from typing import Any
 from offbranch.base.errors import BadInputError
 from offbranch.base.plugins import load
 from offbranch.live.errors import InvalidParameterTypeError
-from offbranch.live.formats import replace_file
-from offbranch.live.values import plain_parameter
+from offbranch.live.values import plain_key, plain_parameter
 
 
-def plain_parameters(params: Any) -> dict[str, Any]:
+def plain_parameters(params: Any) -> dict[Any, Any]:
     """Returns parameters as plain data; a namespace, such as that of argparse, counts as a map.
 
     Raises:
@@ -18,16 +17,13 @@ def plain_parameters(params: Any) -> dict[str, Any]:
     """
     if not isinstance(params, Mapping):
         params = _pairs(params)
-    return {str(name): plain_parameter(value) for name, value in params.items()}
+    return {plain_key(name): plain_parameter(value) for name, value in params.items()}
 
 
-def write_params(path: str, params: Mapping[str, Any]) -> None:
-    """Writes parameters in block style.
-
-    Raises:
-        OSError: It cannot be written.
-    """
-    replace_file(path, load("offbranch.base.yaml_ruamel:dump")(dict(params)).encode())
+def params_text(params: Mapping[Any, Any]) -> str:
+    """Returns parameters as YAML in block style."""
+    text: str = load("offbranch.base.yaml_ruamel:dump")(dict(params))
+    return text
 
 
 def read_params(path: str) -> dict[str, Any]:

@@ -135,7 +135,10 @@ def _calibration(labels: Any, predictions: Any, options: dict[str, Any]) -> Any:
 
 
 def _confusion(labels: Any, predictions: Any, _: dict[str, Any]) -> Any:
-    pairs = zip(_listed(labels), _listed(predictions), strict=True)
+    actuals, predicteds = _listed(labels), _listed(predictions)
+    if len(actuals) != len(predicteds):
+        raise ValueError(f"{len(actuals)} labels, but {len(predicteds)} predictions")
+    pairs = zip(actuals, predicteds, strict=True)
     return [{"actual": str(actual), "predicted": str(predicted)} for actual, predicted in pairs]
 
 

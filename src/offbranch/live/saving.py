@@ -9,7 +9,7 @@ from offbranch.live.command import Done, run, run_ob
 from offbranch.live.faults import Faults, say
 from offbranch.live.formats import replace_file
 from offbranch.live.outputs import is_output
-from offbranch.live.surroundings import Inside, Surroundings, has_experiment, head_of
+from offbranch.live.surroundings import Inside, Surroundings, experiments_of, head_of
 
 _SIGNALS = ".dvc/tmp/exps/run"
 
@@ -23,12 +23,14 @@ class Wish:
         message: Of its commit.
         paths: Files that Git does not track yet, as seen from the directory it is saved from.
         replaces: An experiment of this name is an earlier one of this program.
+        is_wished: The name is not made up: that it gets another one is worth a word.
     """
 
     name: str | None
     message: str | None
     paths: tuple[str, ...]
     replaces: bool
+    is_wished: bool
 
 
 def prepare(around: Surroundings, faults: Faults) -> Surroundings | None:
@@ -60,13 +62,26 @@ def prepare(around: Surroundings, faults: Faults) -> Surroundings | None:
 
 
 def name_of(wished: str | None, around: Surroundings) -> str | None:
-    """Returns the name an experiment gets: as wished, unless there is such a one of this commit; None: a new one is made up."""
+    """Returns the name an experiment gets: as wished, unless there is such a one of this commit; else a made-up one."""
     name = wished or around.exp_name
     baseline = head_of(around.repository) if around.repository else None
-    if name and baseline and around.repository and has_experiment(around.repository, baseline, name):
-        say("warning", f"there is an experiment '{name}' already: this one gets another name")
-        return None
-    return name
+    if not baseline or not around.repository:
+        return name
+    taken = experiments_of(around.repository, baseline)
+    if name and name not in taken:
+        return name
+    new: str = load("offbranch.base.made_up_names:generate_name")(taken, _Dice())
+    if name:
+        say("warning", f"there is an experiment '{name}' already: this one gets the name '{new}'")
+    return new
+
+
+class _Dice:
+    """Chance without `random`, whose import costs, and whose state is the program's."""
+
+    def choice(self, seq: list[str]) -> str:
+        """Returns one element."""
+        return seq[int.from_bytes(os.urandom(4), "big") % len(seq)]
 
 
 def save(wish: Wish, home: str, faults: Faults) -> str | None:
@@ -80,11 +95,14 @@ def save(wish: Wish, home: str, faults: Faults) -> str | None:
         # The name may be no name for a ref, or somebody was quicker: what was trained is saved all the same.
         again = _save(wish, home, named=False)
         if again.code == 0:
-            say("warning", f"the experiment could not be saved as '{wish.name}' ({done.err}): it gets another name")
+            if wish.is_wished:
+                say("warning", f"the experiment could not be saved as '{wish.name}' ({done.err}): it gets another name")
             done = again
     if done.code != 0:
         faults.tell("save the experiment", done.err or f"'ob exp save' ended with {done.code}")
         return None
+    if done.err.startswith("warning: "):  # of files that are no part of it
+        say("warning", done.err.removeprefix("warning: "))
     found = load("json").loads(done.out)
     return str(found.get("name")) if isinstance(found, dict) else None
 

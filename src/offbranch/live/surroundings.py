@@ -20,7 +20,17 @@ _VARIABLES = (
     "OFFBRANCH_HANDOFF",
     "OFFBRANCH_CHECKPOINT",
 )
-_RANKS = ("RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID", "LOCAL_RANK")
+_RANKS = (
+    "RANK",
+    "OMPI_COMM_WORLD_RANK",
+    "PMIX_RANK",
+    "PMI_RANK",
+    "MV2_COMM_WORLD_RANK",
+    "HOROVOD_RANK",
+    "SLURM_PROCID",
+)
+# Where none of these is set, both of these tell: who is not the first on its machine, or on another machine, is not rank 0.
+_PARTS_OF_RANK = ("LOCAL_RANK", "NODE_RANK")
 
 
 class Inside(Enum):
@@ -62,7 +72,7 @@ class Surroundings:
 def look_around() -> Surroundings:
     """Returns what surrounds this process."""
     said = some_variables(_VARIABLES)
-    here = os.getcwd()
+    here = current_directory()
     project, repository = above(here, ".dvc"), above(here, ".git")
     if project and repository and len(project) < len(repository):
         project = None  # it is that of somebody else: a project is inside of its repository
@@ -80,14 +90,29 @@ def look_around() -> Surroundings:
     )
 
 
+def is_late_rank() -> bool:
+    """Tells whether torch says by now that this is not the process of rank 0; it may not have been asked at the start."""
+    return bool(rank_of_torch()) and not _is_for_all_ranks()
+
+
+def current_directory() -> str:
+    """Returns the current directory, `.` if it has been removed."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return os.curdir
+
+
 def is_first_rank() -> bool:
     """Tells whether this is the process of rank 0, or the only one: by torch if it is up, else by variables of launchers."""
-    if some_variables(("OFFBRANCH_LIVE_ALL_RANKS",)).get("OFFBRANCH_LIVE_ALL_RANKS") == "1":
+    if _is_for_all_ranks():
         return True
-    rank = _rank_of_torch()
+    rank = rank_of_torch()
     if rank is None:
-        said = some_variables(_RANKS)
-        rank = next((int(said[name]) for name in _RANKS if said.get(name, "").isdigit()), 0)
+        said = {
+            name: int(text) for name, text in some_variables((*_RANKS, *_PARTS_OF_RANK)).items() if text.isdecimal()
+        }
+        rank = next((said[name] for name in _RANKS if name in said), sum(said.get(name, 0) for name in _PARTS_OF_RANK))
     return rank == 0
 
 
@@ -112,10 +137,16 @@ def head_of(repository: str) -> str | None:
     return None
 
 
-def has_experiment(repository: str, baseline: str, name: str) -> bool:
-    """Tells whether a commit has an experiment of a name."""
+def experiments_of(repository: str, baseline: str) -> frozenset[str]:
+    """Returns the names of the experiments of a commit."""
     _, common = git_directories(repository)
-    return bool(_ref(common, f"refs/exps/{baseline[:2]}/{baseline[2:]}/{name}"))
+    prefix = f"refs/exps/{baseline[:2]}/{baseline[2:]}/"
+    try:
+        loose = os.listdir(os.path.join(common, prefix))
+    except OSError:
+        loose = []
+    packed = (line.partition(" ")[2].strip() for line in _packed(common))
+    return frozenset((*loose, *(ref.removeprefix(prefix) for ref in packed if ref.startswith(prefix))))
 
 
 def git_directories(repository: str) -> tuple[str, str]:
@@ -131,11 +162,15 @@ def _ref(common: str, name: str) -> str:
     text = read_system_file(os.path.join(common, name)).strip()
     if text:
         return text
+    return next((line.split()[0] for line in _packed(common) if line.endswith(f" {name}")), "")
+
+
+def _packed(common: str) -> list[str]:
     try:
         with open(os.path.join(common, "packed-refs"), encoding="utf-8", errors="replace") as file:
-            return next((line.split()[0] for line in file if line.rstrip("\n").endswith(f" {name}")), "")
+            return file.read().splitlines()
     except OSError:
-        return ""
+        return []
 
 
 def _inside(said: Mapping[str, str]) -> Inside:
@@ -146,7 +181,11 @@ def _inside(said: Mapping[str, str]) -> Inside:
     return Inside.DVC if said.get("DVC_EXP_BASELINE_REV") else Inside.REPRO
 
 
-def _rank_of_torch() -> int | None:
+def _is_for_all_ranks() -> bool:
+    return some_variables(("OFFBRANCH_LIVE_ALL_RANKS",)).get("OFFBRANCH_LIVE_ALL_RANKS") == "1"
+
+
+def rank_of_torch() -> int | None:
     """Asks torch, if the program has loaded it already: loading it takes seconds."""
     try:
         distributed = sys.modules.get("torch.distributed")

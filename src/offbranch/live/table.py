@@ -3,13 +3,15 @@
 Any number of processes may append to one table: each line goes out by one write to a file opened for appending.
 """
 
-import _thread
+import math
 import os
 
-from offbranch.live.formats import header
+from offbranch.live.formats import header, temporary_number
 
 _APPEND = os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _CREATE = _APPEND | os.O_CREAT | os.O_EXCL
+# Of the end of a table, where the last step is looked for.
+_END_BYTES = 1 << 16
 _NEW = _APPEND | os.O_CREAT | os.O_TRUNC
 
 
@@ -54,15 +56,14 @@ class Table:
     def _create(self, content: bytes) -> bool:
         """Makes the file with its first lines; False if these are still to be appended, because somebody else was quicker."""
         first = header(self.name, has_timestamp=self.has_timestamp).encode("utf-8", "backslashreplace")
-        temporary = f"{self.path}.ob-tmp-{os.getpid()}-{_thread.get_ident()}"
+        temporary = f"{self.path}.ob-tmp-{temporary_number()}"
         try:
             _write_new(temporary, first + content)
-            os.link(temporary, self.path)
+            if not _has_linked(temporary, self.path):
+                _create_slowly(self.path, first)
+                return False
             return True
         except FileExistsError:
-            return False
-        except OSError:  # no hard links on this file system
-            _create_slowly(self.path, first)
             return False
         finally:
             _unlink(temporary)
@@ -79,13 +80,15 @@ def open_table(name: str, path: str, *, has_timestamp: bool, is_resumed: bool) -
     """
     try:
         with open(path, "rb") as file:
-            has_timestamp = file.readline().startswith(b"timestamp\t")
+            first = file.readline()
+        if first.endswith(b"\n"):
+            has_timestamp = first.startswith(b"timestamp\t")
     except (OSError, ValueError):
         pass
     return Table(name, path, has_timestamp=has_timestamp, is_cut=not is_resumed)
 
 
-def cut_repeated(path: str, step: int, *, column: int) -> None:
+def cut_repeated(path: str, step: float, *, column: int) -> None:
     """Removes the last lines of a table that are of a step that is logged anew, and a line without an end.
 
     Args:
@@ -98,11 +101,29 @@ def cut_repeated(path: str, step: int, *, column: int) -> None:
             lines = file.read().splitlines(keepends=True)
     except OSError:
         return
+    if not lines or not lines[0].endswith(b"\n"):
+        os.unlink(path)  # without its first line it is begun anew
+        return
     n_kept = len(lines)
     while n_kept > 1 and not (lines[n_kept - 1].endswith(b"\n") and _step_of(lines[n_kept - 1], column) < step):
         n_kept -= 1
     if n_kept < len(lines):
         os.truncate(path, sum(map(len, lines[:n_kept])))
+
+
+def last_step(path: str) -> float | None:
+    """Returns the step of the last whole line of a table; None if there is none."""
+    try:
+        with open(path, "rb") as file:
+            first = file.readline()
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(len(first), size - _END_BYTES))
+            *lines, _ = file.read().split(b"\n")
+    except OSError:
+        return None
+    column = 1 if first.startswith(b"timestamp\t") else 0
+    steps = (_step_of(line, column) for line in reversed(lines))
+    return next((step for step in steps if math.isfinite(step)), None)
 
 
 def _step_of(line: bytes, column: int) -> float:
@@ -124,6 +145,21 @@ def _write_whole(descriptor: int, content: bytes) -> None:
         if n_written and os.fstat(descriptor).st_size == before + n_written:
             os.ftruncate(descriptor, before)
         raise
+
+
+def _has_linked(source: str, path: str) -> bool:
+    """Gives a file another name; False on a file system without hard links.
+
+    Raises:
+        FileExistsError: There is a file of this name.
+    """
+    try:
+        os.link(source, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        return False
+    return True
 
 
 def _write_new(path: str, content: bytes) -> None:

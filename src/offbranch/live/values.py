@@ -46,25 +46,48 @@ def plain_parameter(value: Any) -> Any:
     if value is None or type(value) in _PLAIN:
         return value
     if isinstance(value, Mapping):
-        return {_plain_key(key): plain_parameter(item) for key, item in value.items()}
+        return {plain_key(key): plain_parameter(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain_parameter(item) for item in value]
-    if isinstance(value, set | frozenset | bytes):
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, set | frozenset):
+        return {plain_key(item) for item in value}
+    if _is_date(value):
         return value
     if isinstance(value, _PLAIN) and not hasattr(
         value, "name"
     ):  # an enumeration has a name, and says more than its value
         return _base_of(value)
+    as_date = getattr(value, "to_pydatetime", None)  # what pandas calls a time
+    if callable(as_date) and not isinstance(value, type):
+        return plain_parameter(as_date())
     to_list = getattr(value, "tolist", None)
     if callable(to_list) and not isinstance(value, type):
         return plain_parameter(to_list())
     raise InvalidParameterTypeError(f"cannot represent an object: {value!r}"[:300])
 
 
-def _plain_key(key: Any) -> Any:
+def plain_key(key: Any) -> Any:
+    """Returns the name of a parameter, or what is in a set, as data that YAML has.
+
+    Raises:
+        InvalidParameterTypeError: It cannot be represented.
+    """
     if key is None or type(key) in _PLAIN:
         return key
+    if isinstance(key, tuple):
+        return tuple(plain_key(part) for part in key)
+    plain = plain_parameter(key)
+    if isinstance(plain, _PLAIN):
+        return plain
     raise InvalidParameterTypeError(f"cannot represent an object: {key!r}"[:300])
+
+
+def _is_date(value: object) -> bool:
+    """Tells whether a value is a date, or one with a time: those of the standard library, which is not loaded for this."""
+    kind = type(value)
+    return kind.__module__ == "datetime" and kind.__name__ in ("date", "datetime")
 
 
 def _base_of(value: bool | int | float | str) -> bool | int | float | str:

@@ -66,7 +66,7 @@ class Writer:
             except (OSError, ValueError) as error:  # a name may be none for a file
                 table.rows.append(row)
                 self.is_deferring = True
-                self._faults.tell(f"write '{table.path}'", str(error))
+                self._faults.tell(f"write '{table.path}'", error)
         if not self.is_awake:
             self.arouse()
 
@@ -135,7 +135,7 @@ class Writer:
         try:
             table.append("".join(table.rows[:n_rows]))
         except (OSError, ValueError) as error:
-            self._faults.tell(f"write '{table.path}'", str(error))
+            self._faults.tell(f"write '{table.path}'", error)
             if n_rows > _MOST_WAITING:
                 del table.rows[: n_rows // 2]
             return 0

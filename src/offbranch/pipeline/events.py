@@ -3,7 +3,7 @@
 from offbranch.base.events import Event
 from offbranch.base.records import record
 from offbranch.pipeline.plan import Action
-from offbranch.pipeline.status import Reason
+from offbranch.pipeline.reasons import Reason
 
 
 @record

@@ -17,10 +17,10 @@ from offbranch.pipeline.deciding import Decider
 from offbranch.pipeline.events import StageDecided, StageEnded, StageFailed, StageLeftOut
 from offbranch.pipeline.options import ExecuteOptions, FailurePolicy
 from offbranch.pipeline.plan import Action, Step, describe
+from offbranch.pipeline.reasons import Reason
 from offbranch.pipeline.recording import NOTHING_LATER, Carried, Later
 from offbranch.pipeline.schedule import Schedule
 from offbranch.pipeline.stage import LockedStage, Stage
-from offbranch.pipeline.status import Reason
 from offbranch.pipeline.workbench import Workbench
 from offbranch.storage.objects import Content
 

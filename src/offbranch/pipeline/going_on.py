@@ -6,8 +6,8 @@ The pipeline only knows what it must do otherwise about them; `experiments/go_on
 from collections.abc import Callable, Mapping
 
 from offbranch.base.records import field, record
+from offbranch.pipeline.reasons import Reason
 from offbranch.pipeline.stage import Output, Stage
-from offbranch.pipeline.status import Reason
 
 RESUME_VARIABLE = "DVCLIVE_RESUME"
 

@@ -12,17 +12,10 @@ from offbranch.base.records import record, replace
 from offbranch.params.lookup import MISSING
 from offbranch.pipeline.facts import Facts, Found, Recorded, Unknown
 from offbranch.pipeline.options import PlanOptions
+from offbranch.pipeline.reasons import Reason, reasons
 from offbranch.pipeline.run_cache import is_usable
 from offbranch.pipeline.stage import LockedItem, LockedStage, Stage, item_key
-from offbranch.pipeline.status import (
-    Change,
-    ChangeKind,
-    Reason,
-    StageStatus,
-    examine,
-    param_values,
-    reasons,
-)
+from offbranch.pipeline.status import Change, ChangeKind, StageStatus, examine, param_values
 from offbranch.storage.objects import Content, ObjectId, Tag, parse_object_id
 
 
@@ -79,6 +72,7 @@ def make_plan(
     *,
     look_up: RunLookUp,
     parents: Mapping[str, Iterable[str]],
+    runs_anyway: Callable[[Stage], Reason | None] = lambda stage: None,
 ) -> Plan:
     """Decides about stages given in execution order, imagining what each step leaves for the later ones.
 
@@ -89,6 +83,7 @@ def make_plan(
         options: How to decide.
         look_up: Finds a result in the run-cache.
         parents: Address -> addresses of the stages it directly needs.
+        runs_anyway: Why a stage runs whatever else holds; None for one that is decided about as ever.
     """
     steps: list[Step] = []
     changing: dict[str, Stage] = {}
@@ -98,8 +93,11 @@ def make_plan(
         makers = [changing[parent] for parent in parents.get(stage.address, ()) if parent in changing]
         contents.update(_parts_of_outputs(stage, makers))
         locked = locks.get(stage.address)
-        forced = options.forced_after and bool(makers)
+        why = runs_anyway(stage)
+        forced = why is not None or (options.forced_after and bool(makers))
         step = decide(stage, locked, facts, replace(options, force=True) if forced else options, look_up=look_up)
+        if why is not None and step.action is Action.RUN:
+            step = replace(step, reasons=(why,))
         if step.action not in (Action.SKIP, Action.BLOCKED):
             changing[stage.address] = stage
         contents.update(imagine(step, locked))

@@ -1,4 +1,4 @@
-"""What has changed about a stage since it last ran, as records with a sentence each.
+"""What has changed about a stage since it last ran, as records; `reasons.py` puts them into sentences.
 
 Pure: compares a `Stage`, what dvc.lock recorded of it, and `Facts`. Content decides, never time stamps or sizes.
 """
@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any
 
-from offbranch.base.records import record, replace
-from offbranch.params.lookup import MISSING, flatten, look_up
+from offbranch.base.records import record
+from offbranch.params.lookup import MISSING, look_up
 from offbranch.pipeline.facts import Facts, OutOfSync, Recorded, Unknown
 from offbranch.pipeline.stage import LockedItem, LockedStage, Output, ParamsDependency, Stage, item_key
 from offbranch.pipeline.unfinished import unfinished_at
@@ -46,19 +46,6 @@ class Change:
     old: Any = None
     new: Any = None
     maker: str | None = None
-
-
-@record
-class Reason:
-    """Why a stage must run, in one sentence.
-
-    Attributes:
-        code: For programs: `command`, `never-run`, `always`, `dependency`, `parameter`, `output`, `forced`, ...
-        text: For people.
-    """
-
-    code: str
-    text: str
 
 
 @record
@@ -116,45 +103,6 @@ def is_same_content(locked: LockedItem, content: Content, facts: Facts, key: str
 def is_same_tag(locked: LockedItem, tag: Tag) -> bool:
     """Tells whether what a server says of a content now is what was recorded."""
     return locked.md5 == tag.md5 and all(locked.extra.get(key) == value for key, value in tag.extra.items())
-
-
-def reasons(stage: Stage, status: StageStatus) -> Iterator[Reason]:
-    """Yields why a stage is not up to date, the most telling reason first."""
-    if status.never_ran:
-        yield Reason(code="never-run", text="it has not run yet")
-        yield from (_reason_of_dependency(change) for change in status.deps if change.kind is not ChangeKind.NEW)
-        return
-    if status.checkpoint is not None:
-        yield Reason(code="checkpoint", text=f"its last run was at checkpoint {status.checkpoint}, not finished")
-    elif status.command:
-        yield Reason(code="command", text="its command changed")
-    for change in status.deps:
-        for leaf in _leaves(change):
-            yield _reason_of_dependency(leaf)
-    if status.always:
-        goes_on = next((out.written for out in stage.outs if out.checkpoint), None)
-        what = "it is marked always_changed" if stage.always_changed else "it has neither dependencies nor outputs"
-        what = what if goes_on is None else f"it goes on from its checkpoint '{goes_on}'"
-        yield Reason(code="always", text=f"{what}, so it always runs")
-    if status.is_edited:
-        yield Reason(code="checksum", text="its .dvc file was edited, or its import never carried out")
-    for change in status.outs:
-        yield _reason_of_output(change)
-
-
-def _leaves(change: Change) -> Iterator[Change]:
-    """Yields what differs inside a changed map of parameters, each leaf by its full key."""
-    if change.key is None or not (isinstance(change.old, Mapping) and isinstance(change.new, Mapping)):
-        yield change
-        return
-    old, new = dict(flatten(change.old, change.key)), dict(flatten(change.new, change.key))
-    for key in dict.fromkeys((*new, *old)):
-        if key not in new:
-            yield replace(change, kind=ChangeKind.DELETED, key=key, old=old[key], new=None)
-        elif key not in old:
-            yield replace(change, kind=ChangeKind.NEW, key=key, old=None, new=new[key])
-        elif not same_value(old[key], new[key]):
-            yield replace(change, key=key, old=old[key], new=new[key])
 
 
 def _changed_deps(stage: Stage, locked: LockedStage, facts: Facts) -> Iterator[Change]:
@@ -246,56 +194,3 @@ def _out_change(stage: Stage, output: Output, was: LockedItem | None, facts: Fac
     if output.cache and was.hash_name is not None and not facts.is_cached(ObjectId(was.md5)):
         return ChangeKind.NOT_IN_CACHE
     return None
-
-
-def _reason_of_dependency(change: Change) -> Reason:
-    match change.kind:
-        case ChangeKind.PENDING:
-            return Reason(
-                code="pending", text=f"dependency {change.item} is made by '{change.maker}', which runs first"
-            )
-        case ChangeKind.UPDATE:
-            return Reason(code="update", text=f"there is a newer version of {change.item}")
-        case ChangeKind.DELETED if change.key is None:
-            return Reason(code="dependency", text=f"dependency {change.item} missing")
-        case ChangeKind.OUT_OF_SYNC:
-            return Reason(code="dependency", text=f"no version of {change.item} as dvc.yaml has it is recorded")
-        case ChangeKind.NEW if change.key is None:
-            return Reason(code="dependency", text=f"dependency {change.item} is new")
-        case ChangeKind.MODIFIED if change.key is None:
-            return Reason(code="dependency", text=f"dependency {change.item} changed")
-        case _:
-            return Reason(code="parameter", text=_parameter_text(change))
-
-
-def _parameter_text(change: Change) -> str:
-    name = change.key if change.item.rpartition("/")[2] == "params.yaml" else f"{change.item}:{change.key}"
-    match change.kind:
-        case ChangeKind.DELETED:
-            return f"parameter {name} missing"
-        case ChangeKind.NEW:
-            return f"parameter {name} is new, {show_value(change.new)}"
-        case _:
-            return f"parameter {name} changed {show_value(change.old)} -> {show_value(change.new)}"
-
-
-def show_value(value: Any) -> str:
-    """Returns a parameter value as short text for a sentence."""
-    text = (
-        {True: "true", False: "false", None: "null"}.get(value)
-        if value is None or value is True or value is False
-        else None
-    )
-    text = text or (value if isinstance(value, str) and value else repr(value))
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _reason_of_output(change: Change) -> Reason:
-    words = {
-        ChangeKind.DELETED: "missing",
-        ChangeKind.NEW: "was not recorded",
-        ChangeKind.MODIFIED: "changed",
-        ChangeKind.NOT_IN_CACHE: "not in the cache",
-        ChangeKind.PENDING: "will be made anew",
-    }
-    return Reason(code="output", text=f"output {change.item} {words[change.kind]}")

@@ -11,13 +11,13 @@ from functools import partial
 from offbranch.base.errors import ConflictError, OffbranchError
 from offbranch.base.events import Progressed, Reporter
 from offbranch.base.files import FileReader
+from offbranch.base.made_up_names import Chooser, generate_name
 from offbranch.base.paths import PARAMS_FILE, ROOT, GitPath, RepoPath, resolve_in
 from offbranch.base.records import record, replace
 from offbranch.experiments.commit import files_of_stages, snapshot_of
 from offbranch.experiments.composition import open_planner, source_files
 from offbranch.experiments.data_changes import with_changed_data
 from offbranch.experiments.experiment import ExperimentSpec
-from offbranch.experiments.names import Chooser, generate_name
 from offbranch.experiments.preview import Ahead, look_ahead_with
 from offbranch.experiments.refs import task_ref
 from offbranch.experiments.run import plan_parameter_files

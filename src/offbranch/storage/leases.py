@@ -3,28 +3,37 @@
 Source: fcntl(2), F_SETLEASE. The kernel waits `/proc/sys/fs/lease-break-time` (45 s) at most, then goes on without us.
 """
 
+import errno
 import os
 import signal
 import sys
+from enum import Enum
 
 from offbranch.base.plugins import load
 
 
-def take_lease(descriptor: int) -> bool:
-    """Takes a read lease on a file that is open for reading only; returns whether it was given.
+class Lease(Enum):
+    """What has come of the wish for one."""
 
-    It is not where somebody has the file open for writing, where it belongs to another user, and on most network file systems.
-    """
+    GIVEN = "given"
+    REFUSED = "refused"
+    """Somebody has the file open for writing, or in memory that is written to: it may change without a new time stamp."""
+    UNKNOWN = "unknown"
+    """There is none here: another system or file system, or the file of another user."""
+
+
+def take_lease(descriptor: int) -> Lease:
+    """Asks for a read lease on a file that is open for reading only."""
     if not sys.platform.startswith("linux"):
-        return False
+        return Lease.UNKNOWN
     fcntl = load("fcntl")
     try:
         # Who breaks a lease sends SIGIO, which would end us; SIGURG is ignored unless somebody wants it.
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-    except OSError:
-        return False
-    return True
+    except OSError as error:
+        return Lease.REFUSED if error.errno == errno.EAGAIN else Lease.UNKNOWN
+    return Lease.GIVEN
 
 
 def drop(descriptor: int) -> None:

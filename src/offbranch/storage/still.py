@@ -9,6 +9,7 @@ import os
 import stat
 from collections.abc import Sequence
 
+from offbranch.base.errors import OffbranchError
 from offbranch.base.paths import AbsPath, RepoPath
 from offbranch.storage.hashing import (
     SMALL_SIZE,
@@ -19,7 +20,7 @@ from offbranch.storage.hashing import (
 )
 from offbranch.storage.ignore import IgnoreRules
 from offbranch.storage.incoming import Incoming
-from offbranch.storage.leases import drop, take_lease
+from offbranch.storage.leases import Lease, drop, take_lease
 from offbranch.storage.links import clone, copy_range
 from offbranch.storage.local import LocalCache
 from offbranch.storage.objects import ObjectId
@@ -56,6 +57,7 @@ class HeldFile:
     Attributes:
         name: Path below the output; empty for the output itself.
         stamp: Its stamp then.
+        is_settled: Whether a change would give it another stamp: nobody has it open for writing.
         is_executable: Whether the user may execute it.
         known: Its object, which the cache has.
         data: What it held.
@@ -63,12 +65,13 @@ class HeldFile:
         own: A copy.
     """
 
-    __slots__ = ("data", "descriptor", "is_executable", "known", "name", "own", "stamp", "status")
+    __slots__ = ("data", "descriptor", "is_executable", "is_settled", "known", "name", "own", "stamp", "status")
 
     def __init__(self, name: str, status: os.stat_result) -> None:
         self.name = name
         self.status = status
         self.stamp: Stamp = stamp_of(status)
+        self.is_settled = True
         self.is_executable = is_executable(status)
         self.known: ObjectId | None = None
         self.data: bytes | None = None
@@ -166,7 +169,7 @@ def _hold(
         known = state.file(held.path, stamp_of(status)) if state is not None else None
         if known is not None and not cache.has(known):
             known = None
-        held.files.append(_hold_file(held.path, "", status, known, cache, room))
+        held.files.append(_hold_file(held.path, "", known, stamp_of(status), cache, room))
         return held
     if not stat.S_ISDIR(status.st_mode):
         raise special_file_error(held.path, status.st_mode)
@@ -174,51 +177,58 @@ def _hold(
     names = scan.paths
     md5s: Sequence[str | None] = known_md5s(held.path, scan, names, state=state)
     there = cache.has_many({ObjectId(md5) for md5 in md5s if md5 is not None})
-    for name, md5 in zip(names, md5s, strict=True):
+    for name, md5, stamp in zip(names, md5s, scan.stamps, strict=True):
         file = AbsPath(f"{held.path}{os.sep}{name}")
         known = ObjectId(md5) if md5 is not None and md5 in there else None
-        held.files.append(_hold_file(file, name, os.stat(file), known, cache, room))
+        held.files.append(_hold_file(file, name, known, stamp, cache, room))
     return held
 
 
 def _hold_file(
-    path: AbsPath, name: str, status: os.stat_result, known: ObjectId | None, cache: LocalCache, room: Room
+    path: AbsPath, name: str, known: ObjectId | None, known_at: Stamp, cache: LocalCache, room: Room
 ) -> HeldFile:
-    file = HeldFile(name, status)
-    if known is not None and status.st_size < SMALL_SIZE:
-        file.known = known
-        return file
-    descriptor = open_regular(path)
+    descriptor = _opened(path)
+    file = None
     try:
-        file.status = status = os.fstat(descriptor)
-        file.stamp = stamp_of(status)
-        if status.st_size < SMALL_SIZE and status.st_size <= room.read_bytes:
+        status = os.fstat(descriptor)
+        file = HeldFile(name, status)
+        # Who has it open for writing may change it without a new time stamp, by its memory: then nothing is known.
+        lease = take_lease(descriptor)
+        file.is_settled = lease is not Lease.REFUSED
+        is_small = status.st_size < SMALL_SIZE
+        if known is not None and file.stamp == known_at and (lease is Lease.GIVEN or (is_small and file.is_settled)):
+            file.known = known
+            return file
+        if is_small and status.st_size <= room.read_bytes:
             file.data = os.read(descriptor, status.st_size + 1)
             room.read_bytes -= len(file.data)
             if len(file.data) != status.st_size or not is_unchanged(status, os.fstat(descriptor)):
                 raise ChangedError(path)
             return file
-        # Who has it open for writing may change it without a new time stamp, by its memory: then nothing is known.
-        is_leased = room.held_files > 0 and take_lease(descriptor)
-        if is_leased and known is not None:
-            file.known = known
-        elif is_leased and room.can_clone is False:
+        is_leased = room.held_files > 0 and lease is Lease.GIVEN
+        file.own = _cloned(descriptor, status, cache, room)
+        if file.own is None and is_leased:
             room.held_files -= 1
             file.descriptor, descriptor = descriptor, -1
-        elif (own := _cloned(descriptor, status, cache, room)) is not None:
-            file.own = own
-        elif is_leased:
-            room.held_files -= 1
-            file.descriptor, descriptor = descriptor, -1
-        else:
+        elif file.own is None:
             file.own = _copied(path, file, descriptor, cache)
         return file
     except BaseException:
-        file.close()
+        if file is not None:
+            file.close()
         raise
     finally:
         if descriptor >= 0:
             os.close(descriptor)
+
+
+def _opened(path: AbsPath) -> int:
+    try:
+        return open_regular(path)
+    except OffbranchError as error:
+        if isinstance(error.__cause__, FileNotFoundError):  # it has just been removed
+            raise error.__cause__ from None
+        raise
 
 
 def _cloned(source: int, status: os.stat_result, cache: LocalCache, room: Room) -> Incoming | None:

@@ -38,7 +38,7 @@ def store(held: Held, *, cache: LocalCache, state: StateDb | None) -> Stored:
     ids = [_store_file(file, cache, new) for file in held.files]
     if held.scan is None:
         (file,), (id,) = held.files, ids
-        if state is not None:
+        if state is not None and file.is_settled:
             state.record_file(held.path, file.stamp, id, observed_ns=held.observed_ns)
         content = Content(id=id, size=file.status.st_size, is_executable=file.is_executable)
         return Stored(content=content, ids=(id,), new=tuple(new))
@@ -49,7 +49,8 @@ def store(held: Held, *, cache: LocalCache, state: StateDb | None) -> Stored:
         new.append(top)
     content = Content(id=top, size=held.scan.size_bytes, n_files=len(ids))
     if state is not None:
-        state.record_directory(held.path, held.scan, ids, content=content, observed_ns=held.observed_ns)
+        settled = [id if file.is_settled else None for id, file in zip(ids, held.files, strict=True)]
+        state.record_directory(held.path, held.scan, settled, content=content, observed_ns=held.observed_ns)
     return Stored(content=content, ids=(top, *ids), new=tuple(new))
 
 

@@ -8,7 +8,7 @@ prints, and any revision of Git.
 import json
 from argparse import Namespace
 
-from offbranch.api.exp import apply
+from offbranch.api.exp_keep import apply
 from offbranch.base.errors import ExitCode
 from offbranch.base.records import as_dict
 from offbranch.cli.console import Console

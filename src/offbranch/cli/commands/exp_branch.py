@@ -4,7 +4,7 @@ import json
 import shlex
 from argparse import Namespace
 
-from offbranch.api.exp import branch
+from offbranch.api.exp_keep import branch
 from offbranch.base.errors import ExitCode
 from offbranch.base.records import as_dict
 from offbranch.cli.console import Console

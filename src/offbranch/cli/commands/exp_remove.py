@@ -6,7 +6,7 @@ All names are checked before anything is removed.
 import json
 from argparse import Namespace
 
-from offbranch.api.exp import remove
+from offbranch.api.exp_keep import remove
 from offbranch.base.errors import ExitCode, UsageError
 from offbranch.base.plugins import load
 from offbranch.cli.console import Console

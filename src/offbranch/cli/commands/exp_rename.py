@@ -3,7 +3,7 @@
 import json
 from argparse import Namespace
 
-from offbranch.api.exp import rename
+from offbranch.api.exp_keep import rename
 from offbranch.base.errors import ExitCode
 from offbranch.base.plugins import load
 from offbranch.cli.console import Console

@@ -8,7 +8,7 @@ import json
 import shlex
 from argparse import Namespace
 
-from offbranch.api.exp import save
+from offbranch.api.exp_keep import save
 from offbranch.base.errors import ExitCode
 from offbranch.base.paths import RepoPath
 from offbranch.cli.console import Console

@@ -5,7 +5,7 @@ from typing import Any
 from fastai.callback.core import Callback
 
 from offbranch.live.frameworks.names import metric_name
-from offbranch.live.frameworks.opening import open_live, written_params
+from offbranch.live.frameworks.opening import go_on, open_live, written_params
 from offbranch.live.logger import Live
 
 
@@ -29,11 +29,13 @@ class DVCLiveCallback(Callback):
         super().__init__()
         self.with_opt = with_opt
         self.live = open_live(live, kwargs)
+        self._has_ended = False
 
     def before_fit(self) -> None:
         """Logs parameters; looking for a learning rate and predicting are no training."""
         if not self._is_training():
             return
+        go_on(self.live, has_ended=self._has_ended)  # fine_tune fits twice
         learner = self.learn
         data = learner.dls
         self.live.log_params(
@@ -63,6 +65,7 @@ class DVCLiveCallback(Callback):
         """Ends logging."""
         if self._is_training():
             self.live.end()
+            self._has_ended = True
 
     def _is_training(self) -> bool:
         return not any(hasattr(self.learn, name) for name in ("lr_finder", "gather_preds"))

@@ -6,7 +6,7 @@ from typing import Any
 from keras.callbacks import Callback
 
 from offbranch.live.frameworks.names import metric_name
-from offbranch.live.frameworks.opening import open_live
+from offbranch.live.frameworks.opening import go_on, open_live
 from offbranch.live.logger import Live
 
 
@@ -30,6 +30,11 @@ class DVCLiveCallback(Callback):
         super().__init__()
         self.save_weights_only = save_weights_only
         self.live = open_live(live, kwargs)
+        self._has_ended = False
+
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Goes on, if the model has been trained before."""
+        go_on(self.live, has_ended=self._has_ended)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Logs an epoch."""
@@ -40,3 +45,4 @@ class DVCLiveCallback(Callback):
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """Ends logging."""
         self.live.end()
+        self._has_ended = True

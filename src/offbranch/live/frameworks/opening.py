@@ -41,6 +41,12 @@ def repeat_from(live: Live, step: int) -> None:
         live._begun = replace(begun, repeats_from=step)
 
 
+def go_on(live: Live, *, has_ended: bool) -> None:
+    """Begins a step of its own where training goes on after a callback has ended it once: the last one is complete."""
+    if has_ended and not live._is_ahead:
+        live.step += 1
+
+
 def end_failed(live: Live) -> None:
     """Ends a `Live` after a failure: all is written, and no experiment is saved as if training had gone well."""
     live.__exit__(sys.exc_info()[0] or RuntimeError, None, None)

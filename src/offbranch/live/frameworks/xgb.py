@@ -5,7 +5,7 @@ from typing import Any
 
 from xgboost.callback import TrainingCallback
 
-from offbranch.live.frameworks.opening import open_live
+from offbranch.live.frameworks.opening import go_on, open_live
 from offbranch.live.logger import Live
 
 
@@ -27,6 +27,12 @@ class DVCLiveCallback(TrainingCallback):
         super().__init__()
         self._metric_data = metric_data
         self.live = open_live(live, kwargs)
+        self._has_ended = False
+
+    def before_training(self, model: Any) -> Any:
+        """Goes on, if it has been trained with before, and returns the model."""
+        go_on(self.live, has_ended=self._has_ended)
+        return model
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Mapping[str, Sequence[Any]]]) -> bool:
         """Logs a round; training goes on (False)."""
@@ -41,6 +47,7 @@ class DVCLiveCallback(TrainingCallback):
     def after_training(self, model: Any) -> Any:
         """Ends logging, and returns the model."""
         self.live.end()
+        self._has_ended = True
         return model
 
     def _log(self, level: str, metrics: Mapping[str, Sequence[Any]]) -> None:

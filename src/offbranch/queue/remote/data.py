@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 from offbranch.base.errors import OffbranchError, RemoteError
 from offbranch.base.events import Warned
+from offbranch.experiments.chains import chains_of
 from offbranch.experiments.choose import Choice
 from offbranch.experiments.share_data import push_outputs, with_run_cache
 from offbranch.experiments.sharing import ShareRequest, Sharing
+from offbranch.git.ids import CommitId
 from offbranch.git.objects import ObjectReader
 from offbranch.project import Project
 from offbranch.queue.remote.end import Ending
@@ -16,6 +18,7 @@ from offbranch.storage.remote_setting import default_remote
 # What a remote that refuses for another reason than the network is given before the task counts as failed.
 _MAX_TRIES = 5
 _LONGEST_WAIT_S = 30.0
+_CHECKPOINTS = "checkpoints"
 
 
 def send_results(
@@ -33,9 +36,14 @@ def send_results(
         talk=place.talk,
     )
     made = ending.experiment
-    chains = {each.id: (each.commit,) for each in ending.attempts if each.commit is not None}
+    chains: dict[str, tuple[CommitId, ...]] = {
+        each.id: (each.commit,) for each in ending.attempts if each.commit is not None
+    }
     if made is not None:
         chains[made.ref] = (made.commit,)
+        with ObjectReader(place.repo) as objects:
+            # Of checkpoints as much as is here: others may have been made on a machine that is lost.
+            chains[_CHECKPOINTS] = chains_of(objects, (made,))[made.ref]
     wait_s, n_tries = 0.5, 0
     while True:
         with ObjectReader(place.repo) as objects:

@@ -135,6 +135,15 @@ def cancel(slurm: Slurm, jobs: Iterable[str]) -> None:
         _run(slurm, ["scancel", *_clusters(slurm), "--quiet", *wanted[at : at + 500]])
 
 
+def requeue(slurm: Slurm, job: str) -> None:
+    """Has SLURM start a job again that runs or has just ended.
+
+    Raises:
+        OffbranchError: It does not.
+    """
+    _run(slurm, ["scontrol", "requeue", job])
+
+
 def max_array_size(slurm: Slurm) -> int:
     """Returns how many elements an array may have; the default of SLURM where it does not say."""
     try:

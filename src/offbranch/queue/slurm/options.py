@@ -38,7 +38,7 @@ _REFUSED: Mapping[str, str] = {
     "--wrap": "jobs run what is queued",
     "--parsable": "ob queue start --json prints the ids of the jobs",
     "--test-only": "'scontrol show partition' tells what there is",
-    "--signal": "a stopped task is put back into the queue, whatever stops it",
+    "--signal": "a task whose time is over goes on from its newest checkpoint, and needs no warning",
 }
 
 

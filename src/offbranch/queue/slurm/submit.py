@@ -75,7 +75,7 @@ def plan_duties(chosen: Iterable[StoredTask], tasks: Iterable[StoredTask], place
         element = places.of(stored.task.id, stored.task.round)
         if element is not None and element.is_alive:
             in_slurm.append(stored.task.id)
-        elif element is not None and places.n_failures(stored.task.id, stored.task.round) >= MAX_FAILURES:
+        elif element is not None and _n_failures(stored, places) >= MAX_FAILURES:
             given_up.append((stored, element))
         else:
             wanted.append(stored)
@@ -143,6 +143,12 @@ def _words(
         *options,
         f"--comment={COMMENT}{submission.id}",
     ]
+
+
+def _n_failures(stored: StoredTask, places: Places) -> int:
+    """Returns how many jobs were for nothing since a task last began; a run that is lost counts elsewhere (`n_lost`)."""
+    began_utc = max((attempt.started_utc for attempt in stored.attempts), default=0.0)
+    return places.n_failures(stored.task.id, stored.task.round, began_utc)
 
 
 def _is_for_nothing(element: Element, there: set[str]) -> bool:

@@ -134,9 +134,13 @@ class Places:
         found = [each for each in self.elements if each.task.id == task_id and each.task.round == round_]
         return next((each for each in found if each.is_alive), found[-1] if found else None)
 
-    def n_failures(self, task_id: str, round_: int) -> int:
-        """Returns how many elements that were for a task came to nothing."""
-        return sum(each.is_failure for each in self.elements if (each.task.id, each.task.round) == (task_id, round_))
+    def n_failures(self, task_id: str, round_: int, since_utc: float) -> int:
+        """Returns how many elements that were for a task came to nothing, of those handed over since it last began."""
+        return sum(
+            each.is_failure and each.submission.submitted_utc > since_utc
+            for each in self.elements
+            if (each.task.id, each.task.round) == (task_id, round_)
+        )
 
 
 def with_ends(submission: Submission, elements: Iterable[Element]) -> Submission:
