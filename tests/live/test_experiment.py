@@ -44,7 +44,7 @@ def tree(project: TestProject, name: str) -> set[str]:
 def test_what_a_project_has_of_its_own_stays_where_it_is_the_directory_of_live(project: TestProject) -> None:
     project.write("params.yaml", "lr: 1\n")
     project.write("dvc.yaml", "stages:\n  a:\n    cmd: echo hi\n")
-    done = train(project, TWO_STEPS + "    live.log_param('more', 2)\n", 'dir="."')
+    train(project, TWO_STEPS + "    live.log_param('more', 2)\n", 'dir="."')
     assert (project.read("params.yaml"), "cmd: echo hi" in project.read("dvc.yaml")) == ("lr: 1\nmore: 2\n", True)
     (name,) = project.ob("exp", "list", "--name-only").out.split()
     assert tree(project, name) >= {"params.yaml", "dvc.yaml", "metrics.json", "plots/metrics/acc.tsv"}
