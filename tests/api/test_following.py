@@ -112,7 +112,8 @@ def test_curves_of_a_run_grow_and_end_with_it(project: TestProject, tmp_path: Pa
         end_attempt(opened(project.root), AbsPath(str(project.root)), ended, tree)
 
     views = list(follow_live((), project.session(), sleep=Sleeper(nothing, log, nothing, end)))
-    assert [told(view) for view in views][-1] == [("one", "ended", {})]
+    # Its files are gone with its directory, and what was seen stays to be seen.
+    assert [told(view) for view in views][-1] == [("one", "ended", {"loss": 0.4})]
     assert told(views[0])[0][:2] == ("one", "running")
     assert ("one", "running", {"loss": 0.4}) in [told(view)[0] for view in views]
     assert [view.is_over for view in views] == [*[False] * (len(views) - 1), True]
@@ -146,6 +147,15 @@ def test_a_task_that_is_named_is_waited_for(project: TestProject) -> None:
 
 def opened_without(project: TestProject, *names: str) -> None:
     assert project.ob("exp", "remove", *names).code == 0
+
+
+def test_without_git_there_is_the_workspace_alone(tmp_path: Path) -> None:
+    project = TestProject(tmp_path)
+    assert project.ob("init", "--no-scm", "-q").code == 0
+    project.write(CURVE, "step\tloss\n0\t0.5\n")
+    assert project.ob("live").out == "workspace (ended): loss 0.5 at step 0\n"
+    refused = project.ob("live", "los")
+    assert (refused.code, "did you mean 'loss'?" in refused.err) == (1, True)
 
 
 def test_nothing_to_follow_is_said(project: TestProject) -> None:

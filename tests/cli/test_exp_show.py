@@ -207,7 +207,7 @@ def test_an_interrupt_is_for_the_pager_that_the_table_is_read_in(project: TestPr
         ("table\n" + "why it failed " * 9, 1, True),
         ("table\n" + "why it failed " * 9, 0, False),
         ("wide table " * 9 + "\nwhy it failed\n", 1, False),
-        ("table\n" + "why it failed " * 60, 1, False),
+        ("table\n" + "why it failed " * 90, 1, False),
         ("row\n" * 23, 0, True),
         ("row\n" * 24, 0, False),
     ],

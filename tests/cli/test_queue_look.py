@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from offbranch.base.processes import this_process
-from offbranch.cli.queue_watch import Screen
+from offbranch.cli.screen import Screen
 from offbranch.experiments.experiment import AttemptState
 from projects import SOURCE, TestProject, make_project
 from queue_histories import MadeHistory

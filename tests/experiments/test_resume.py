@@ -49,7 +49,7 @@ def test_a_failed_run_goes_on_under_its_name(tmp_path: Path, first: tuple[str, .
     project = training(tmp_path / "p", GOING_ON)
     way_out = " ".join(("to go on from checkpoint 3: ob exp run --resume x", *first))
     assert failed(project, *first).endswith(f"/output.log'; {way_out}\n")
-    assert "; to go on from checkpoint 3: ob exp run --resume x\n" in project.ob("exp", "show").out
+    assert "; to go on from checkpoint 3: ob exp run --resume x; log: " in project.ob("exp", "show").out
     before = chain(project, "x")
     assert len(before) == 3
     done = project.ob("exp", "run", "--resume", "x", *then)  # EVERY holds for all of the chain

@@ -103,9 +103,12 @@ def test_the_lock_stays_with_a_command_that_outlives_its_ob(project: TestProject
     started.process.kill()
     started.process.wait()
     assert attempts(project) == [AttemptState.INTERRUPTED]
-    refused = project.ob("exp", "run", "-n", "next", "-S", "lr=0.4", OFFBRANCH_LOCK_WAIT="0")
+    refused = project.ob("exp", "run", "-n", "next", "-S", "lr=0.4", OFFBRANCH_LOCK_WAIT="0.1")
     assert refused.code == 11
     assert f"process {started.process.pid}" in refused.err
+    assert (
+        refused.err.count("that process is gone, its command still runs") == 2
+    )  # while it waits, and when it gives up
     assert "exp run -n orphan" in refused.err
     started.go_on()
     assert started.process.stdout is not None

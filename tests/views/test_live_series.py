@@ -57,6 +57,14 @@ def test_time_stamps_texts_and_torn_rows_do_no_harm(tmp_path: Path, growing: Gro
     table(tmp_path, "acc", "1705\t5\tinf\n", mode="a")
     found = growing.read(["dvclive"])["acc"]
     assert (found.values, found.not_a_number, found.newest) == ([0.5, 0.7], [(5.0, "inf")], "inf at step 5")
+    table(tmp_path, "acc", "1705\t6\t\x1b[2J" + "x" * 99 + "\n", mode="a")
+    assert growing.read(["dvclive"])["acc"].newest == "?[2J" + "x" * 55 + "… at step 6"
+
+
+def test_lines_may_end_as_on_windows(tmp_path: Path, growing: GrowingSeries) -> None:
+    table(tmp_path, "acc", "")
+    (tmp_path / "dvclive/plots/metrics/acc.tsv").write_bytes(b"step\tacc\r\n0\t0.5\r\n1\twarm\r\n")
+    assert growing.read(["dvclive"])["acc"] == Series(steps=[0.0], values=[0.5], not_a_number=[(1.0, "warm")])
 
 
 def test_rows_that_are_written_again_are_read_again(tmp_path: Path, growing: GrowingSeries) -> None:

@@ -11,7 +11,7 @@ from offbranch.api.show_follow import PAUSE_S
 from offbranch.base.errors import OffbranchError
 from offbranch.base.plugins import load
 from offbranch.base.processes import start_time
-from offbranch.base.records import record
+from offbranch.base.records import record, replace
 from offbranch.experiments.plot_files import WORKSPACE, open_revisions
 from offbranch.experiments.refs import TASKS, find_checkpoint
 from offbranch.experiments.wanted import wanted_of
@@ -67,6 +67,7 @@ class Look:
         self._growing: dict[str, GrowingSeries] = {}
         self._ended: dict[str, LiveRun] = {}
         self._seen: tuple[RunPlace, ...] = ()
+        self._grown_before: dict[str, LiveRun] = {}
         self._shown: dict[str, None] = {}
         self._metrics: set[str] = set()
         self._logged_here = False
@@ -141,15 +142,21 @@ class Look:
 
     def _find_ended(self, word: str) -> bool:
         run = next(iter(self._gone(word)), None)
+        before = self._grown_before.pop(word, None)
+        if run is not None and before is not None and _n_points(before) > _n_points(run):
+            # A process that was killed leaves no more than its newest checkpoint; what was seen of it was there all the same.
+            run = replace(run, series=before.series)
         if run is not None:
             self._ended[word] = run
         return run is not None
 
     def _gone(self, word: str) -> Iterator[LiveRun]:
         """Yields what a revision, an experiment, or an attempt that has ended had logged."""
+        repo = self._project.repo
+        if repo is None:
+            return
         try:
-            revision = word if self._project.repo is None else revision_of(self._project, self._project.repo, word)
-            with open_revisions(self._project, self._project.repo, (revision,)) as (found,):
+            with open_revisions(self._project, repo, (revision_of(self._project, repo, word),)) as (found,):
                 wanted = None if found.pipelines is None else wanted_of(found.pipelines)
                 dirs = [os.path.dirname(path) for path in wanted.metrics] if wanted is not None else []
                 series: dict[str, Series] = {}
@@ -175,7 +182,9 @@ class Look:
         if attempt is None:
             return self._workspace()
         series = self._series(attempt.id, place)
-        return LiveRun(name=attempt.name, state=RUNNING, series=series, checkpoints=attempt.checkpoints)
+        run = LiveRun(name=attempt.name, state=RUNNING, series=series, checkpoints=attempt.checkpoints)
+        self._grown_before[attempt.name] = run
+        return run
 
     def _workspace(self) -> LiveRun:
         series = self._series(WORKSPACE, workspace_place(self._project))
@@ -207,6 +216,10 @@ class Look:
             if (until is not None and now >= until) or self._logs_here() is not self._logged_here:
                 return
             wait_for_change(repo, project.root, seen, until=min(now + _LOOK_S, end, until or end), sleep=sleep)
+
+
+def _n_points(run: LiveRun) -> int:
+    return sum(len(each.steps) for each in run.series.values())
 
 
 def _names_living(path: str) -> bool:

@@ -6,13 +6,11 @@ Ctrl-C is how it is ended, and no failure.
 import json
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 
 from offbranch.api.show_follow import Followed
 from offbranch.base.plugins import load
 from offbranch.cli.console import Console
-from offbranch.cli.screen import Screen
-from offbranch.cli.watching import Waiting
+from offbranch.cli.watching import Waiting, redraw_each
 from offbranch.views.table import Table
 
 
@@ -32,7 +30,11 @@ def show_changes(
     """
     try:
         if render is not None and console.is_interactive:
-            _redraw(views, console, waiting)
+            draw = load("offbranch.views.terminal:render_terminal")
+            color = console.has_color(console.out)
+            tables = ((view.table, view.options.precision) for view in views)
+            texts = (draw(table, precision=digits, now_s=time.time(), color=color) for table, digits in tables)
+            redraw_each((text.splitlines() for text in texts), console, waiting)
             return
         is_first = True
         for view in views:
@@ -44,17 +46,3 @@ def show_changes(
             is_first = False
     except KeyboardInterrupt:
         return
-
-
-def _redraw(views: Iterator[Followed], console: Console, waiting: Waiting | None) -> None:
-    screen = Screen(console.out)
-    draw = load("offbranch.views.terminal:render_terminal")
-    try:
-        for view in views:
-            precision, color = view.options.precision, console.has_color(console.out)
-            lines = draw(view.table, precision=precision, now_s=time.time(), color=color).splitlines()
-            screen.show(lines)
-            if waiting is not None:
-                waiting.redraw = partial(screen.show, lines)
-    except KeyboardInterrupt:
-        screen.end()

@@ -9,19 +9,27 @@ from collections.abc import Iterator, Mapping
 
 from offbranch.api.queue_look import QueueView
 from offbranch.cli.console import Console
-from offbranch.cli.screen import Screen as Screen
+from offbranch.cli.watching import Waiting, redraw_each
 from offbranch.views.queue_json import task_to_json
 from offbranch.views.queue_text import status_lines, task_line
 
 
-def show_changes(views: Iterator[QueueView], console: Console, *, as_json: bool) -> None:
-    """Shows the queue as it changes, until Ctrl-C."""
+def show_changes(
+    views: Iterator[QueueView], console: Console, *, as_json: bool, waiting: Waiting | None = None
+) -> None:
+    """Shows the queue as it changes, until Ctrl-C.
+
+    Args:
+        views: What it looks like.
+        console: Where to.
+        as_json: A line of JSON for each task that has changed.
+        waiting: What waits between two views; draws again when the terminal gets another size.
+    """
+    if console.is_interactive and not as_json:
+        drawn = (status_lines(view.status, view.tasks, view.metrics, now_s=time.time()) for view in views)
+        redraw_each(drawn, console, waiting)
+        return
     try:
-        if console.is_interactive and not as_json:
-            screen = Screen(console.out)
-            for view in views:
-                screen.show(status_lines(view.status, view.tasks, view.metrics, now_s=time.time()))
-            return
         before: Mapping[str, str] = {}
         for view in views:
             lines = lines_of(view, as_json=as_json)

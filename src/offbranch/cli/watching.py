@@ -4,10 +4,12 @@ import os
 import select
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TextIO
 
 from offbranch.cli.console import Console
+from offbranch.cli.screen import Screen
 
 
 class Waiting:
@@ -38,6 +40,18 @@ class Waiting:
             self._size = size
             if self.redraw is not None:
                 self.redraw()
+
+
+def redraw_each(views: Iterable[Sequence[str]], console: Console, waiting: Waiting | None) -> None:
+    """Shows lines in place of those before, until there are no more or Ctrl-C; again when the terminal gets another size."""
+    screen = Screen(console.out)
+    try:
+        for lines in views:
+            screen.show(lines)
+            if waiting is not None:
+                waiting.redraw = partial(screen.show, lines)
+    except KeyboardInterrupt:
+        screen.end()
 
 
 def _size_of(out: TextIO) -> os.terminal_size | None:

@@ -280,7 +280,9 @@ def unknown_revision(repo: GitRepo, text: str, more_names: Iterable[str] = ()) -
     """
     head_commit(repo)
     known = [*(experiment.name for experiment in list_experiments(repo)), *more_names]
-    near, name = did_you_mean(text, known), text.rpartition("@")[0]
+    near, (name, _, which) = did_you_mean(text, known), text.rpartition("@")
+    if name in known and (which.isdigit() or which == "last"):
+        return NotFoundError(f"'{text}' does not exist: '{name}' has no checkpoints", hint=f"give its name: {name}")
     if name in known:
         near = f"a checkpoint is named by its number: {name}@1, or {name}@last for the newest"
     if near is None and is_shallow(repo):

@@ -18,6 +18,7 @@ _OF_MACHINE = "system/"
 _TEMPLATE = "linear"
 # So much of what was read must still be there; a row is shorter.
 _TAIL_BYTES = 128
+_MOST_TEXT = 60
 
 
 @record
@@ -215,11 +216,17 @@ def _take_in(content: bytes, columns: list[str], series: Series) -> list[str]:
         value = _number(cells[-1])
         if step is None:
             continue
-        series.not_a_number[:] = [(step, cells[-1])] if value is None else []
+        series.not_a_number[:] = [(step, _shown(cells[-1]))] if value is None else []
         if value is not None:
             series.steps.append(step)
             series.values.append(value)
     return columns
+
+
+def _shown(text: str) -> str:
+    """Returns a text for a terminal: in one line, not too long, without codes that it would follow."""
+    text = "".join(char if char.isprintable() else "?" for char in text)
+    return text if len(text) <= _MOST_TEXT else f"{text[: _MOST_TEXT - 1]}…"
 
 
 def _number(text: str) -> float | None:

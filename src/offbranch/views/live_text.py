@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from offbranch.views.live_series import LiveRun, metrics_of, plots_of_runs
-from offbranch.views.plot_text import HEIGHT, render_plots_text
+from offbranch.views.plot_text import HEIGHT, plain, render_plots_text
 
 _LOWEST = 5
 # Around the lines of a drawing: its title, the names of both axes, their ends, an empty line.
@@ -55,4 +55,4 @@ def _fitting(drawn: Sequence[str], runs: Sequence[LiveRun], rows: int) -> tuple[
 def _lines(name: str, runs: Sequence[LiveRun]) -> Iterator[str]:
     for run in runs:
         if name in run.series and (newest := run.series[name].newest) is not None:
-            yield f"{run.name} ({run.state}): {name} {newest}"
+            yield plain(f"{run.name} ({run.state}): {name} {newest}")

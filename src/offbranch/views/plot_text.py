@@ -37,7 +37,7 @@ def render_plots_text(
             parts.append(_drawing(specs[name], width, color, precision, height))
         revs = [picture.rev for picture in plots.pictures if picture.id == name]
         if revs:
-            parts.append(f"{_plain(name)}\n  an image, of {', '.join(map(_plain, revs))}\n")
+            parts.append(f"{plain(name)}\n  an image, of {', '.join(map(plain, revs))}\n")
     return "\n".join(parts)
 
 
@@ -48,7 +48,7 @@ def _drawing(spec: PlotSpec, width: int, color: bool, precision: int, height: in
         body = _bars(spec, width, precision)
     else:
         body = _curves(spec, width, color, height)
-    return f"{_plain(spec.title)}\n" + "".join(f"{line}\n" for line in body)
+    return f"{plain(spec.title)}\n" + "".join(f"{line}\n" for line in body)
 
 
 def _lines(spec: PlotSpec) -> dict[str, list[Point]]:
@@ -58,7 +58,7 @@ def _lines(spec: PlotSpec) -> dict[str, list[Point]]:
         label = str(point[REVISION])
         if spec.series is not None:
             label += f" {point[spec.series]}"
-        found.setdefault(_plain(label), []).append(point)
+        found.setdefault(plain(label), []).append(point)
     return found
 
 
@@ -75,16 +75,16 @@ def _curves(spec: PlotSpec, width: int, color: bool, height: int) -> Iterator[st
         if pairs:
             curves.append(make(label=label, xs=[x for x, _ in pairs], ys=[y for _, y in pairs]))
     if not curves:
-        yield f"  '{_plain(spec.y)}' has no numbers"
+        yield f"  '{plain(spec.y)}' has no numbers"
         return
     frame = load(f"{_CURVES}:Frame")(
-        x_label=_plain(spec.x_label), y_label=_plain(spec.y_label), width=width, height=height
+        x_label=plain(spec.x_label), y_label=plain(spec.y_label), width=width, height=height
     )
     drawn = load(f"{_CURVES}:draw_curves")(curves, frame, color=color, is_cloud=spec.template.startswith("scatter"))
     yield from drawn.splitlines()
     if names:
         first, *_, last = (*names, next(reversed(names)))
-        yield f"  {_plain(spec.x_label)}: 0 is {_plain(first)}, {len(names) - 1} is {_plain(last)}"
+        yield f"  {plain(spec.x_label)}: 0 is {plain(first)}, {len(names) - 1} is {plain(last)}"
     for mark, name, label in load(f"{_CURVES}:legend")([curve.label for curve in curves], color=color):
         yield f"  \x1b[{_CODES[name]}m{mark}\x1b[0m {label}" if name else f"  {mark} {label}"
 
@@ -107,7 +107,7 @@ def _place(x: object, n: int, names: Mapping[str, int]) -> float:
 def _bars(spec: PlotSpec, width: int, precision: int) -> Iterator[str]:
     lines = _lines(spec)
     rows = [
-        (_plain(str(point.get(spec.y))), label, value)
+        (plain(str(point.get(spec.y))), label, value)
         for label, points in lines.items()
         for point in points
         if (value := _number(point.get(spec.x))) is not None
@@ -133,10 +133,10 @@ def _bars(spec: PlotSpec, width: int, precision: int) -> Iterator[str]:
 def _counts(spec: PlotSpec, precision: int) -> Iterator[str]:
     """Yields one table per line of the plot: columns are values of x, rows of y; of many the most frequent."""
     for label, points in _lines(spec).items():
-        counts = Counter((_plain(str(point.get(spec.x))), _plain(str(point.get(spec.y)))) for point in points)
+        counts = Counter((plain(str(point.get(spec.x))), plain(str(point.get(spec.y)))) for point in points)
         xs, x_left = _classes(counts, 0)
         ys, y_left = _classes(counts, 1)
-        rows = [[f"{_plain(spec.y_label)} \\ {_plain(spec.x_label)}", *xs]]
+        rows = [[f"{plain(spec.y_label)} \\ {plain(spec.x_label)}", *xs]]
         for y in ys:
             found = [counts.get((x, y), 0) for x in xs]
             if spec.template == "confusion_normalized":
@@ -187,6 +187,6 @@ def _number(value: object) -> float | None:
     return number if number - number == 0 else None
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Returns a text without what would move the cursor or change colours."""
     return "".join(char if char.isprintable() else "?" for char in text)

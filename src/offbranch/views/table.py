@@ -228,7 +228,7 @@ def _notes(states: Sequence[State]) -> Iterator[str]:
                     "" if code is None or str(code) in tip["error"]["msg"] else f" (exit {code})"
                 )
                 log = f"; log: {local['log']}" if local.get("log") else ""
-                yield f"{tip['rev'][:7]} [{each['name']}]: {cause}{log}{_goes_on(each)}"
+                yield f"{tip['rev'][:7]} [{each['name']}]: {cause}{_goes_on(each)}{log}"
 
 
 def _goes_on(run: State) -> str:

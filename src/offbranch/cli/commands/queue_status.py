@@ -37,9 +37,9 @@ def add_arguments(parser: Parser) -> None:
 
 def run(args: Namespace, console: Console) -> int:
     if args.watch:
-        load("offbranch.cli.queue_watch:show_changes")(
-            watch_queue(args.tasks, session_of(console), is_offline=args.offline), console, as_json=args.json
-        )
+        waiting = load("offbranch.cli.watching:Waiting")(console)
+        views = watch_queue(args.tasks, session_of(console), is_offline=args.offline, sleep=waiting)
+        load("offbranch.cli.queue_watch:show_changes")(views, console, as_json=args.json, waiting=waiting)
         return ExitCode.DONE
     with console.stdout_for_data(args.json):
         view = queue_status(args.tasks, session_of(console), in_full=args.json, is_offline=args.offline)
