@@ -86,7 +86,9 @@ def remove_unmade(project: Project, pipelines: Pipelines, *, dry: bool = False) 
     outs = (out.path for stage in pipelines.stages for out in stage.outs if out.cache and out.path is not None)
     known = _read(project)
     absent = [(path, known[path]) for path in outs if path not in recorded and path in known]
-    return tuple(f"{path}/" if id.endswith(".dir") else path for path, id in absent if _remove(project, path, id, dry=dry))
+    return tuple(
+        f"{path}/" if id.endswith(".dir") else path for path, id in absent if _remove(project, path, id, dry=dry)
+    )
 
 
 def _remove(project: Project, path: RepoPath, id: ObjectId, *, dry: bool = False) -> bool:
