@@ -10,7 +10,7 @@ from offbranch.base.records import record
 from offbranch.experiments.attempts import list_attempts
 from offbranch.experiments.chains import chains_of, present_commits
 from offbranch.experiments.checkpoint_commits import Checkpoint, checkpoint_at, find_in_chains
-from offbranch.experiments.checkpoint_names import NameParts, mark_of, split_name
+from offbranch.experiments.checkpoint_names import LAST, NameParts, mark_of, split_name
 from offbranch.experiments.experiment import Attempt, AttemptState, Experiment
 from offbranch.experiments.refs import find_checkpoint, find_experiment, list_experiments, unknown_revision
 from offbranch.git.ids import CommitId
@@ -154,6 +154,11 @@ def _find(repo: GitRepo, text: str, attempts: Sequence[Attempt]) -> tuple[Checkp
             hint=f"run it again: ob exp run -n {parts.name}",
         )
     if (commit := resolve_revision(repo, text)) is None:
+        name, at, _ = text.rpartition("@")
+        if at and find_experiment(repo, name) is not None:
+            raise NotFoundError(
+                f"'{text}' does not exist: a number comes after '@'", hint=f"{name}@{LAST} is the newest"
+            )
         raise unknown_revision(repo, text, [each.name for each in attempts])
     found = find_in_chains(repo, list_experiments(repo), commit)
     if found is None:
