@@ -157,6 +157,29 @@ done
         assert [output_at(project, each, "model.txt") for each in chain(project, "x")] == [b"1\n", b"2\n", b"2\n"]
 
 
+def test_the_signal_file_of_two_runs_is_of_nobody(tmp_path: Path) -> None:
+    script = """
+import pathlib, shutil
+root = pathlib.Path(os.environ["DVC_ROOT"])
+(record,) = root.glob(".dvc/tmp/ob/runs/*/attempt.json")
+other = root / ".dvc/tmp/ob/runs/20260101-000000-aaaaaa"
+other.mkdir()
+(other / "attempt.json").write_text(json.dumps({**json.loads(record.read_text()), "id": other.name}))
+for step in range(2):
+    open("model.bin", "w").write(f"model {step}")
+    metrics(acc=step)
+    signal = root / ".dvc/tmp/DVC_CHECKPOINT"
+    signal.touch()
+    while signal.exists(): time.sleep(0.01)
+    shutil.rmtree(other, ignore_errors=True)
+"""
+    project = training(tmp_path / "p", script)
+    done = project.ob("exp", "run", "-n", "x", EVERY)
+    assert done.code == 0, done.err
+    assert done.err.count("nobody knows whose it is") == 1, done.err
+    assert [output_at(project, each) for each in chain(project, "x")] == [b"model 1", b"model 1"]
+
+
 def test_modes_and_variables(tmp_path: Path) -> None:
     script = """
 names = ("OFFBRANCH_CHECKPOINT", "DVC_CHECKPOINT", "DVCLIVE_RESUME")

@@ -194,3 +194,45 @@ def test_what_its_copy_had_of_the_workspace(project: TestProject, where: str) ->
         done = project.ob("exp", "run", "--run-all")
         assert done.code == 0, done.err
     assert len(chain(project, "x")) == 4
+
+
+def test_what_has_no_attempt_here_and_what_a_branch_is_at(project: TestProject) -> None:
+    assert project.ob(*FIRST, STOP_AT="1").code == 1
+    ref = project.git("for-each-ref", "--format=%(refname)", "refs/ob/attempts")
+    project.git("update-ref", "-d", ref)  # as in a clone that has pulled it
+    project.git("branch", "mine", project.exps()["x"])
+    for words in (("--resume",), ("--resume", "mine")):
+        done = project.ob("exp", "run", *words, "--dry")
+        assert (done.code, "goes on with 'x' from checkpoint 2" in done.err) == (0, True), done.err
+    done = project.ob("exp", "run", "--resume", "HEAD")
+    assert (done.code, "'HEAD' is no checkpoint of an experiment" in done.err) == (1, True), done.err
+
+
+def test_what_the_queue_has_finished_is_not_gone_on_with_again(project: TestProject) -> None:
+    assert project.ob(*FIRST, STOP_AT="1").code == 1
+    before = project.git("for-each-ref", "--format=%(refname) %(objectname)", "refs/ob/attempts").split()
+    assert project.ob("exp", "run", "--resume", "x", "--queue").code == 0
+    assert project.ob("exp", "run", "--run-all").code == 0
+    assert project.git("for-each-ref", "refs/ob") == ""
+    project.git("update-ref", *before)  # as another machine has left it
+    done = project.ob("exp", "run", "--resume")
+    assert (done.code, "every run with checkpoints has come to its end" in done.err) == (1, True), done.err
+
+
+@pytest.mark.parametrize("where", [(), ("--temp",)])
+def test_a_new_experiment_that_came_to_no_checkpoint_is_the_same_when_it_goes_on(
+    project: TestProject, where: tuple[str, ...]
+) -> None:
+    project.write("train.py", project.read("train.py") + 'assert not os.environ.get("BAD")\n')
+    project.commit("may end badly")
+    assert project.ob(*FIRST, "--temp", STOP_AT="2").code == 1
+    if not where:
+        project.write("train.py", project.read("train.py") + "# other code\n")
+    assert project.ob("exp", "run", "--resume", "x", "-n", "y", "-S", "lr=7", *where, BAD="1").code == 1
+    assert list(project.exps()) == ["x"]
+    done = project.ob("exp", "run", "--resume", "y", *where)
+    assert done.code == 0, done.err
+    assert "goes on with 'y' from checkpoint 3" in done.err
+    assert project.file_at(project.exps()["y"], "params.yaml") == "lr: 7"
+    assert ("# other code" in project.file_at(project.exps()["y"], "train.py")) == (not where)
+    assert project.git("for-each-ref", "refs/ob").count("\n") == 0  # that of x alone

@@ -158,6 +158,42 @@ while True:
     assert len(rows(tmp_path, "late")) == 2
 
 
+@pytest.mark.parametrize("kind", ["Exception", "TimeoutError"])
+def test_a_time_limit_of_the_program_is_no_fault_of_the_machine(kind: str, tmp_path: Path) -> None:
+    """What a signal handler raises in the midst of a call reaches the program, and costs no line."""
+    code = f"""\
+import os, signal
+from offbranch import Live
+class Limit({kind}):
+    pass
+def handler(*_):
+    raise Limit
+signal.signal(signal.SIGUSR1, handler)
+live = Live(save_dvc_exp=False)
+real, n_hits = os.replace, 0
+def interrupted(source, target):
+    os.kill(os.getpid(), signal.SIGUSR1)
+    real(source, target)
+for i in range(40):
+    os.replace = interrupted if i % 2 else real
+    live.log_metric("m", i)
+    try:
+        live.next_step()
+        live.log_param("p", i)
+    except Limit:
+        n_hits += 1
+        live.step += 1
+os.replace = real
+live.end()
+print(n_hits)
+"""
+    done = run(code, tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "20\n", "")
+    assert [row[1] for row in rows(tmp_path)[1:]] == [str(i) for i in range(40)]
+    assert json.loads((tmp_path / "dvclive/metrics.json").read_text())["m"] == 39
+    assert not [path for path in tmp_path.rglob("*") if "ob-tmp" in path.name]
+
+
 def test_forked_children_log_too(tmp_path: Path) -> None:
     code = """\
 import os

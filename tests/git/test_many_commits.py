@@ -20,9 +20,9 @@ from offbranch.git.objects import (
     TreeId,
     write_blob,
     write_commit,
-    write_tree_with,
 )
 from offbranch.git.repository import GitRepo, head_commit
+from offbranch.git.tree_edit import write_tree_with
 
 ODD_NAMES = [
     "a b",

@@ -23,10 +23,10 @@ from offbranch.git.objects import (
     diff_trees,
     write_blob,
     write_commit,
-    write_tree_with,
 )
 from offbranch.git.records import parse_commit
 from offbranch.git.repository import GitRepo, head_commit
+from offbranch.git.tree_edit import write_tree_with
 
 ODD_NAMES = ["a b", "ä", 'quo"te', "new\nline", "tab\t", "*?[x]", "-rf", os.fsdecode(b"in\xffvalid"), ":(top)x"]
 

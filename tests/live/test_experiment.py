@@ -24,9 +24,14 @@ def project(tmp_path: Path) -> TestProject:
 
 
 def train(project: TestProject, body: str, arguments: str = "", **env: str) -> Ended:
-    code = f"from offbranch import Live\nwith Live({arguments}) as live:\n    pass\n{body}"
+    return run_python(
+        project, "-c", f"from offbranch import Live\nwith Live({arguments}) as live:\n    pass\n{body}", **env
+    )
+
+
+def run_python(project: TestProject, *words: str, **env: str) -> Ended:
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, *words],
         cwd=project.root,
         env={**os.environ, "PYTHONPATH": str(SOURCE), **env},
         capture_output=True,
@@ -44,7 +49,7 @@ def tree(project: TestProject, name: str) -> set[str]:
 def test_what_a_project_has_of_its_own_stays_where_it_is_the_directory_of_live(project: TestProject) -> None:
     project.write("params.yaml", "lr: 1\n")
     project.write("dvc.yaml", "stages:\n  a:\n    cmd: echo hi\n")
-    train(project, TWO_STEPS + "    live.log_param('more', 2)\n", 'dir="."')
+    assert train(project, TWO_STEPS + "    live.log_param('more', 2)\n", 'dir="."').code == 0
     assert (project.read("params.yaml"), "cmd: echo hi" in project.read("dvc.yaml")) == ("lr: 1\nmore: 2\n", True)
     (name,) = project.ob("exp", "list", "--name-only").out.split()
     assert tree(project, name) >= {"params.yaml", "dvc.yaml", "metrics.json", "plots/metrics/acc.tsv"}
@@ -150,22 +155,9 @@ def test_a_second_end_replaces_its_own_experiment(project: TestProject) -> None:
     code = "from offbranch import Live\nlive = Live(exp_name='x')\nlive.log_metric('m', 1)\nlive.end()\nlive.end()\n"
     done = train(project, "", "save_dvc_exp=False")
     project.write("train.py", code + "live.log_metric('m', 2)\nlive.end()\n")
-    done = subprocess_of(project)
+    done = run_python(project, "train.py")
     assert (done.code, done.err) == (0, "")
     assert json.loads(project.file_at(project.exps()["x"], "dvclive/metrics.json")) == {"m": 2}
-
-
-def subprocess_of(project: TestProject, **env: str) -> Ended:
-    done = subprocess.run(
-        [sys.executable, "train.py"],
-        cwd=project.root,
-        env={**os.environ, "PYTHONPATH": str(SOURCE), **env},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    return Ended(done.returncode, done.stdout, done.stderr)
 
 
 def test_a_repository_without_a_project_becomes_one(tmp_path: Path) -> None:
@@ -238,7 +230,7 @@ def test_repro_is_told_that_nothing_is_saved(pipeline: TestProject) -> None:
 
 def test_inside_of_a_run_of_dvc_files_are_handed_to_git(pipeline: TestProject) -> None:
     head = pipeline.git("rev-parse", "HEAD")
-    done = subprocess_of(pipeline, DVC_ROOT=str(pipeline.root), DVC_EXP_BASELINE_REV=head, DVC_STAGE="train")
+    done = run_python(pipeline, "train.py", DVC_ROOT=str(pipeline.root), DVC_EXP_BASELINE_REV=head, DVC_STAGE="train")
     assert (done.code, done.err) == (0, "")
     staged = set(pipeline.git("diff", "--cached", "--name-only").splitlines())
     assert staged == {"dvc.yaml", "dvclive/params.yaml"}

@@ -314,6 +314,26 @@ def test_lightning_asks_for_a_checkpoint_when_it_has_saved_one(tmp_path: Path) -
     assert list((project.root / "DvcLiveLogger").rglob("*.ckpt"))
 
 
+def test_lightning_that_is_killed_and_resumed_has_each_row_once(tmp_path: Path) -> None:
+    """The means of an epoch are logged after the trainer has saved, and not again: the checkpoint has to have them."""
+    need_library("lightning")
+    code = filled(LIGHTNING, PACKAGE, "dvcyaml=None", checkpoints="True").replace("max_epochs=2", "max_epochs=4")
+    saving = "lightning.pytorch.callbacks.ModelCheckpoint(dirpath='checkpoints', save_last=True)"
+    code = code.replace("logger=logger,", f"logger=logger, callbacks=[{saving}],")
+    code = code.replace("loader(), loader())", "loader(), loader(), ckpt_path='last')")
+    dies = "self.global_step == 5 and os.path.exists('../die') and (os.unlink('../die'), os._exit(9))"
+    code = "import os\n" + code.replace("        return loss", f"        {dies}\n        return loss")
+    project = staged(tmp_path / "p", code, "checkpoints: {checkpoint: true}")
+    (tmp_path / "die").touch()
+    env = {"PYTHON": PYTHON, "PYTHONPATH": str(SOURCE), **SETTINGS}
+    assert project.ob("exp", "run", "-n", "one", **env).code == 1
+    done = project.ob("exp", "run", "--resume", "one", **env)
+    assert done.code == 0 and "goes on with 'one' from checkpoint" in done.err, done.err
+    steps = tables(project.root)
+    assert steps["train/step/loss"] == [0, 1, 2, 3, 4, 5, 6, 7]
+    assert steps["train/epoch/loss"] == steps["val/loss"] == [1, 3, 5, 7]
+
+
 def test_lightning_goes_on_from_what_it_has_saved(tmp_path: Path) -> None:
     """As docs/guide/frameworks.md says: the program is the same for the first time and for going on."""
     need_library("lightning")
@@ -357,6 +377,15 @@ def test_keras_goes_on_from_its_backup(tmp_path: Path) -> None:
     assert set(map(tuple, tables(tmp_path).values())) == {(0, 1, 2)}
 
 
+def test_fastai_goes_on_with_a_later_epoch(tmp_path: Path) -> None:
+    need_library("fastai")
+    code = filled(PROGRAMS["fastai"][1], PACKAGE, "save_dvc_exp=False, dvcyaml=None")
+    code = code.replace("learner.fit(2,", "learner.fit(4, start_epoch=int(__import__('os').environ['FROM']),")
+    train(code, tmp_path, FROM="2")
+    train(code, tmp_path, FROM="2", DVCLIVE_RESUME="1")
+    assert set(map(tuple, tables(tmp_path).values())) == {(0, 1, 2, 3)}
+
+
 def test_transformers_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     need_library("transformers")
     last = "transformers.trainer_utils.get_last_checkpoint('out') if __import__('os').path.isdir('out') else None"
@@ -369,6 +398,29 @@ def test_transformers_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     steps = tables(tmp_path)
     assert len(steps["loss"]) == len(steps["eval/loss"]) == 2
     assert steps["epoch"] == sorted(set(steps["epoch"]))
+
+
+def test_a_logger_goes_on_with_what_a_process_that_it_was_handed_to_has_logged(tmp_path: Path) -> None:
+    """Ranks that are spawned log and end; then the program tests, or logs something more."""
+    need_library("lightning")
+    code = f"""
+import os, pickle
+from {PACKAGE}.fabric import DVCLiveLogger
+for name in ("old", "new"):
+    logger = DVCLiveLogger(save_dvc_exp=False, dvcyaml=None)
+    spawned = pickle.loads(pickle.dumps(logger))
+    if name == "new":
+        spawned.log_metrics({{"fit": 1}}, step=3)
+        spawned.finalize("success")
+        tested = pickle.loads(pickle.dumps(logger))
+        tested.log_metrics({{"test": 2}}, step=4)
+        tested.finalize("success")
+    logger.log_metrics({{name: 3}}, step=5)
+    logger.finalize("success")
+    os.utime("dvclive/metrics.json", (1, 1)) if name == "old" else None
+"""
+    train(code, tmp_path)
+    assert tables(tmp_path) == {"fit": [3], "new": [5], "test": [4]}
 
 
 def test_a_logger_is_pickled_without_its_live(tmp_path: Path) -> None:

@@ -157,6 +157,17 @@ def test_no_experiment_is_saved_inside_of_a_run(desk: ScriptedDesk, run_root: Pa
     assert not step.exists()
 
 
+def test_it_asks_again_once_a_long_commit_is_over(desk: ScriptedDesk) -> None:
+    asking = Asking(os.environ["OFFBRANCH_HANDOFF"], kind="auto", stage="train")
+    now = time.monotonic()
+    desk.next_at = 1e18  # what `ob` says meanwhile
+    desk.say_state()
+    assert not asking.is_due(now)
+    desk.next_at = now + 30
+    desk.say_state()
+    assert [asking.is_due(now + seconds) for seconds in (0.5, 2, 29, 30.5)] == [False, False, False, True]
+
+
 def test_a_full_disk_is_no_reason_never_to_ask_again(desk: ScriptedDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_args: object) -> None:
         raise OSError(28, "No space left on device")

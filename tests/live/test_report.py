@@ -130,8 +130,10 @@ def test_the_monitor_of_live_has_times_and_ends_with_it() -> None:
 
 def test_a_directory_that_is_not_there_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     with Live(save_dvc_exp=False) as live:
-        live.monitor_system(directories_to_monitor={"x": "/no/such/place"})
+        live.monitor_system(directories_to_monitor={"x": "/no/such/place", "main": "/"})
     assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert live.summary["system"]["cpu"]["count"] > 0  # the rest is watched
+    assert live.summary["system"]["disk"]["total (GB)"].keys() == {"main"}
 
 
 def test_what_nvidia_smi_prints() -> None:

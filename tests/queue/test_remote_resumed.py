@@ -147,3 +147,26 @@ def test_one_that_failed_goes_on_elsewhere(farm: Farm) -> None:
     assert runs(farm) == ["from 0", "from 2"]
     assert farm.made() == {"x": task.task.id}
     assert farm.there("checkpoints") == []
+
+
+@pytest.mark.parametrize("is_pushed", [False, True])
+def test_what_was_begun_at_home_is_finished_elsewhere(farm: Farm, is_pushed: bool) -> None:
+    stop = Path(os.environ["RUNS"] + ".stop1")
+    stop.touch()
+    pid = os.fork()
+    if pid == 0:
+        farm.home.ob("exp", "run", "-n", "x")
+        os._exit(0)
+    await_that(lambda: farm.home.exps() and b"step 1" in (farm.home.root / "model.bin").read_bytes(), "step 1")
+    stop.unlink()
+    os.waitpid(pid, 0)
+    if is_pushed:
+        assert farm.home.ob("exp", "push", "origin", "x").code == 0
+    done = farm.home.ob("exp", "run", "--resume", "x", "--queue")
+    assert done.code == 0, done.err
+    (task_id,) = farm.there("tasks")
+    assert Hand(farm.clone("one")).work(task_id) is Verdict.DONE
+    farm.sync()
+    assert farm.home.exps()["x"] in farm.place.there().values()
+    assert runs(farm) == ["from 0", "from 2"]
+    assert farm.home.git("for-each-ref", "refs/ob") == ""

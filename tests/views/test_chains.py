@@ -1,5 +1,6 @@
 """A chain in `exp show`: one row with its count, unfolded, one row with the attempt that made it; and `exp list`."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ from offbranch.api.show import exp_list, exp_show, exp_table
 from offbranch.base.environ import read_environment
 from offbranch.base.paths import AbsPath
 from offbranch.base.processes import ProcessInfo, this_process
+from offbranch.experiments import chains
 from offbranch.experiments.attempts import begin_attempt
+from offbranch.experiments.chains import present_commits
 from offbranch.experiments.experiment import Attempt, AttemptState, Where
 from offbranch.git.ids import CommitId, TreeId
+from offbranch.git.objects import ObjectReader
 from offbranch.views.csv import render_csv
 from offbranch.views.listing import ListOptions, listing_to_json, render_listing
 from offbranch.views.options import ShowOptions
@@ -140,6 +144,27 @@ def test_what_was_remembered_says_the_same(project: TestProject) -> None:
     (project.root / FILE).unlink()
     assert (states(project), table(project)) == (first, folded)
     assert states(project, ShowOptions(force=True)) == first
+
+
+def test_of_a_chain_that_grows_only_what_is_new_is_read(project: TestProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def spy(objects: ObjectReader, commits: Iterable[CommitId]) -> frozenset[CommitId]:
+        read.extend(commits)
+        return present_commits(objects, read[-1:])
+
+    chain = make_chain(project, "run", [0.1, 0.2, 0.3])
+    states(project)
+    grown = make_chain(project, "run", [0.4, 0.5], above=chain[-1])
+    monkeypatch.setattr(chains, "present_commits", spy)
+    shown = states(project)
+    assert [each["rev"] for each in shown[0]["revs"]] == [*chain, *grown][::-1]
+    assert read == grown[::-1]
+    other = make_chain(project, "run", [0.6, 0.7], above=chain[0])
+    assert [each["rev"] for each in states(project)[0]["revs"]] == [chain[0], *other][::-1]
+    assert (project.root / FILE).read_text().count("\nchain-") == 1
+    (project.root / FILE).unlink()
+    assert [each["rev"] for each in states(project)[0]["revs"]] == [chain[0], *other][::-1]
 
 
 def test_a_failed_attempt_and_its_chain_are_one_row(project: TestProject) -> None:

@@ -80,6 +80,29 @@ def test_the_oldest_rows_go_when_there_are_too_many(tmp_path: Path, monkeypatch:
     assert [found.get(CommitId(str(n) * 40)) is not None for n in range(5)] == [False, False, True, True, True]
 
 
+def test_what_one_command_asks_for_is_found_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(row_cache, "MAX_ROWS", 3)
+    names = [CommitId(str(n) * 40) for n in range(9)]
+
+    def missing(wanted: list[CommitId]) -> list[CommitId]:
+        made = cache(tmp_path)
+        lacks = [each for each in wanted if made.get(each) is None]
+        for each in lacks:
+            made.put(each, row())
+        made.save()
+        return lacks
+
+    assert missing(names[:6]) == names[:6]
+    assert missing(names[:6]) == []
+    assert missing(names[1:7]) == [names[6]]
+    assert missing(names[1:7]) == []
+    assert missing(names[:1]) == names[:1], "what was not asked for has gone, but for the youngest"
+    monkeypatch.setattr(row_cache, "MAX_ROWS_OF_ONE", 4)
+    missing(names[:6])
+    for _ in range(3):
+        assert len(missing(names[:6])) == 2, "where there are too many, not all are read again and again"
+
+
 @pytest.mark.parametrize("line", [f"{A} ", f"{A} [1]", f"{A} {{", f"{A} [1, 2, 3]", A, " "])
 def test_a_damaged_line_is_no_row(tmp_path: Path, line: str) -> None:
     made = cache(tmp_path)

@@ -1,16 +1,16 @@
 """`ob exp run --resume`: from what the user names to an experiment that goes on, in the workspace, in a copy, or queued."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from offbranch.api.asked_before import as_before
 from offbranch.api.run_request import RunRequest
 from offbranch.api.session import Session, need_git
 from offbranch.base.errors import BaselineMismatchError, ConflictError, MissingDataError
 from offbranch.base.events import Notice, Warned
 from offbranch.base.files import FileReader
 from offbranch.base.made_up_names import Chooser
-from offbranch.base.paths import AbsPath, RepoPath, join
+from offbranch.base.paths import RepoPath
 from offbranch.base.plugins import load
 from offbranch.base.records import record, replace
 from offbranch.experiments.checkpoint_policy import checkpoint_policy
@@ -31,12 +31,12 @@ from offbranch.experiments.resume_files import (
 )
 from offbranch.experiments.run import plan_parameter_files
 from offbranch.experiments.thinned import refuse_thinned
+from offbranch.git.ids import TreeId
 from offbranch.git.objects import ObjectReader
 from offbranch.git.refs import may_have_refs
 from offbranch.git.repository import GitRepo, head_commit
 from offbranch.git.tree_reader import TreeReader
-from offbranch.params.overrides import Override
-from offbranch.pipeline.options import SelectOptions
+from offbranch.params.overrides import Override, parse_override
 from offbranch.project import Project
 
 
@@ -95,9 +95,10 @@ def open_resumption(
         begun = read_beginning(project, objects, source.commit, source.baseline)
         _need_data(request, project, repo, objects, source, begun, session)
         trees = objects.commit(source.baseline).tree
-        found = [each.originals for each in source.attempts]
-        known = plan_resume_files(project, repo, objects, trees, begun, found) if source.baseline == head else None
-        files = known or ResumeFiles(changes=(), own=(), refused=())
+        files = ResumeFiles(changes=(), own=(), refused=())
+        if source.baseline == head:
+            originals = [each.originals for each in source.attempts]
+            files = plan_resume_files(project, repo, objects, trees, begun, originals, _files_of(objects, source))
         reader: FileReader = TreeReader(objects, begun.tree, project.prefix)
         if here:
             refuse_lost_parameters(source.name, files)
@@ -111,8 +112,12 @@ def open_resumption(
                 text = f"HEAD has moved to {head[:7]}; it goes on with the files of the checkpoint, from {source.baseline[:7]}"
                 session.reporter.emit(Notice(text=text))
             resumed = Resumed(tree=begun.tree, files=reader)
-        overrides = placed_overrides(request.overrides, cwd, reader=reader, root=project.root, is_composed=False)
-        why = _why_new(request, source, begun, files if here else None, overrides, reader)
+        before = () if source.unstarted is None else tuple(map(parse_override, source.unstarted.overrides))
+        overrides = (
+            *before,
+            *placed_overrides(request.overrides, cwd, reader=reader, root=project.root, is_composed=False),
+        )
+        why = _why_new(request, source, begun, files if here else None, overrides, reader, n_before=len(before))
         if begun.is_finished and source.is_tip and not request.force and why == _FINISHED:
             raise refuse_finished(source.name)
         is_same = not why
@@ -122,41 +127,11 @@ def open_resumption(
             source=source,
             begun=begun,
             resumed=resumed,
-            overrides=tuple(overrides),
+            overrides=overrides,
             is_same=is_same,
             request=as_before(request, begun, cwd, project.root),
             why=why,
         )
-
-
-def as_before(request: RunRequest, begun: Beginning, cwd: RepoPath, root: AbsPath) -> RunRequest:
-    """Returns a request with what it does not say itself as the run before was asked for it; its directory is in it.
-
-    Targets and the options that choose stages belong together.
-    """
-    is_chosen = bool(request.targets) or request.select != SelectOptions()
-    asked = begun.mark.asked if begun.mark is not None else None
-    targets, select, mode = request.targets, replace(request.select, cwd=cwd), request.checkpoint
-    copies = request.copy_paths
-    if asked is not None:
-        mode = mode or asked.mode.value
-        # What is not here, as on another machine, a stage will ask for where it needs it.
-        copies = copies or tuple(path for each in asked.copy_paths if os.path.lexists(path := join(root, each)))
-        if not is_chosen:
-            targets, select = asked.targets, asked.select
-    keep = request.keep_checkpoints
-    if keep is None and begun.mark is not None:
-        keep = begun.mark.keep or None
-    message = begun.message if request.message is None else request.message
-    return replace(
-        request,
-        targets=targets,
-        select=select,
-        copy_paths=copies,
-        checkpoint=mode,
-        keep_checkpoints=keep,
-        message=message,
-    )
 
 
 def resumed_spec(resumption: Resumption, project: Project, repo: GitRepo, rng: Chooser) -> ExperimentSpec:
@@ -231,11 +206,17 @@ def _why_new(
     files: ResumeFiles | None,
     overrides: Sequence[Override],
     reader: FileReader,
+    *,
+    n_before: int,
 ) -> str:
-    """Returns why a new experiment begins; empty where the same one goes on."""
+    """Returns why a new experiment begins; empty where the same one goes on.
+
+    Args:
+        n_before: How many of the overrides are those of the run before.
+    """
     if any(each.sweep is not None or each.glob is not None for each in overrides):
         return "-S changes its parameters"
-    if plan_parameter_files(reader, overrides):
+    if plan_parameter_files(reader, overrides) != plan_parameter_files(reader, overrides[:n_before]):
         return "-S changes its parameters"
     if files is not None and files.own:
         shown = ", ".join(files.own[:3]) + (f" and {len(files.own) - 3} more" if len(files.own) > 3 else "")
@@ -245,6 +226,12 @@ def _why_new(
     if begun.is_finished:
         return _FINISHED
     return "" if request.name in (None, source.name) else f"-n {request.name}"
+
+
+def _files_of(objects: ObjectReader, source: Source) -> TreeId | None:
+    """Returns the files of a run that has begun where another one is to go on, and has come no further."""
+    began = source.unstarted
+    return None if began is None or began.commit is None else objects.commit(began.commit).tree
 
 
 def _superseding(resumed: Resumed, source: Source) -> Resumed:

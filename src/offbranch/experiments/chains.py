@@ -1,19 +1,28 @@
 """The commits of experiments: from the tip down to, and without, the baseline. Most have one, checkpoints make more."""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import Final
 
 from offbranch.experiments.experiment import Experiment
 from offbranch.git.ids import CommitId, ObjectName
 from offbranch.git.objects import ObjectReader
 
 # No run makes so many checkpoints; what has more does not start from the baseline that its ref names.
-_LONGEST = 10_000
+_LONGEST = 100_000
+_NONE: Final[Mapping[str, Sequence[CommitId]]] = {}
 
 
-def chains_of(objects: ObjectReader, experiments: Sequence[Experiment]) -> Mapping[str, tuple[CommitId, ...]]:
+def chains_of(
+    objects: ObjectReader, experiments: Sequence[Experiment], known: Mapping[str, Sequence[CommitId]] = _NONE
+) -> Mapping[str, tuple[CommitId, ...]]:
     """Returns the commits of every experiment, newest first, by ref; none where its tip does not descend from its baseline.
 
     The baselines themselves are not read: a shallow clone may lack them. A commit that is not here ends a chain in vain.
+
+    Args:
+        objects: Where they are read.
+        experiments: Whose.
+        known: What chains were like before; one that has only grown is read down to what it was.
     """
     chains = {experiment.ref: [experiment.commit] for experiment in experiments}
     baselines = {experiment.ref: experiment.baseline for experiment in experiments}
@@ -30,6 +39,9 @@ def chains_of(objects: ObjectReader, experiments: Sequence[Experiment]) -> Mappi
             above = parents.get(chains[ref][-1])
             if not above or above[0] == baselines[ref]:
                 chains[ref] = chains[ref] if above else []
+                open_.discard(ref)
+            elif ref in known and above[0] == known[ref][0]:
+                chains[ref] += known[ref]
                 open_.discard(ref)
             else:
                 chains[ref].append(above[0])

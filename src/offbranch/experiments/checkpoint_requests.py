@@ -36,12 +36,16 @@ class Request:
         kind: `auto`, `every` or `explicit`.
         stage: Address of the stage that asks, where it knows.
         step: Of the training; None where that was not said.
+        signal: The signal file.
+        is_of_anybody: That is the one of the project, by which the command of any run may ask.
     """
 
     id: str
     kind: str = "explicit"
     stage: str | None = None
     step: int | None = None
+    signal: AbsPath | None = None
+    is_of_anybody: bool = False
 
 
 class Handoff:
@@ -95,8 +99,8 @@ class Handoff:
                 continue
             with suppress(OSError):  # what is no file stays, and is nothing
                 remove_file(join(self.path, name))
-        if any(_is_signal(path) for path in self._signals):
-            yield Request(id="")
+        for path in filter(_is_signal, self._signals):
+            yield Request(id="", signal=path, is_of_anybody=path == self._signals[-1])
 
     def reply(self, request: Request, *, number: int | None, reason: str = "") -> None:
         """Answers a request; without a number it is declined.
@@ -104,9 +108,8 @@ class Handoff:
         Raises:
             OSError: The request cannot be removed: it would be answered for ever.
         """
-        if not request.id:
-            for path in filter(_is_signal, self._signals):
-                remove_file(path)
+        if request.signal is not None:
+            remove_file(request.signal)
             return
         is_taken = number is not None
         answer = {"version": _VERSION, "is_taken": is_taken, "number": number or 0, "reason": reason}

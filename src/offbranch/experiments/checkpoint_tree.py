@@ -27,9 +27,9 @@ from offbranch.git.objects import (
     MODE_FILE,
     MODE_LINK,
     ObjectReader,
-    write_tree_with,
 )
 from offbranch.git.repository import GitRepo
+from offbranch.git.tree_edit import write_tree_with
 from offbranch.pipeline.lockfile import parse_lock, update_lock_text
 from offbranch.pipeline.plan import locked_item
 from offbranch.pipeline.recording import entry_of, lock_file_of

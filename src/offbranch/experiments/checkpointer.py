@@ -14,11 +14,13 @@ from offbranch.base.errors import OffbranchError
 from offbranch.base.events import Event, Reporter, Warned
 from offbranch.base.plugins import load
 from offbranch.base.undisturbed import undisturbed
+from offbranch.experiments.attempts import read_records
 from offbranch.experiments.checkpoint_committer import Committer, Work, reason_of
 from offbranch.experiments.checkpoint_policy import CheckpointMode
 from offbranch.experiments.checkpoint_requests import Handoff, Request
 from offbranch.experiments.checkpoint_terms import Terms
 from offbranch.experiments.events import CheckpointsMade
+from offbranch.experiments.experiment import AttemptState
 from offbranch.pipeline.stage import LockedStage, Stage
 
 # In mode `auto`: the run's time for each second that its checkpoints have taken.
@@ -193,11 +195,22 @@ class Checkpointer:
             return "checkpoints are off"
         if not self._asked(request):
             return "no command of a stage runs"
+        if request.is_of_anybody and self._others_run():
+            text = "no checkpoint was made for the file DVC_CHECKPOINT: several experiments run, and nobody knows whose it is"
+            self._warn(text, hint="'ob checkpoint' and offbranch.checkpoint() say it")
+            return text
         if request.kind == "auto" and not self._committer.is_idle:
             return "an earlier one is still being committed"
         if request.kind == "auto" and now_s < self._next_s():
             return "too early"
         return None
+
+    def _others_run(self) -> bool:
+        own = self._terms.chain.attempt.id
+        return any(
+            each.id != own and each.state is AttemptState.RUNNING and each.true_state is AttemptState.RUNNING
+            for each in read_records(self._terms.root)
+        )
 
     def _asked(self, request: Request) -> list[tuple[Stage, LockedStage]]:
         own = self._running.get(request.stage or "")
@@ -220,11 +233,11 @@ class Checkpointer:
         self._is_broken = True
         self._warn(text)
 
-    def _warn(self, text: str) -> None:
+    def _warn(self, text: str, hint: str = "the run goes on") -> None:
         if text not in self._warned:
             self._warned.add(text)
             with suppress(OSError):  # nobody reads what we print: the main thread finds out
-                self._terms.reporter.emit(Warned(text=text, hint="the run goes on"))
+                self._terms.reporter.emit(Warned(text=text, hint=hint))
 
 
 def mode_of(mode: CheckpointMode, stage: Stage) -> CheckpointMode:

@@ -6,8 +6,9 @@ The user's own .dvc files stay as they are.
 
 from offbranch.base.paths import GitPath, join
 from offbranch.experiments.workbench import in_git
-from offbranch.git.objects import MODE_FILE, BlobId, TreeId, write_blob, write_tree_with
+from offbranch.git.objects import MODE_FILE, BlobId, TreeId, write_blob
 from offbranch.git.repository import GitRepo
+from offbranch.git.tree_edit import write_tree_with
 from offbranch.pipeline.datafile import update_datafile_text
 from offbranch.pipeline.plan import locked_item
 from offbranch.pipeline.stage import Pipelines, Stage

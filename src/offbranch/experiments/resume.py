@@ -3,18 +3,19 @@
 Reads only. A chain belongs to an experiment, or, where a run had taken the name of another one by force, to its attempt.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Container, Sequence
 
 from offbranch.base.errors import ConflictError, NotFoundError, UsageError
 from offbranch.base.records import record
 from offbranch.experiments.attempts import list_attempts
-from offbranch.experiments.chains import chains_of
-from offbranch.experiments.checkpoint_commits import Checkpoint, checkpoint_at
+from offbranch.experiments.chains import chains_of, present_commits
+from offbranch.experiments.checkpoint_commits import Checkpoint, checkpoint_at, find_in_chains
 from offbranch.experiments.checkpoint_names import NameParts, mark_of, split_name
 from offbranch.experiments.experiment import Attempt, AttemptState, Experiment
 from offbranch.experiments.refs import find_checkpoint, find_experiment, list_experiments, unknown_revision
 from offbranch.git.ids import CommitId
 from offbranch.git.objects import ObjectReader
+from offbranch.git.refs import resolve_revision
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 
@@ -30,6 +31,8 @@ class Source:
         is_tip: Whether nothing comes after it in its chain.
         takes_name: Whether it takes the name of another experiment by force, as the run before did.
         attempts: Attempts that did not get further than it, of the same experiment.
+        unstarted: One that was to go on from there as another experiment and has made no checkpoint itself: what it had
+            changed is known by it alone.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Source:
     is_tip: bool
     takes_name: bool = False
     attempts: tuple[Attempt, ...] = ()
+    unstarted: Attempt | None = None
 
 
 def find_source(project: Project, repo: GitRepo, text: str) -> Source:
@@ -52,7 +56,7 @@ def find_source(project: Project, repo: GitRepo, text: str) -> Source:
     """
     attempts = list_attempts(repo, project.root)
     if not text:
-        text = _newest(attempts).id
+        text = _newest(repo, attempts)
     found, attempt = _find(repo, text, attempts)
     own = found.experiment
     _refuse_running(own, attempts)
@@ -75,6 +79,7 @@ def find_source(project: Project, repo: GitRepo, text: str) -> Source:
         is_tip=found.commit == own.commit,
         takes_name=attempt is not None and attempt.replaced is not None,
         attempts=tuple(each for each in related if each.checkpoint in chain),
+        unstarted=attempt if attempt is not None and found.commit == attempt.resumed else None,
     )
 
 
@@ -88,20 +93,39 @@ def _is_part(attempt: Attempt, own: Experiment, names: Collection[str]) -> bool:
     return attempt.name == own.name or (attempt.name not in names and attempt.checkpoint != attempt.resumed)
 
 
-def _newest(attempts: Sequence[Attempt]) -> Attempt:
-    for each in attempts:
-        if each.checkpoint is not None and each.true_state is not AttemptState.RUNNING and each.task_id is None:
-            return each
-    for each in attempts:
-        if each.checkpoint is not None and each.true_state is AttemptState.RUNNING:
+def superseded(
+    attempts: Sequence[Attempt], name: str, baseline: CommitId, chain: Container[CommitId]
+) -> tuple[Attempt, ...]:
+    """Returns attempts at an experiment that go when a run has come to its end that began at a commit of a chain.
+
+    Those at tasks are the history of these.
+    """
+    return tuple(
+        each
+        for each in attempts
+        if (each.name, each.baseline, each.task_id) == (name, baseline, None)
+        and each.checkpoint in chain
+        and each.true_state is not AttemptState.RUNNING
+    )
+
+
+def _newest(repo: GitRepo, attempts: Sequence[Attempt]) -> str:
+    """Returns what the newest run that has not come to its end is called: an attempt, or what was brought from elsewhere."""
+    open_ = [each for each in attempts if each.checkpoint is not None and not _is_finished(repo, each)]
+    for each in open_:
+        if each.true_state is not AttemptState.RUNNING and each.task_id is None:
+            return each.id
+    for each in open_:
+        if each.true_state is AttemptState.RUNNING:
             raise ConflictError(
                 f"there is nothing to go on from: '{each.name}' is running", hint="ob exp show tells how far it is"
             )
-        if each.checkpoint is not None:
-            raise NotFoundError(
-                f"there is nothing to go on from: '{each.name}', which has not come to its end, is a task of the queue",
-                hint=f"ob queue retry {each.name} goes on with it there, ob exp run --resume {each.name} here",
-            )
+        raise NotFoundError(
+            f"there is nothing to go on from: '{each.name}', which has not come to its end, is a task of the queue",
+            hint=f"ob queue retry {each.name} goes on with it there, ob exp run --resume {each.name} here",
+        )
+    if (brought := _newest_tip(repo)) is not None:
+        return brought
     raise NotFoundError(
         "there is nothing to go on from: every run with checkpoints has come to its end",
         hint="go on from one of those with other parameters: ob exp run --resume NAME -S KEY=VALUE",
@@ -129,7 +153,12 @@ def _find(repo: GitRepo, text: str, attempts: Sequence[Attempt]) -> tuple[Checkp
             f"'{parts.name}' has no checkpoints, so there is nothing to go on from",
             hint=f"run it again: ob exp run -n {parts.name}",
         )
-    raise unknown_revision(repo, text, [each.name for each in attempts])
+    if (commit := resolve_revision(repo, text)) is None:
+        raise unknown_revision(repo, text, [each.name for each in attempts])
+    found = find_in_chains(repo, list_experiments(repo), commit)
+    if found is None:
+        raise NotFoundError(f"'{text}' is no checkpoint of an experiment", hint="ob exp show --checkpoints lists them")
+    return found, None
 
 
 def _of_name(repo: GitRepo, name: str, attempts: Sequence[Attempt]) -> Attempt | None:
@@ -143,12 +172,33 @@ def _of_name(repo: GitRepo, name: str, attempts: Sequence[Attempt]) -> Attempt |
     return None
 
 
+def _newest_tip(repo: GitRepo) -> CommitId | None:
+    """Returns the newest experiment that ends with a checkpoint."""
+    tips = [each.commit for each in list_experiments(repo)]
+    with ObjectReader(repo) as objects:
+        open_ = [each for each in objects.commits(sorted(present_commits(objects, tips))) if mark_of(each) is not None]
+    return max(open_, key=lambda each: each.commit_time).id if open_ else None
+
+
+def _is_finished(repo: GitRepo, attempt: Attempt) -> bool:
+    """Tells whether another run has gone on from an attempt, under the same name, and has come to its end."""
+    own = _chain_of(repo, attempt)
+    if own.commit == attempt.checkpoint:
+        return False
+    with ObjectReader(repo) as objects:
+        return mark_of(objects.commit(own.commit)) is None
+
+
 def _chain_of(repo: GitRepo, attempt: Attempt) -> Experiment:
     """Returns the chain of an attempt: the experiment's own where that has it, for it may have grown since."""
     assert attempt.checkpoint is not None
     alone = Experiment(name=attempt.name, baseline=attempt.baseline, commit=attempt.checkpoint, ref="")
     having = [e for e in list_experiments(repo, attempt.baseline) if e.name == attempt.name]
-    return next((each for each in having if each.commit == attempt.checkpoint), alone)
+    if not having:
+        return alone
+    with ObjectReader(repo) as objects:
+        chains = chains_of(objects, having)
+    return next((each for each in having if attempt.checkpoint in chains[each.ref]), alone)
 
 
 def _refuse_running(own: Experiment, attempts: Sequence[Attempt]) -> None:

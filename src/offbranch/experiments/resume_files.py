@@ -75,6 +75,7 @@ def plan_resume_files(
     head: TreeId,
     begun: Beginning,
     originals: Sequence[Mapping[str, str | None]] = (),
+    known: TreeId | None = None,
 ) -> ResumeFiles:
     """Decides about each file in which the workspace and the checkpoint differ.
 
@@ -83,6 +84,7 @@ def plan_resume_files(
         begun: The checkpoint.
         originals: What runs that have led to it had found in files before they changed them, paths of the project -> text:
             parameters that are as they were then become those of the checkpoint, as with the run before.
+        known: Files of a run that has gone on from the checkpoint before: a change that it had too is not a new one.
     """
     live = begun.mark.live if begun.mark is not None else ()
     present = _present(project, repo, begun, live, head)
@@ -102,7 +104,7 @@ def plan_resume_files(
             is_recorded = True
         if path not in mine or (is_recorded and not _is_pipeline(path)) or _is_of_live(objects, change, recorded):
             changes.append(change)
-        else:
+        elif known is None or path in params or not _has_too(objects, known, change):
             (refused if path in params else own).append(path)
     return ResumeFiles(changes=tuple(changes), own=tuple(own), refused=tuple(refused))
 
@@ -145,6 +147,12 @@ def _parameter_files(pipelines: Pipelines) -> Iterator[RepoPath]:
     for stage in pipelines.stages:
         yield from (params.path for params in stage.params if params.path is not None)
     yield from pipelines.top_params
+
+
+def _has_too(objects: ObjectReader, tree: TreeId, change: TreeChange) -> bool:
+    """Tells whether a tree has the same file as the workspace."""
+    entry = objects.find(tree, change.path)
+    return change.status == "A" if entry is None else entry.id == change.old_id
 
 
 def _is_as_before(

@@ -185,26 +185,6 @@ def empty_tree(repo: GitRepo) -> TreeId:
     return TreeId(repo_git(repo, "mktree").decode().strip())
 
 
-def write_tree_with(repo: GitRepo, base: TreeId, changes: Mapping[GitPath, tuple[int, BlobId] | None]) -> TreeId:
-    """Stores a tree that equals another but for some paths.
-
-    Args:
-        repo: Where.
-        base: The tree to start from.
-        changes: Path to (mode, blob), or to None for "not there". A file put where a directory was replaces it.
-
-    Raises:
-        GitError: A path is not allowed in a tree, or `base` does not exist.
-    """
-    if not changes:
-        return base
-    entries = {path: (c[0], ObjectName(c[1])) if c is not None else None for path, c in changes.items()}
-    with private_index(repo) as (index, _):
-        repo_git(repo, "read-tree", base, index=index)
-        put_entries(repo, index, entries)
-        return TreeId(repo_git(repo, "write-tree", index=index).decode().strip())
-
-
 # The second one is said of variables that are set, but empty, as a CI sets them from a secret that it does not have.
 _NO_IDENTITY = (b"tell me who you are", b"empty ident name")
 

@@ -5,6 +5,7 @@ for each kind of work.
 """
 
 import errno
+import sys
 import time
 from types import TracebackType
 from typing import Final
@@ -47,6 +48,21 @@ def say(level: str, text: str) -> None:
     # Where the program has set up nothing, the text alone is written: it shall say whose it is.
     mark = "" if logger.hasHandlers() else "offbranch: "
     getattr(logger, level)("%s%s", mark, text.encode("utf-8", "backslashreplace").decode())
+
+
+def is_of_handler(error: BaseException) -> bool:
+    """Tells whether an error comes from a signal handler of the program, such as a time limit: it is no fault of ours."""
+    signal = sys.modules.get("signal")
+    if signal is None:
+        return False
+    handlers = [signal.getsignal(number) for number in signal.valid_signals()]
+    codes = {getattr(getattr(handler, "__func__", handler), "__code__", None) for handler in handlers} - {None}
+    place = error.__traceback__
+    while place is not None:
+        if place.tb_frame.f_code in codes:
+            return True
+        place = place.tb_next
+    return False
 
 
 class Faults:
@@ -125,7 +141,7 @@ class Guard:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> bool:
-        if error is None or isinstance(error, LiveError) or not isinstance(error, Exception):
+        if error is None or isinstance(error, LiveError) or not isinstance(error, Exception) or is_of_handler(error):
             return False
         self._faults.tell(self._work, error)
         return True

@@ -5,6 +5,7 @@ Source: the files of DVCLive 3.49. Pure but for `replace_file`, which puts text 
 
 import itertools
 import os
+import stat
 from collections.abc import Mapping
 from typing import Any
 
@@ -76,6 +77,8 @@ def read_json(path: str) -> dict[str, Any]:
     try:
         with open(path, "rb") as file:
             value = load("json").loads(file.read())
+    except TimeoutError:  # of a signal handler
+        raise
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
@@ -88,18 +91,11 @@ def replace_file(path: str, content: bytes) -> None:
         path: The file; one that is a link is replaced where it points to.
         content: All of it.
     """
-    target = os.path.realpath(path) if os.path.islink(path) else path
+    target = os.path.realpath(path) if _is_link(path) else path
     directory, name = os.path.split(target)
     temporary = os.path.join(directory, f"{TEMPORARY_PREFIX}{name[:80]}-{temporary_number()}")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
     try:
-        descriptor = os.open(temporary, flags, 0o666)
-    except FileNotFoundError:
-        os.makedirs(directory or ".", exist_ok=True)
-        descriptor = os.open(temporary, flags, 0o666)
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(content)
+        _write_new(temporary, content)
         os.replace(temporary, target)
     except BaseException:
         try:
@@ -107,6 +103,27 @@ def replace_file(path: str, content: bytes) -> None:
         except OSError:
             pass
         raise
+
+
+def _write_new(path: str, content: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(path, flags, 0o666)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        descriptor = os.open(path, flags, 0o666)
+    with open(descriptor, "wb") as file:
+        file.write(content)
+
+
+def _is_link(path: str) -> bool:
+    """As `os.path.islink`, which would take an error that a signal handler raises for an answer."""
+    try:
+        return stat.S_ISLNK(os.lstat(path).st_mode)
+    except TimeoutError:
+        raise
+    except OSError:
+        return False
 
 
 def temporary_number() -> str:

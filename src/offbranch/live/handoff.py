@@ -9,14 +9,16 @@ import time
 from typing import Any, Final
 
 from offbranch.base.plugins import load
+from offbranch.live.faults import is_of_handler
 from offbranch.live.formats import read_json, replace_file
 from offbranch.live.registry import flush_all
 from offbranch.live.surroundings import Surroundings, look_around
 
 PATIENCE_S: Final = 60.0
 _NEVER: Final = float("inf")
-# How long a refusal holds, and how often `state.json` is looked at again.
+# How long a refusal holds, and how often `state.json` is looked at while it is not time yet.
 _PAUSE_S: Final = 0.1
+_LOOK_S: Final = 1.0
 
 
 class Asking:
@@ -48,8 +50,9 @@ class Asking:
         if self._kind == "every":
             return True
         state = read_json(os.path.join(self._directory, "state.json"))
-        named = state.get("next_at", 0.0) if state else now + 1.0
-        self.next_at = float(named) if isinstance(named, int | float) else now + 1.0
+        named = state.get("next_at", 0.0) if state else _NEVER
+        # What is named may become earlier: while one is committed, it is never.
+        self.next_at = min(float(named) if isinstance(named, int | float) else _NEVER, now + _LOOK_S)
         return now >= self.next_at
 
     def ask(self, step: int | None) -> bool:
@@ -85,8 +88,10 @@ def request(directory: str, *, kind: str, stage: str, step: int | None) -> dict[
         if not _wake(directory):
             return None
         return _await(directory, asked, replied)
-    except OSError as error:  # a full disk, no descriptor left: another time
-        return _declined(error.strerror or str(error))
+    except OSError as error:
+        if is_of_handler(error):
+            raise
+        return _declined(error.strerror or str(error))  # a full disk, no descriptor left: another time
     finally:
         _remove(asked)
         _remove(replied)

@@ -55,6 +55,7 @@ class Monitor:
     def _run(self) -> None:
         with self._faults.during("watch the machine"):
             gpus = open_gpus()
+            self._directories = self._found(self._directories)
             ticks = _cpu_ticks()
             for name, value in {**_fixed(self._directories), **gpus.fixed()}.items():
                 self._log(name, value, False)
@@ -68,6 +69,15 @@ class Monitor:
             if samples:
                 self._log_mean(samples)
             gpus.close()
+
+    def _found(self, directories: Mapping[str, str]) -> dict[str, str]:
+        """Returns the directories that can be looked at; a warning tells of the others."""
+        found = {}
+        for name, directory in directories.items():
+            with self._faults.during(f"watch the file system of '{directory}'"):
+                _disk(directory)
+                found[name] = directory
+        return found
 
     def _log_mean(self, samples: list[Sample]) -> None:
         for name in dict.fromkeys(name for sample in samples for name in sample):
@@ -106,7 +116,10 @@ def _memory() -> Sample:
 def _disks(directories: Mapping[str, str]) -> Sample:
     found: Sample = {}
     for name, directory in directories.items():
-        total, used, free = _disk(directory)
+        try:
+            total, used, free = _disk(directory)
+        except OSError:  # it was there a moment ago
+            continue
         # As df does: of what users may have, which is less than all of it.
         found[f"system/disk/usage (%)/{name}"] = 100.0 * used / max(used + free, 1.0)
         found[f"system/disk/usage (GB)/{name}"] = min(used, total) / GIB

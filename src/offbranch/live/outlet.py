@@ -60,6 +60,7 @@ class Outlet:
         self._lock = _thread.allocate_lock()
         self._step_budget = Budget(at_start_s=0.25, share=0.05)
         self._report_budget = Budget(at_start_s=0.25, share=0.02)
+        self._holder: int | None = None
         self._stamp: _Stamp | None = None
         self._written: str | None = None
         self._said: object = None
@@ -126,9 +127,11 @@ class Outlet:
             if_changed: Only if it is not what was written last.
         """
         path = self.file("metrics.json")
-        # A signal handler that interrupts this would wait for itself: it goes on without after a moment.
-        is_mine = self._lock.acquire(timeout=1)
+        # A signal handler that interrupts this would wait for itself: it goes on without.
+        me = _thread.get_ident()
+        is_mine = self._lock.acquire(blocking=False) or (self._holder != me and self._lock.acquire(timeout=1))
         try:
+            self._holder = me
             with self.faults.during(f"write '{path}'"):
                 stamp = _stamp_of(path)
                 if stamp is not None and stamp != self._stamp:
@@ -141,6 +144,7 @@ class Outlet:
                 self.faults.is_over(f"write '{path}'")
         finally:
             if is_mine:
+                self._holder = None
                 self._lock.release()
 
     def write_params(self) -> None:
@@ -222,7 +226,7 @@ class Outlet:
 
     def has_images(self) -> bool:
         """Tells whether there are images."""
-        return os.path.isdir(self.file("plots", "images"))
+        return _stamp_of(self.file("plots", "images")) is not None
 
     def forked(self) -> None:
         """Begins anew in a forked child."""
@@ -264,6 +268,8 @@ class Outlet:
 def _stamp_of(path: str) -> _Stamp | None:
     try:
         found = os.stat(path)
+    except TimeoutError:  # of a signal handler
+        raise
     except OSError:
         return None
     return found.st_ino, found.st_mtime_ns, found.st_size

@@ -155,7 +155,7 @@ def _has_linked(source: str, path: str) -> bool:
     """
     try:
         os.link(source, path)
-    except FileExistsError:
+    except (FileExistsError, TimeoutError):  # the latter is that of a signal handler
         raise
     except OSError:
         return False

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from offbranch.live.faults import Faults
+from offbranch.live.faults import Faults, is_of_handler
 from offbranch.live.table import Table
 
 # One line costs some 15 µs: so many at once at the start, later only where there are fewer than that in a second (2 %).
@@ -64,6 +64,8 @@ class Writer:
             try:
                 table.append(row)
             except (OSError, ValueError) as error:  # a name may be none for a file
+                if is_of_handler(error):
+                    raise
                 table.rows.append(row)
                 self.is_deferring = True
                 self._faults.tell(f"write '{table.path}'", error)

@@ -4,10 +4,14 @@ Its attempts of this round tell; of another machine of a shared queue, the ref t
 """
 
 from offbranch.base.events import Reporter, Warned
+from offbranch.experiments.attempts import list_attempts
+from offbranch.experiments.chains import chains_of
 from offbranch.experiments.checkpoint_chain import header_of
 from offbranch.experiments.checkpoint_names import mark_of
+from offbranch.experiments.experiment import Attempt, Experiment, ExperimentSpec
 from offbranch.experiments.go_on import Beginning, read_beginning, wanted_of
 from offbranch.experiments.refs import checkpoint_ref
+from offbranch.experiments.resume import superseded
 from offbranch.git.ids import CommitId
 from offbranch.git.objects import ObjectReader
 from offbranch.git.refs import list_refs
@@ -36,6 +40,15 @@ def newest_checkpoint(repo: GitRepo, stored: StoredTask) -> CommitId | None:
 def is_own(repo: GitRepo, stored: StoredTask, begun: Beginning) -> bool:
     """Tells whether a task has made a checkpoint itself: then its files are those to go on with, not those of the task."""
     return header_of(repo, begun.commit)[0] == stored.task.id
+
+
+def before_it(project: Project, repo: GitRepo, spec: ExperimentSpec) -> tuple[Attempt, ...]:
+    """Returns attempts outside of the queue at the experiment that a task goes on with: they go when it has succeeded."""
+    assert spec.resumed is not None
+    begun = Experiment(name=spec.name, baseline=spec.baseline, commit=spec.resumed, ref="")
+    with ObjectReader(repo) as objects:
+        chain = chains_of(objects, (begun,))[begun.ref]
+    return superseded(list_attempts(repo, project.root), spec.name, spec.baseline, chain)
 
 
 def beginning_of(project: Project, repo: GitRepo, stored: StoredTask, reporter: Reporter) -> Beginning | None:

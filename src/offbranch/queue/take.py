@@ -22,7 +22,7 @@ from offbranch.git.refs import RefUpdate
 from offbranch.git.repository import GitRepo
 from offbranch.pipeline.options import RunOptions
 from offbranch.project import Project
-from offbranch.queue.going_on import beginning_of, is_own
+from offbranch.queue.going_on import before_it, beginning_of, is_own
 from offbranch.queue.task import StoredTask
 from offbranch.storage.remote_setting import remote_names
 
@@ -91,6 +91,8 @@ def take_task(
     )
     prepared = prepare_queued(project, repo, spec, queued, launch)
     if begun is not None:
+        gone = tuple(each.id for each in before_it(project, repo, spec))
+        prepared = replace(prepared, under=replace(prepared.under, supersedes=gone))
         launch.reporter.emit(Notice(text=f"goes on with '{stored.name}' from checkpoint {begun.number}"))
     if lost is not None and before:
         write_record(project.root, lost)

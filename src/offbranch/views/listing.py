@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 
 from offbranch.base.paths import AbsPath
 from offbranch.base.records import field, record
-from offbranch.experiments.chains import chains_of, present_commits
-from offbranch.experiments.checkpoint_names import count_checkpoints, mark_of, number_chain
+from offbranch.experiments.chains import present_commits
+from offbranch.experiments.checkpoint_names import CheckpointMark, mark_of
 from offbranch.experiments.experiment import Experiment
 from offbranch.experiments.lost_baselines import LostBaseline, find_lost
 from offbranch.experiments.refs import by_baseline, list_experiments
+from offbranch.git.ids import CommitId
 from offbranch.git.objects import Commit, ObjectReader
 from offbranch.git.repository import GitRepo, head_commit
 from offbranch.views.baselines import Baseline, choose_baselines, lost_to_json, lost_words, name_baselines
@@ -74,19 +75,30 @@ def collect_listing(repo: GitRepo, options: ListOptions, *, root: AbsPath) -> Li
 
 
 def count_each(repo: GitRepo, experiments: Sequence[Experiment]) -> Mapping[str, int]:
-    """Returns how many checkpoints experiments have, by what the tips and the commits below them say of their numbers."""
+    """Returns how many checkpoints experiments have: the number of the tip, or of the commit below it if that ended a run."""
     with ObjectReader(repo) as objects:
-        here = present_commits(objects, [each.commit for each in experiments])
-        tips = [each for each in experiments if each.commit in here]
-        commits = dict(zip((each.ref for each in tips), objects.commits([each.commit for each in tips]), strict=True))
-        long = [each for each in tips if mark_of(commits[each.ref]) or _goes_on(commits[each.ref], each)]
-        chains = chains_of(objects, long)
-        found = {each.ref: objects.commits(chains[each.ref]) for each in long}
-    return {ref: count_checkpoints(number_chain(chain)) for ref, chain in found.items() if any(map(mark_of, chain))}
+        tips = _present(objects, {each.ref: each.commit for each in experiments})
+        goes_on = {
+            each.ref: tip.parents[0] for each in experiments if (tip := tips.get(each.ref)) and _goes_on(tip, each)
+        }
+        below = _present(objects, goes_on)
+    marks = {each.ref: _mark(tips.get(each.ref)) or _mark(below.get(each.ref)) for each in experiments}
+    return {ref: mark.number for ref, mark in marks.items() if mark is not None}
+
+
+def _present(objects: ObjectReader, commits: Mapping[str, CommitId]) -> Mapping[str, Commit]:
+    """Returns those of some commits that are here."""
+    here = present_commits(objects, commits.values())
+    found = {ref: commit for ref, commit in commits.items() if commit in here}
+    return dict(zip(found, objects.commits(list(found.values())), strict=True))
+
+
+def _mark(commit: Commit | None) -> CheckpointMark | None:
+    return None if commit is None else mark_of(commit)
 
 
 def _goes_on(tip: Commit, experiment: Experiment) -> bool:
-    return bool(tip.parents) and tip.parents[0] != experiment.baseline
+    return mark_of(tip) is None and bool(tip.parents) and tip.parents[0] != experiment.baseline
 
 
 def group_listing(repo: GitRepo, experiments: Sequence[Experiment]) -> Listing:

@@ -16,8 +16,9 @@ from offbranch.git.ids import CommitId
 
 FORMAT_VERSION = 1
 FILE = f"{OB_DIR}/rows.jsonl"
-# About 25 MB at the size of a usual row.
+# About 25 MB at the size of a usual row. What one command shows is kept all the same: it will be shown again.
 MAX_ROWS = 20_000
+MAX_ROWS_OF_ONE = 200_000
 
 
 @record
@@ -51,6 +52,7 @@ class RowCache:
         self._head = json.dumps({"format": "ob rows", "version": FORMAT_VERSION, "prefix": prefix})
         self._lines = _read_lines(self._path, self._head)
         self._usable = set(self._lines) if use_old else set()
+        self._used: dict[str, None] = {}
         self._new: dict[str, str] = {}
 
     def get(self, commit: CommitId) -> Row | None:
@@ -60,6 +62,7 @@ class RowCache:
         try:
             time_s, parents, data, *more = json.loads(self._lines[commit])
             checkpoint = more[0] if more else None
+            self._used[commit] = None
             return Row(time_s=int(time_s), parents=tuple(parents), data=data, checkpoint=checkpoint)
         except (ValueError, TypeError):
             self._usable.discard(commit)
@@ -72,15 +75,14 @@ class RowCache:
             self._new[commit] = json.dumps(values, separators=(",", ":"), default=str)
 
     def save(self) -> None:
-        """Writes the new rows and the youngest of the old ones, where that is possible."""
+        """Writes the new rows, those that were asked for, and the youngest of the others, where that is possible."""
         if not self._new:
             return
-        # Later rows are younger: what is asked for again and again is not in `_new`, so cut only from the start.
-        lines = {
-            **{commit: line for commit, line in self._lines.items() if commit not in self._new},
-            **self._new,
-        }
-        kept = list(lines.items())[-MAX_ROWS:]
+        # Old ones first: where there are too many, the same ones are found by the next command, which asks in the same order.
+        asked = {commit: self._lines[commit] for commit in self._used if commit not in self._new} | self._new
+        asked = dict(list(asked.items())[:MAX_ROWS_OF_ONE])
+        others = [(commit, line) for commit, line in self._lines.items() if commit not in asked]
+        kept = [*others[len(others) - max(0, min(len(others), MAX_ROWS - len(asked))) :], *asked.items()]
         text = "\n".join([self._head, *(f"{commit} {line}" for commit, line in kept), ""])
         try:
             os.makedirs(os.path.dirname(self._path), exist_ok=True)

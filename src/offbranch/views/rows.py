@@ -84,7 +84,7 @@ class Rows:
     def chains(self, experiments: Sequence[Experiment]) -> dict[str, tuple[CommitId, ...]]:
         """Returns the commits of experiments by ref, newest first, down to their baselines, which are left out.
 
-        Chains that have been walked before are remembered: of each experiment only its tip is read then.
+        Chains that have been walked before are remembered: only what was added to them since is read then.
         """
         self.load_commits([each.commit for each in experiments])
         found: dict[str, tuple[CommitId, ...]] = {}
@@ -96,7 +96,8 @@ class Rows:
                 long.append(each)
             else:
                 found[each.ref] = known
-        walked = chains_of(self._objects, long) if long else {}
+        remembered = {each.ref: chain for each in long if (chain := self._remembered_chain(each))}
+        walked = chains_of(self._objects, long, remembered) if long else {}
         for each in long:
             # A ref that does not lead to its baseline must not list all of history.
             found[each.ref] = walked[each.ref] or (each.commit,)
@@ -105,8 +106,12 @@ class Rows:
         return found
 
     def _known_chain(self, experiment: Experiment) -> tuple[CommitId, ...] | None:
+        chain = self._remembered_chain(experiment)
+        return chain if chain and chain[0] == experiment.commit else None
+
+    def _remembered_chain(self, experiment: Experiment) -> tuple[CommitId, ...]:
         row = None if self._cache is None else self._cache.get(_chained(experiment))
-        return None if row is None else row.parents
+        return () if row is None else row.parents
 
     def checkpoint_of(self, commit: CommitId) -> Mapping[str, Any] | None:
         """Returns `number` and `step` of the checkpoint that a loaded commit is; None for any other."""
@@ -204,7 +209,7 @@ def _attempted(commit: CommitId) -> CommitId:
 
 
 def _chained(experiment: Experiment) -> CommitId:
-    return CommitId(f"chain-{experiment.baseline}-{experiment.commit}")
+    return CommitId(f"chain-{experiment.ref}")  # one line for each, however often it grows
 
 
 def _checkpoint(commit: Commit) -> Mapping[str, Any] | None:

@@ -1,8 +1,9 @@
 """Lightning Fabric: a logger. The one for Lightning's trainer (`lightning.py`) is made of it."""
 
 import os
+import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from lightning_utilities.core.rank_zero import rank_zero_only
 
@@ -12,6 +13,7 @@ from offbranch.live.frameworks.names import metric_name
 from offbranch.live.frameworks.opening import end_failed, open_live, repeat_from, written_params
 from offbranch.live.logger import Live
 
+_COARSE_S: Final = 0.01  # by which a file system's clock may be behind
 # The package is called `lightning`, and before it was two.
 _Logger: Any = load_first("lightning.fabric.loggers.logger:Logger", "lightning_fabric.loggers.logger:Logger")
 _on_rank_zero: Any = load_first(
@@ -39,6 +41,8 @@ class DVCLiveLogger(_Logger):
         self._experiment = None if experiment is None else open_live(experiment, kwargs)
         self._kwargs = kwargs
         self._last_step: int | None = None
+        self._made = time.time()
+        self._is_handed_on = False
 
     @property
     def name(self) -> str:
@@ -55,7 +59,8 @@ class DVCLiveLogger(_Logger):
     def experiment(self) -> Live:
         """The `Live`, opened when it is first asked for."""
         if self._experiment is None:
-            self._experiment = Live(**self._kwargs)
+            goes_on = {"resume": True} if self._is_handed_on and self._has_logged_elsewhere() else {}
+            self._experiment = Live(**{**self._kwargs, **goes_on})
         return self._experiment
 
     @rank_zero_only
@@ -108,7 +113,17 @@ class DVCLiveLogger(_Logger):
     def __getstate__(self) -> dict[str, Any]:
         """What another process gets: a `Live` that is open here is opened there again, and goes on."""
         state = dict(self.__dict__)
+        self._is_handed_on = True
         if state.pop("_experiment") is not None:
-            directory = os.fspath(self._kwargs.get("dir", self._experiment.dir if self._experiment else "dvclive"))
-            state["_kwargs"] = {**self._kwargs, "dir": directory, "resume": True}
+            state["_kwargs"] = {**self._kwargs, "dir": self._directory(), "resume": True}
         return {**state, "_experiment": None}
+
+    def _directory(self) -> str:
+        return str(os.fspath(self._kwargs.get("dir", self._experiment.dir if self._experiment else "dvclive")))
+
+    def _has_logged_elsewhere(self) -> bool:
+        """Tells whether a process that was handed the logger has written since it was made, as ranks that are spawned do."""
+        try:
+            return os.stat(os.path.join(self._directory(), "metrics.json")).st_mtime >= self._made - _COARSE_S
+        except OSError:
+            return False

@@ -7,6 +7,7 @@ from fastai.callback.core import Callback
 from offbranch.live.frameworks.names import metric_name
 from offbranch.live.frameworks.opening import go_on, open_live, written_params
 from offbranch.live.logger import Live
+from offbranch.live.values import is_metric
 
 
 class DVCLiveCallback(Callback):
@@ -56,9 +57,15 @@ class DVCLiveCallback(Callback):
         if not self._is_training():
             return
         recorder = self.learn.recorder
-        for name, value in zip(recorder.metric_names, recorder.log, strict=False):
-            if name not in ("epoch", "time") and value is not None:
-                self.live.log_metric(metric_name(name, "fastai"), float(value))
+        values = {
+            name: float(value)
+            for name, value in zip(recorder.metric_names, recorder.log, strict=False)
+            if name != "epoch" and is_metric(value) and not isinstance(value, str)  # a text is the time
+        }
+        if not values:
+            return  # the epoch was skipped: `fit(…, start_epoch=3)`, with which training goes on
+        for name, value in values.items():
+            self.live.log_metric(metric_name(name, "fastai"), value)
         self.live.next_step()
 
     def after_fit(self) -> None:

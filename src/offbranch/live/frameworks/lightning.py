@@ -17,7 +17,8 @@ class DVCLiveLogger(_Logger, fabric.DVCLiveLogger):
     """Logs metrics at the steps of the trainer, hyperparameters, and, if that is wished, models.
 
     A checkpoint of the experiment is asked for when the trainer has saved one of its own, and until it has done so for the
-    first time, or if it never does, when metrics are logged.
+    first time, or if it never does, when metrics are logged. A trainer that logs the means of an epoch only after it has saved,
+    and would not log them again when it goes on from there, is waited for from the second time on.
     """
 
     def __init__(
@@ -42,11 +43,21 @@ class DVCLiveLogger(_Logger, fabric.DVCLiveLogger):
         self._log_model = log_model
         self._best: tuple[str, str] | None = None
         self._has_saved = False
+        self._saved_step = 0  # steps below it were done when the trainer saved
+        self._is_asking_late = False
+        self._is_owed = False
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Logs metrics, and ends a step: see the logger of Fabric."""
+        is_of_saved = self._has_saved and step is not None and step < self._saved_step
+        if self._is_owed and not is_of_saved:
+            self._is_asking_late = False
+            self._ask()
         self._log(metrics, step, checkpoint=not self._has_saved)
+        if is_of_saved:
+            self._is_asking_late = True
+            self._ask()
 
     @rank_zero_only
     def after_save_checkpoint(self, checkpoint_callback: Any) -> None:
@@ -60,6 +71,15 @@ class DVCLiveLogger(_Logger, fabric.DVCLiveLogger):
         self._best = (str(checkpoint_callback.dirpath), str(best))
         if self._log_model == "all":
             self.experiment.log_artifact(self._best[0])
+        last = -1 if self._last_step is None else self._last_step
+        # Number of steps that the trainer has done; it says it to nobody else.
+        self._saved_step = max(last + 1, int(getattr(checkpoint_callback, "_last_global_step_saved", 0) or 0))
+        self._is_owed = True
+        if not self._is_asking_late:
+            self._ask()
+
+    def _ask(self) -> None:
+        self._is_owed = False
         self.experiment.offer_checkpoint()
 
     @rank_zero_only

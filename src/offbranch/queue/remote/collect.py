@@ -9,6 +9,7 @@ from offbranch.base.files import atomic_write, remove_file
 from offbranch.base.paths import AbsPath, join
 from offbranch.base.records import replace
 from offbranch.experiments.attempts import attempt_of, list_attempts, log_of, write_record
+from offbranch.experiments.chains import chains_of
 from offbranch.experiments.experiment import Attempt, Experiment
 from offbranch.experiments.leases import QUEUE_DIR
 from offbranch.experiments.refs import (
@@ -21,6 +22,7 @@ from offbranch.experiments.refs import (
     sent_ref,
     task_ref,
 )
+from offbranch.experiments.resume import superseded
 from offbranch.git.ids import BlobId, CommitId
 from offbranch.git.network import PushState, RemoteUpdate, push_updates
 from offbranch.git.objects import ObjectReader
@@ -52,7 +54,7 @@ def collect_results(place: QueueRemote, root: AbsPath, here: Here, there: There,
         RemoteError: The remote cannot be reached.
     """
     attempts = _bring_attempts(place, root, there)
-    made = _bring_experiments(place, here, there, ended)
+    made = _bring_experiments(place, root, here, there, ended)
     return Results(experiments=made, attempts=attempts, ended=tuple(ended))
 
 
@@ -76,19 +78,25 @@ def ended_unseen(place: QueueRemote, root: AbsPath, here: Here, there: There, un
     return found
 
 
-def _bring_experiments(place: QueueRemote, here: Here, there: There, ended: Sequence[str]) -> tuple[Experiment, ...]:
+def _bring_experiments(
+    place: QueueRemote, root: AbsPath, here: Here, there: There, ended: Sequence[str]
+) -> tuple[Experiment, ...]:
     found = _made_of(place, here, there, ended)
     refs = [each.ref for each in found.values()]
     known = {ref: CommitId(commit) for ref, commit in list_refs(place.repo, *refs)} if refs else {}
+    with ObjectReader(place.repo) as objects:
+        chains = chains_of(objects, tuple(found.values()))
     updates, made = [], []
     for task_id, experiment in found.items():
-        old = known.get(experiment.ref)
+        old, chain = known.get(experiment.ref), chains[experiment.ref]
         if old == experiment.commit:
             continue
-        if old is not None and not _replaces(place, here, task_id):
+        if old is not None and old not in chain and not _replaces(place, here, task_id):
             _warn_of_taken(place, experiment)
             continue
         updates.append(RefUpdate(ref=experiment.ref, new=experiment.commit, old=old))
+        gone = superseded(list_attempts(place.repo, root), experiment.name, experiment.baseline, chain)
+        updates += [RefUpdate(ref=attempt_ref(each.id), new=None, old=each.commit) for each in gone]
         made.append(experiment)
     _drop(place, here, ended, updates)
     return tuple(made)

@@ -12,12 +12,13 @@ from enum import Enum
 from offbranch.base.errors import RefusedError, RemoteError
 from offbranch.base.paths import AbsPath, GitPath, join
 from offbranch.base.records import record
+from offbranch.experiments.chains import chains_of
 from offbranch.experiments.experiment import Attempt, Experiment
 from offbranch.experiments.refs import attempt_ref, checkpoint_ref, lease_ref, log_ref, request_ref, task_ref
 from offbranch.experiments.share_push import RULES
 from offbranch.git.ids import CommitId
 from offbranch.git.network import PushAnswer, PushState, RemoteUpdate, list_remote, push_updates
-from offbranch.git.objects import MODE_FILE, write_blob, write_commit, write_tree
+from offbranch.git.objects import MODE_FILE, ObjectReader, write_blob, write_commit, write_tree
 from offbranch.git.repository import GitRepo
 from offbranch.queue.remote.lease import Lease, is_of
 from offbranch.queue.remote.place import QueueRemote, read_spot, refuse_without_atomic
@@ -142,7 +143,11 @@ def _updates_of(place: QueueRemote, root: AbsPath, ending: Ending) -> list[Remot
         if there.get(ref) != commit
     ]
     if made is not None and there.get(made.ref) != made.commit:
-        old = there.get(made.ref) if ending.task.spec.force else None
+        old = there.get(made.ref)
+        if old is not None and not ending.task.spec.force:
+            with ObjectReader(place.repo) as objects:
+                # What was pushed unfinished, and gone on from.
+                old = old if old in chains_of(objects, (made,))[made.ref] else None
         updates.append(RemoteUpdate(ref=made.ref, new=made.commit, old=old, force=True))
     return updates
 
