@@ -123,7 +123,9 @@ def run(args: Namespace, console: Console) -> int:
         options = replace(options, whole_chains=args.json or args.checkpoints)
         waiting = load("offbranch.cli.watching:Waiting")(console)
         views = load("offbranch.api.show_follow:follow_experiments")(options, session_of(console), sleep=waiting)
-        load("offbranch.cli.exp_follow:show_changes")(views, console, render, waiting)
+        load("offbranch.cli.exp_follow:show_changes")(
+            views, console, render, waiting, in_place=not (args.csv or args.md)
+        )
         return ExitCode.DONE
     if args.json:
         states = exp_show(options, start=console.start, environment=console.environment, reporter=console)
