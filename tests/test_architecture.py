@@ -42,7 +42,6 @@ ASKS_TO_BE_SPLIT = 300
 LONG_MODULES = frozenset(
     {
         "base/yaml_simple.py",
-        "experiments/underway.py",
         "pipeline/lockfile.py",
         "pipeline/resolve.py",
         "pipeline/schema.py",

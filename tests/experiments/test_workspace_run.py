@@ -14,8 +14,8 @@ from offbranch.base.errors import ConflictError, LockedError, NotFoundError, Sta
 from offbranch.base.locks import hold_lock
 from offbranch.base.paths import AbsPath
 from offbranch.base.records import replace
+from offbranch.experiments import attempt_end
 from offbranch.experiments import attempts as attempts_module
-from offbranch.experiments import underway
 from offbranch.experiments.attempts import list_attempts, read_records
 from offbranch.experiments.commit import experiment_hash
 from offbranch.experiments.events import WorkspaceRestored
@@ -157,7 +157,7 @@ def test_trouble_after_the_ref_is_written_does_not_make_it_a_failure(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(attempts_module, "write_record", full_disk)
-    monkeypatch.setattr(underway, "prune_records", cannot_prune)
+    monkeypatch.setattr(attempt_end, "prune_records", cannot_prune)
     exp_run(project, "lr=0.2", name="good", temporary=temporary)
     assert "good" in project.exps()
     assert attempts(project) == []

@@ -14,7 +14,7 @@ from offbranch.api.queue_slurm_job import fate_of_error
 from offbranch.api.queue_work import Crew, work
 from offbranch.base.errors import GitError, Interrupted, OffbranchError, StageFailedError
 from offbranch.base.undisturbed import is_held_back, undisturbed
-from offbranch.experiments import temporary_run, underway
+from offbranch.experiments import attempt_end, temporary_run
 from offbranch.experiments.experiment import Attempt, AttemptState
 from offbranch.experiments.underway import Fate
 from offbranch.queue.events import TaskFailed, TaskPutBack
@@ -138,7 +138,7 @@ def test_what_the_child_cannot_record_its_worker_records_alike(
         raise OSError("no space left on device")
 
     monkeypatch.setattr(temporary_run, "carry_out_in", lambda *_, **__: fail())
-    monkeypatch.setattr(underway, "end_attempt", full)
+    monkeypatch.setattr(attempt_end, "end_attempt", full)
     if is_kept:
         # Once only: what waits again would be run again.
         shift = work(project.session(), Shift(idle_s=0.0), Crew(kind=WorkerKind.SLURM, into_log=True))

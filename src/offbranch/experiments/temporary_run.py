@@ -24,6 +24,7 @@ from offbranch.base.paths import (
 from offbranch.base.plugins import load as load_by_name
 from offbranch.base.records import record, replace
 from offbranch.base.undisturbed import undisturbed
+from offbranch.experiments.attempt_end import conclude, give_up
 from offbranch.experiments.attempts import begin_attempt, begin_leased, write_record
 from offbranch.experiments.commit import files_of_stages, snapshot_of
 from offbranch.experiments.composition import source_files
@@ -41,9 +42,7 @@ from offbranch.experiments.underway import (
     Ran,
     Underway,
     carry_out_in,
-    conclude,
     fate_of,
-    give_up,
     new_attempt,
     raise_if_failed,
     with_chain,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from offbranch.base.paths import RepoPath
 from offbranch.base.records import record, replace
+from offbranch.experiments.attempt_end import conclude, give_up
 from offbranch.experiments.attempts import begin_attempt, write_record
 from offbranch.experiments.commit import files_of_stages, files_written_by, snapshot_of
 from offbranch.experiments.composition import source_files
@@ -26,8 +27,6 @@ from offbranch.experiments.underway import (
     Ran,
     Underway,
     carry_out_in,
-    conclude,
-    give_up,
     new_attempt,
     raise_if_failed,
     with_chain,
