@@ -20,7 +20,7 @@ def test_in_a_stage(tmp_path: Path) -> None:
     done = project.ob("exp", "run", "-n", "x")
     assert done.code == 0, done.err
     first, last = chain(project, "x")
-    assert mark(project, first) == {"version": 1, "number": 1, "step": 4, "stage": "train", "keep": ""}
+    assert mark(project, first) == {"version": 1, "number": 1, "step": 4, "stage": "train", "keep": "", "run": {}}
     assert mark(project, last) is None
     assert json.loads(project.read("said.json")) == {"number": 1}
 

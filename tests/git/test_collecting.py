@@ -92,6 +92,6 @@ def test_one_on_another_machine_runs(repo: GitRepo) -> None:
 
 
 def test_a_repository_that_nobody_can_lock_is_written_to_all_the_same(repo: GitRepo) -> None:
-    Path(repo.common_dir, "ob-writes.lock").mkdir()
+    Path(repo.common_dir, "ob-writes").mkdir()
     with no_collection(repo) as is_safe:
         assert not is_safe

@@ -47,12 +47,12 @@ def no_collection(repo: GitRepo, *, patience_s: float = _PATIENCE_S) -> Iterator
 
 
 class _Lock:
-    """Our share of `gc.pid`. Who holds `ob-writes.lock` shared has one; it says which `gc.pid` is ours."""
+    """Our share of `gc.pid`. Who holds `ob-writes` shared has one; it says which `gc.pid` is ours."""
 
     def __init__(self, repo: GitRepo) -> None:
         self._pid_file = AbsPath(os.path.join(repo.common_dir, "gc.pid"))
         self._fcntl: Any = load("fcntl")
-        path = os.path.join(repo.common_dir, "ob-writes.lock")
+        path = os.path.join(repo.common_dir, "ob-writes")
         self._shares = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
 
     def take(self, patience_s: float) -> bool:
