@@ -177,6 +177,22 @@ def test_who_has_gone_is_noticed_while_nothing_is_written(tmp_path: Path) -> Non
         Waiting(Console(environment=read_environment({}), out=file))(0)
 
 
+@pytest.mark.parametrize(("term", "wanted"), [("xterm", True), ("dumb", False)])
+def test_a_terminal_whose_cursor_does_not_move_gets_lines(term: str, wanted: bool) -> None:
+    parent, child = pty.openpty()
+    with os.fdopen(parent, "rb"), os.fdopen(child, "w") as out:
+        console = Console(environment=read_environment({"TERM": term}), out=out)
+        assert (console.is_interactive, console.can_redraw) == (True, wanted)
+
+
+def test_a_terminal_gets_csv_where_that_is_asked_for(view: Followed) -> None:
+    parent, child = pty.openpty()
+    with os.fdopen(parent, "rb") as read, os.fdopen(child, "w") as out:
+        console = Console(environment=read_environment({}), out=out)
+        show_changes(iter((view,)), console, lambda _: "a,b", in_place=False)
+        assert os.read(read.fileno(), 100) == b"a,b\r\n"
+
+
 def test_another_size_of_the_terminal_is_heeded() -> None:
     parent, child = pty.openpty()
     with os.fdopen(parent, "rb"), os.fdopen(child, "w") as out:

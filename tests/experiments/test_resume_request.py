@@ -206,6 +206,8 @@ def test_what_has_no_attempt_here_and_what_a_branch_is_at(project: TestProject) 
         assert (done.code, "goes on with 'x' from checkpoint 2" in done.err) == (0, True), done.err
     done = project.ob("exp", "run", "--resume", "HEAD")
     assert (done.code, "'HEAD' is no checkpoint of an experiment" in done.err) == (1, True), done.err
+    done = project.ob("exp", "run", "--resume", "x@lst")
+    assert (done.code, "'x@lst' does not exist: a number comes after '@'" in done.err) == (1, True), done.err
 
 
 def test_what_the_queue_has_finished_is_not_gone_on_with_again(project: TestProject) -> None:

@@ -75,6 +75,7 @@ def test_ob_killed_anywhere(tmp_path: Path) -> None:
             assert check_chain(project) == 3
             assert kept(project, OWN) == mine
             assert list(project.root.rglob(".dvc/tmp/ob/handoff/*")) == []
+            assert list(project.root.rglob(".dvc/cache/**/.ob-tmp-*")) == []
         assert len(seen) > 1
 
 
@@ -100,6 +101,26 @@ def test_git_killed_at_each_of_its_writes(tmp_path: Path, mode: str) -> None:
             assert numbers == list(range(1, len(numbers) + 1))
             assert all(output_at(project, each) is not None for each in commits)
         assert project.ob("exp", "run", "-f", "-n", "x").code == 0
+
+
+def test_what_was_held_when_ob_was_killed_in_a_copy_goes_with_the_next_run(tmp_path: Path) -> None:
+    script = """
+import pathlib, signal
+with open("model.bin", "w+b") as model:  # open for writing: it is copied
+    model.write(b"m" * 2_000_000)
+    model.flush()
+    metrics(acc=1)
+    assert ask(1)["is_taken"]
+(record,) = pathlib.Path(os.environ["DVC_ROOT"]).glob(".dvc/tmp/ob/runs/*/attempt.json")
+os.kill(json.loads(record.read_text())["process"]["pid"], signal.SIGKILL)
+"""
+    project = training(tmp_path / "p", script)
+    assert project.ob("exp", "run", "--temp", "-n", "x").code == KILLED
+    project.write("train.py", "open('model.bin', 'w'); open('metrics.json', 'w').write('{}')")
+    assert project.ob("exp", "run", "-n", "y").code == 0
+    assert list(project.root.rglob(".dvc/cache/**/.ob-tmp-*")) == []
+    assert list(project.root.rglob(".dvc/tmp/ob/handoff/*")) == []
+    check_git(project)
 
 
 def test_the_command_killed_after_its_second(tmp_path: Path) -> None:

@@ -221,6 +221,12 @@ def pipeline(tmp_path: Path) -> TestProject:
     return make_project(tmp_path / "q", files)
 
 
+def test_files_of_live_are_a_part_of_a_temporary_run(pipeline: TestProject) -> None:
+    done = pipeline.ob("exp", "run", "--temp", "-n", "x")
+    assert done.code == 0 and "not part of the experiment" not in done.out + done.err
+    assert "dvclive/params.yaml" in tree(pipeline, "x")
+
+
 def test_repro_is_told_that_nothing_is_saved(pipeline: TestProject) -> None:
     done = pipeline.ob("repro")
     assert done.code == 0 and "nothing is saved as an experiment" in done.out + done.err

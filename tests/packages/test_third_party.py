@@ -150,9 +150,10 @@ def test_the_calls_of_an_editor(tmp_path: Path, modules: Path) -> None:
     """Those of the DVC extension for VS Code: what it calls, and that it gets JSON of the form it reads."""
     project = make_project(tmp_path / "p", SIMPLE)
     assert dvc(project, modules, "--version").out.strip() == "3.67.1"
+    assert dvc(project, modules, "version").out.startswith("DVC version: 3.67.1 (offbranch ")
     assert dvc(project, modules, "root").out.strip() == "."
     dvc(project, modules, "exp", "run", "-n", "one", "-S", "lr=0.2")
-    shown = json.loads(dvc(project, modules, "exp", "show", "--json").out)
+    shown = json.loads(dvc(project, modules, "exp", "show", "--json", "-n", "1", "--no-fetch").out)
     assert [row["rev"] for row in shown] == ["workspace", project.git("rev-parse", "HEAD").strip()]
     assert shown[1]["experiments"][0]["name"] == "one"
     status = json.loads(dvc(project, modules, "data", "status", "--json", "--granular", "--unchanged").out)

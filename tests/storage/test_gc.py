@@ -13,7 +13,15 @@ from offbranch.base.errors import OffbranchError
 from offbranch.base.paths import AbsPath
 from offbranch.storage import gc as gc_module
 from offbranch.storage.fsck import Condition, check_object, check_objects
-from offbranch.storage.gc import apply_gc, close_over, iter_sized, old_temporaries, plan_gc, read_list
+from offbranch.storage.gc import (
+    apply_gc,
+    close_over,
+    iter_sized,
+    old_temporaries,
+    plan_gc,
+    read_list,
+    remove_temporaries_of,
+)
 from offbranch.storage.listing import Listing, listing_bytes, listing_id, make_listing
 from offbranch.storage.local import LocalCache
 from offbranch.storage.objects import ObjectId, is_directory
@@ -138,6 +146,18 @@ def test_unfinished_files_of_dead_processes(cache: LocalCache) -> None:
     assert old_temporaries(cache, now_ns=now_ns) == ()
     found = old_temporaries(cache, now_ns=now_ns + 2 * DAY_NS)
     assert [os.path.basename(path) for path in found] == [name for name, is_old in names.items() if is_old]
+
+
+def test_what_a_dead_process_left_can_be_removed_at_once(cache: LocalCache) -> None:
+    id = cache.add_bytes(b"x")
+    top = Path(cache.root) / "files" / "md5"
+    for name in (".ob-tmp-99999999-aa", ".ob-tmp-9999999-aa", f".ob-tmp-{os.getpid()}-bb"):
+        (top / name).write_bytes(b"half")
+    (top / id[:2] / ".ob-tmp-99999999-cc").write_bytes(b"half")
+    assert remove_temporaries_of(cache, os.getpid()) == 0
+    assert remove_temporaries_of(cache, 99999999) == 2
+    assert sorted(path.name for path in top.glob(".ob*")) == sorted([".ob-tmp-9999999-aa", f".ob-tmp-{os.getpid()}-bb"])
+    assert cache.has(id)
 
 
 def test_reading_a_list_removes_nothing(cache: LocalCache) -> None:

@@ -66,7 +66,7 @@ def refuse_beside_real_ones(packages: Path) -> None:
     if found:
         names = " ".join(found)
         raise SystemExit(
-            f"offbranch-dvc is not installed beside the real {' and '.join(found)}, which are in {packages}\n"
+            f"offbranch-dvc is not installed beside the real {' and '.join(found)} (in {packages})\n"
             f"hint: pip uninstall {names}, or use a virtual environment of its own;"
             " to build a wheel for elsewhere: --config-settings=for=elsewhere"
         )

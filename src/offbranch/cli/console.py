@@ -164,6 +164,11 @@ class Console:
         """Whether results go to a terminal."""
         return _is_terminal(self.out)
 
+    @property
+    def can_redraw(self) -> bool:
+        """Whether what was printed can be replaced: a terminal whose cursor can be moved."""
+        return self.is_interactive and self.environment.all.get("TERM") != "dumb"
+
     def has_color(self, stream: TextIO) -> bool:
         """Tells whether colours may be written to a stream: a terminal, and nobody said no."""
         wanted = self.color and not self.environment.no_color and self.environment.all.get("TERM") != "dumb"

@@ -19,6 +19,8 @@ def show_changes(
     console: Console,
     render: Callable[[Table], str] | None,
     waiting: Waiting | None = None,
+    *,
+    in_place: bool = True,
 ) -> None:
     """Shows experiments as they change, until Ctrl-C.
 
@@ -27,9 +29,10 @@ def show_changes(
         console: Where to.
         render: Draws a table where it is not to be redrawn in place; None for JSON.
         waiting: What waits between two views; draws again when the terminal gets another size.
+        in_place: Whether a terminal gets a table that is redrawn, whatever `render` makes.
     """
     try:
-        if render is not None and console.is_interactive:
+        if render is not None and in_place and console.can_redraw:
             draw = load("offbranch.views.terminal:render_terminal")
             color = console.has_color(console.out)
             tables = ((view.table, view.options.precision) for view in views)

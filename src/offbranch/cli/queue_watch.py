@@ -25,7 +25,7 @@ def show_changes(
         as_json: A line of JSON for each task that has changed.
         waiting: What waits between two views; draws again when the terminal gets another size.
     """
-    if console.is_interactive and not as_json:
+    if console.can_redraw and not as_json:
         drawn = (status_lines(view.status, view.tasks, view.metrics, now_s=time.time()) for view in views)
         redraw_each(drawn, console, waiting)
         return

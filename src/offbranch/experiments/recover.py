@@ -13,6 +13,8 @@ from offbranch.base.errors import ConflictError, OffbranchError
 from offbranch.base.events import Reporter
 from offbranch.base.files import read_if_there, remove_tree
 from offbranch.base.paths import AbsPath, RepoPath, is_same_or_inside, join, relative_to
+from offbranch.base.plugins import load as load_by_name
+from offbranch.base.processes import host_name
 from offbranch.base.records import replace
 from offbranch.experiments.attempts import attempt_dir, end_attempt, list_attempts, read_records
 from offbranch.experiments.checkpoint_chain import files_of_newest, put_back
@@ -46,7 +48,7 @@ def recover_attempts(
         return
     known = {attempt.id: attempt for attempt in list_attempts(repo, project.root)}
     for attempt in dead:
-        remove_tree(join(AbsPath(attempt.root), f"{HANDOFF_DIR}/{attempt.id}"))
+        _clear_up(project, attempt)
         if attempt.id in known:
             _recover(project, repo, known[attempt.id], reporter, clock())
         else:
@@ -59,6 +61,17 @@ def _is_dead(attempt: Attempt, project: Project) -> bool:
     if attempt.task_id is not None and is_carried_out(project.root, attempt):
         return False  # a command that it left behind still runs
     return is_ours and attempt.state is AttemptState.RUNNING and attempt.true_state is AttemptState.INTERRUPTED
+
+
+def _clear_up(project: Project, attempt: Attempt) -> None:
+    """Removes what a killed run left on its way: requests for checkpoints, and unfinished objects, which may be large."""
+    remove_tree(join(AbsPath(attempt.root), f"{HANDOFF_DIR}/{attempt.id}"))
+    # A cache elsewhere may have temporary files of other machines, with the same process id.
+    is_ours = (
+        relative_to(AbsPath(os.path.realpath(project.cache.root)), AbsPath(os.path.realpath(project.root))) is not None
+    )
+    if is_ours and attempt.process.host == host_name():
+        load_by_name("offbranch.storage.gc:remove_temporaries_of")(project.cache, attempt.process.pid)
 
 
 def _recover(project: Project, repo: GitRepo, attempt: Attempt, reporter: Reporter, now_utc: float) -> None:

@@ -10,7 +10,7 @@ from offbranch.base.records import record
 from offbranch.experiments.attempts import list_attempts
 from offbranch.experiments.chains import chains_of, present_commits
 from offbranch.experiments.checkpoint_commits import Checkpoint, checkpoint_at, find_in_chains
-from offbranch.experiments.checkpoint_names import NameParts, mark_of, split_name
+from offbranch.experiments.checkpoint_names import LAST, NameParts, mark_of, split_name
 from offbranch.experiments.experiment import Attempt, AttemptState, Experiment
 from offbranch.experiments.refs import find_checkpoint, find_experiment, list_experiments, unknown_revision
 from offbranch.git.ids import CommitId
@@ -111,19 +111,15 @@ def superseded(
 
 def _newest(repo: GitRepo, attempts: Sequence[Attempt]) -> str:
     """Returns what the newest run that has not come to its end is called: an attempt, or what was brought from elsewhere."""
-    open_ = [each for each in attempts if each.checkpoint is not None and not _is_finished(repo, each)]
-    for each in open_:
+    other: Attempt | None = None
+    for each in attempts:
+        if each.checkpoint is None or _is_finished(repo, each):
+            continue
         if each.true_state is not AttemptState.RUNNING and each.task_id is None:
             return each.id
-    for each in open_:
-        if each.true_state is AttemptState.RUNNING:
-            raise ConflictError(
-                f"there is nothing to go on from: '{each.name}' is running", hint="ob exp show tells how far it is"
-            )
-        raise NotFoundError(
-            f"there is nothing to go on from: '{each.name}', which has not come to its end, is a task of the queue",
-            hint=f"ob queue retry {each.name} goes on with it there, ob exp run --resume {each.name} here",
-        )
+        other = other or each
+    if other is not None:
+        raise _not_to_be_gone_on_with(other)
     if (brought := _newest_tip(repo)) is not None:
         return brought
     raise NotFoundError(
@@ -154,6 +150,11 @@ def _find(repo: GitRepo, text: str, attempts: Sequence[Attempt]) -> tuple[Checkp
             hint=f"run it again: ob exp run -n {parts.name}",
         )
     if (commit := resolve_revision(repo, text)) is None:
+        name, at, _ = text.rpartition("@")
+        if at and find_experiment(repo, name) is not None:
+            raise NotFoundError(
+                f"'{text}' does not exist: a number comes after '@'", hint=f"{name}@{LAST} is the newest"
+            )
         raise unknown_revision(repo, text, [each.name for each in attempts])
     found = find_in_chains(repo, list_experiments(repo), commit)
     if found is None:
@@ -170,6 +171,17 @@ def _of_name(repo: GitRepo, name: str, attempts: Sequence[Attempt]) -> Attempt |
     if made is None or (made.baseline == attempt.baseline and made.commit == attempt.replaced):
         return attempt
     return None
+
+
+def _not_to_be_gone_on_with(attempt: Attempt) -> ConflictError | NotFoundError:
+    if attempt.true_state is AttemptState.RUNNING:
+        return ConflictError(
+            f"there is nothing to go on from: '{attempt.name}' is running", hint="ob exp show tells how far it is"
+        )
+    return NotFoundError(
+        f"there is nothing to go on from: '{attempt.name}', which has not come to its end, is a task of the queue",
+        hint=f"ob queue retry {attempt.name} goes on with it there, ob exp run --resume {attempt.name} here",
+    )
 
 
 def _newest_tip(repo: GitRepo) -> CommitId | None:

@@ -56,8 +56,7 @@ def log_params(self: Logging, params: Any) -> None:
     """Logs several parameters: a map, or a namespace such as that of argparse. See `log_param`."""
     if self._is_inert:
         return
-    self._outlet.params.update(load("offbranch.live.params:plain_parameters")(params))
-    self._outlet.write_params()
+    self._outlet.write_params(load("offbranch.live.params:plain_parameters")(params))
 
 
 def log_image(self: Logging, name: str, val: Any) -> None:

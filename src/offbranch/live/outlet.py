@@ -65,6 +65,8 @@ class Outlet:
         self._written: str | None = None
         self._said: object = None
         self._late: dict[str, bytes] = {}
+        self._param_texts: dict[Any, tuple[Any, str]] = {}
+        self._change: object = None
         self._shown: Any = None
 
     def file(self, *parts: str) -> str:
@@ -147,11 +149,18 @@ class Outlet:
                 self._holder = None
                 self._lock.release()
 
-    def write_params(self) -> None:
-        """Writes params.yaml."""
+    def write_params(self, changed: Mapping[Any, Any]) -> None:
+        """Takes parameters up, and writes params.yaml."""
+        self.params.update(changed)
+        self._change = object()
         path = self.file("params.yaml")
         with self.faults.during(f"write '{path}'"):
-            self._put(path, load("offbranch.live.params:params_text")(self.params).encode())
+            seen = None
+            # Whoever replaces the file last has seen all: another thread may have changed them meanwhile.
+            while seen is not self._change:
+                seen = self._change
+                text = load("offbranch.live.params:params_text")(dict(self.params), self._param_texts)
+                self._put(path, text.encode())
 
     def write_late(self) -> None:
         """Writes parameters and plots that could not be written when they were logged."""

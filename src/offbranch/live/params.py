@@ -20,10 +20,22 @@ def plain_parameters(params: Any) -> dict[Any, Any]:
     return {plain_key(name): plain_parameter(value) for name, value in params.items()}
 
 
-def params_text(params: Mapping[Any, Any]) -> str:
-    """Returns parameters as YAML in block style."""
-    text: str = load("offbranch.base.yaml_ruamel:dump")(dict(params))
-    return text
+def params_text(params: Mapping[Any, Any], known: dict[Any, tuple[Any, str]]) -> str:
+    """Returns parameters as YAML in block style.
+
+    Args:
+        params: All of them.
+        known: Value and text of those that have been written before; others are added. A program that logs hundreds one by one
+            would else have all of them made into text each time.
+    """
+    dump = load("offbranch.base.yaml_ruamel:dump")
+    texts = []
+    for name, value in params.items():
+        found = known.get(name)
+        if found is None or found[0] is not value:
+            found = known[name] = value, dump({name: value})
+        texts.append(found[1])
+    return "".join(texts) or str(dump({}))
 
 
 def read_params(path: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ removing is cut short. Nothing that is to be kept is touched at any moment.
 import errno
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import islice
 
 from offbranch.base.errors import CorruptObjectError, MissingDataError, OffbranchError
@@ -21,6 +22,7 @@ from offbranch.storage.objects import DIRECTORY_SUFFIX, ObjectId, is_directory
 from offbranch.storage.remote_store import Store
 
 _A_DAY_NS = 24 * 3600 * 1_000_000_000
+_FOR_EVER_NS = 1 << 63
 _AT_ONCE = 1000
 _NO_PERMISSION = (errno.EPERM, errno.EACCES, errno.EROFS)
 
@@ -153,6 +155,17 @@ def old_temporaries(cache: LocalCache, *, now_ns: int) -> tuple[AbsPath, ...]:
     return tuple(sorted(_unfinished(cache, before_ns=now_ns - _A_DAY_NS)))
 
 
+def remove_temporaries_of(cache: LocalCache, pid: int) -> int:
+    """Removes what a process of this machine that is gone left unfinished in a cache of our own; returns how many files."""
+    if start_time(pid) is not None:
+        return 0
+    found = [path for path in _unfinished(cache, before_ns=_FOR_EVER_NS) if _pid_in(os.path.basename(path)) == str(pid)]
+    for path in found:
+        with suppress(OSError):
+            remove_file(path)
+    return len(found)
+
+
 def _unfinished(cache: LocalCache, *, before_ns: int) -> Iterator[AbsPath]:
     top = os.path.join(cache.root, "files", "md5")
     for directory in (top, *(os.path.join(top, f"{number:02x}") for number in range(256))):
@@ -171,8 +184,12 @@ def _is_abandoned(entry: os.DirEntry[str], before_ns: int) -> bool:
             return False
     except OSError:
         return False
-    pid = entry.name.removeprefix(TEMPORARY_PREFIX).partition("-")[0]
+    pid = _pid_in(entry.name)
     return not (pid.isdigit() and start_time(int(pid)) is not None)
+
+
+def _pid_in(name: str) -> str:
+    return name.removeprefix(TEMPORARY_PREFIX).partition("-")[0]
 
 
 def _remove_here(cache: LocalCache, ids: Iterable[ObjectId]) -> None:

@@ -2,6 +2,7 @@
 
 import sys
 
+import offbranch
 from offbranch.base.plugins import load
 from offbranch_dvc import DVC_VERSION, real_one
 
@@ -20,4 +21,7 @@ def main() -> int:
         # Editors refuse to work with a version they do not know.
         sys.stdout.write(f"{DVC_VERSION}\n")
         return 0
+    if sys.argv[1:] == ["version"]:
+        # Reports of bugs, and programs that read them, look for this line.
+        sys.stdout.write(f"DVC version: {DVC_VERSION} (offbranch {offbranch.__version__})\n")
     return int(load("offbranch.__main__:main")())

@@ -68,6 +68,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_flag("-a", "--all-branches", help="show the experiments of the tip of every branch")
     parser.add_flag("-T", "--all-tags", help="show the experiments of every tag")
     parser.add_flag("--no-pager", help="do not use a pager for a long table")
+    parser.add_flag("--no-fetch", help="for editors that say it to DVC: nothing is fetched anyway")
     parser.add_flag("--only-changed", help="only columns that are not the same in every row")
     _add_list(parser, "--drop", "REGEX", "leave out columns whose name begins like this; may be repeated")
     _add_list(parser, "--keep", "REGEX", "keep such columns whatever else is said; may be repeated")
@@ -122,7 +123,9 @@ def run(args: Namespace, console: Console) -> int:
         options = replace(options, whole_chains=args.json or args.checkpoints)
         waiting = load("offbranch.cli.watching:Waiting")(console)
         views = load("offbranch.api.show_follow:follow_experiments")(options, session_of(console), sleep=waiting)
-        load("offbranch.cli.exp_follow:show_changes")(views, console, render, waiting)
+        load("offbranch.cli.exp_follow:show_changes")(
+            views, console, render, waiting, in_place=not (args.csv or args.md)
+        )
         return ExitCode.DONE
     if args.json:
         states = exp_show(options, start=console.start, environment=console.environment, reporter=console)

@@ -54,7 +54,7 @@ def run(args: Namespace, console: Console) -> int:
     waiting = Waiting(console)
     views = follow_live(args.words, session, sleep=waiting)
     try:
-        if console.is_interactive and not args.json:
+        if console.can_redraw and not args.json:
             _redraw(views, console, waiting)
         else:
             _print_changes(views, console, as_json=args.json)
