@@ -237,7 +237,11 @@ def test_what_a_stage_needs_is_missing(name: str, project: TestProject) -> None:
         assert ended.err.count("error:") == 1
         assert says in ended.err
         assert "hint:" in ended.err
-        after = {path: text for path, text in listing(project.root).items() if ".git/ob-" not in path and "refs/ob/" not in path}
+        after = {
+            path: text
+            for path, text in listing(project.root).items()
+            if ".git/ob-" not in path and "refs/ob/" not in path
+        }
         assert after == before
     assert project.exps() == {}
     assert not (project.root.parent / "beside").exists()
