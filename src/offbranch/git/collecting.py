@@ -89,20 +89,18 @@ class _Lock:
         return bool(text) and text == self._ours() and not os.path.exists(f"{self._pid_file}.lock")
 
     def _put(self, *, replaces: bool) -> None:
-        own = f"{os.getpid()} {host_name()}"
-        temporary = AbsPath(f"{self._pid_file}.ob-{os.getpid()}")
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(own)
+        own = f"{os.getpid()} {host_name()}".encode()
+        if replaces:
+            remove_file(self._pid_file)
         try:
-            if replaces:
-                os.replace(temporary, self._pid_file)
-            else:
-                os.link(temporary, self._pid_file)
-            os.pwrite(self._shares, own.encode().ljust(4096, b"\0"), 0)
+            descriptor = os.open(self._pid_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         except FileExistsError:  # somebody was faster
-            pass
+            return
+        try:
+            os.write(descriptor, own)  # who has read it before this finds it empty, and we find that out
         finally:
-            remove_file(temporary)
+            os.close(descriptor)
+        os.pwrite(self._shares, own.ljust(4096, b"\0"), 0)
 
     def _text(self) -> str | None:
         try:
