@@ -237,7 +237,8 @@ def test_what_a_stage_needs_is_missing(name: str, project: TestProject) -> None:
         assert ended.err.count("error:") == 1
         assert says in ended.err
         assert "hint:" in ended.err
-        after = {path: text for path, text in listing(project.root).items() if ".git/ob-" not in path and "refs/ob/" not in path}
+        own = (".git/ob-", "refs/ob/")
+        after = {path: text for path, text in listing(project.root).items() if not any(each in path for each in own)}
         assert after == before
     assert project.exps() == {}
     assert not (project.root.parent / "beside").exists()
