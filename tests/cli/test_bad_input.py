@@ -104,7 +104,140 @@ BAD = {
     "lock-syntax": Bad({"dvc.lock": "schema: '2.0'\nstages: [\n"}, ("dvc.lock:",)),
     "lock-schema": Bad({"dvc.lock": "schema: '99.0'\nstages: {}\n"}, ("dvc.lock:1", "schema")),
     "lock-shape": Bad({"dvc.lock": "schema: '2.0'\nstages:\n  train: 3\n"}, ("dvc.lock:3", "train")),
-    "lock-conflict": Bad({"dvc.lock": "        own = (".git/ob-", "refs/ob/")
+    "lock-conflict": Bad({"dvc.lock": "<<<<<<< HEAD\nschema: '2.0'\n=======\n>>>>>>> x\n"}, ("dvc.lock:",)),
+    "data-file-syntax": Bad({"x.dvc": "outs: [\n"}, ("x.dvc:",)),
+    "data-file-shape": Bad({"x.dvc": "outs:\n- pth: x\n"}, ("x.dvc:2",)),
+    "data-in-git": Bad(
+        {"x.dvc": f"outs:\n- path: .git/hooks\n  md5: {EMPTY}.dir\n"},
+        ("x.dvc", ".git/hooks"),
+        (RUN, REPRO, ("checkout",)),
+    ),
+    "data-is-root": Bad({"x.dvc": f"outs:\n- path: .\n  md5: {EMPTY}.dir\n"}, ("x.dvc",), (RUN, REPRO, ("checkout", "-f"))),
+    "config-syntax": Bad({".dvc/config": "[core\nremote = x\n"}, (".dvc/config:1",)),
+    "config-unknown-option": Bad({".dvc/config": "[core]\n    bogus = 1\n"}, (".dvc/config:2", "bogus")),
+    "config-link-type": Bad({".dvc/config": "[cache]\n    type = warp\n"}, (".dvc/config:2", "warp")),
+    "config-not-utf8": Bad({".dvc/config": b"[core]\n    remote = \xff\n"}, (".dvc/config:2", "UTF-8")),
+}  # fmt: skip
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> TestProject:
+    return make_project(tmp_path / "p")
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_malformed_files(name: str, ob: Ob, tmp_path: Path) -> None:
+    bad = BAD[name]
+    project = make_project(tmp_path / "p")
+    for path, content in bad.files.items():
+        project.write(path, content)
+    project.commit(name)
+    project.write("train.sh", SIMPLE["train.sh"] + "# edited\n")
+    before = listing(tmp_path)
+    for words in bad.words:
+        check_refused(ob(*words, cwd=project.root), *bad.says)
+        assert listing(tmp_path) == before
+
+
+REQUESTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "unknown-stage": (("repro", "trian"), ("'trian'",)),
+    "unknown-stage-run": (("exp", "run", "trian"), ("'trian'",)),
+    "unknown-parameter": (("exp", "run", "-S", "learning_rate=1"), ("learning_rate",)),
+    "unknown-parameter-file": (("exp", "run", "-S", "nosuch.yaml:lr=1"), ("nosuch.yaml",)),
+    "override-without-value": (("exp", "run", "-S", "lr"), ("lr",)),
+    "override-bad-yaml": (("exp", "run", "-S", "lr=[1,"), ("lr=[1,",)),
+    "override-outside": (("exp", "run", "-S", "../x.yaml:lr=1"), ("../x.yaml",)),
+    "name-with-slash": (("exp", "run", "-n", "a/b"), ("'a/b'",)),
+    "name-with-blank": (("exp", "run", "-n", "a b"), ("'a b'",)),
+    "name-with-newline": (("exp", "run", "-n", "a\nb"), ("name",)),
+    "name-empty": (("exp", "run", "-n", ""), ("name",)),
+    "name-dash": (("exp", "run", "-n=-x"), ("name",)),
+    "name-lock": (("exp", "run", "-n", "x.lock"), ("'x.lock'",)),
+    "name-dots": (("exp", "run", "-n", "a..b"), ("'a..b'",)),
+    "copy-missing": (("exp", "run", "--temp", "-C", "nosuch"), ("nosuch'",)),
+    "apply-unknown": (("exp", "apply", "nosuch"), ("'nosuch'",)),
+    "apply-option": (("exp", "apply", "--", "--output=x"), ("'--output=x'",)),
+    "branch-unknown": (("exp", "branch", "nosuch"), ("'nosuch'",)),
+    "rename-unknown": (("exp", "rename", "nosuch", "x"), ("'nosuch'",)),
+    "remove-unknown": (("exp", "remove", "nosuch"), ("'nosuch'",)),
+    "remove-nothing": (("exp", "remove"), ()),
+    "save-missing-include": (("exp", "save", "-I", "nosuch"), ("nosuch",)),
+    "add-missing": (("add", "nosuch"), ("'nosuch'",)),
+    "add-tracked": (("add", "data.txt"), ("'data.txt'",)),
+    "add-output": (("add", "model.txt"), ("model.txt",)),
+    "add-outside": (("add", "/etc/hostname"), ("/etc/hostname",)),
+    "add-git": (("add", ".git"), (".git",)),
+    "checkout-unknown": (("checkout", "nosuch"), ("'nosuch'",)),
+    "commit-unknown": (("commit", "nosuch"), ("'nosuch'",)),
+    "show-unknown-rev": (("exp", "show", "--rev", "nosuch"), ("'nosuch'",)),
+    "diff-unknown-rev": (("exp", "diff", "nosuch"), ("'nosuch'",)),
+    "cd-missing": (("--cd", "nosuch", "status"), ("'nosuch'",)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_requests_that_make_no_sense(name: str, ob: Ob, project: TestProject) -> None:
+    words, says = REQUESTS[name]
+    if name == "add-output":
+        project.write("model.txt", "made by hand\n")
+    before = listing(project.root)
+    check_refused(ob(*words, cwd=project.root), *says)
+    assert listing(project.root) == before
+
+
+def no_dependency(project: TestProject) -> None:
+    (project.root / "data.txt").unlink()
+
+
+def no_parameter_file(project: TestProject) -> None:
+    (project.root / "params.yaml").unlink()
+
+
+def no_working_directory(project: TestProject) -> None:
+    project.write("dvc.yaml", "stages:\n  a:\n    cmd: x\n    wdir: nosuch\n")
+
+
+def output_outside(project: TestProject) -> None:
+    project.write("dvc.yaml", "stages:\n  a:\n    cmd: echo x > ../beside\n    outs: [../beside]\n")
+
+
+def output_around_the_project(project: TestProject) -> None:
+    project.write(
+        "dvc.yaml", f"stages:\n  a:\n    cmd: x\n    outs:\n    - ../{project.root.name}:\n        cache: false\n"
+    )
+
+
+def output_above_the_project(project: TestProject) -> None:
+    project.write("dvc.yaml", "stages:\n  a:\n    cmd: x\n    outs:\n    - ..:\n        cache: false\n")
+
+
+def no_parameter(project: TestProject) -> None:
+    project.write("params.yaml", "lr: 1\n")
+
+
+MISSING: dict[str, tuple[Callable[[TestProject], None], str]] = {
+    "dependency": (no_dependency, "'data.txt'"),
+    "parameter-file": (no_parameter_file, "'params.yaml'"),
+    "parameter": (no_parameter, "'fail'"),
+    "working-directory": (no_working_directory, "'nosuch'"),
+    "place-for-an-output": (output_outside, "'../beside'"),
+    "place-around-the-project": (output_around_the_project, "holds the project"),
+    "place-above-the-project": (output_above_the_project, "holds the project"),
+}
+
+
+@pytest.mark.parametrize("name", MISSING)
+def test_what_a_stage_needs_is_missing(name: str, project: TestProject) -> None:
+    remove, says = MISSING[name]
+    remove(project)
+    before = listing(project.root)
+    for words in (("exp", "run", "-n", "new"), ("repro",)):
+        ended = project.ob(*words)
+        assert ended.code == 1
+        assert ended.err.count("error:") == 1
+        assert says in ended.err
+        assert "hint:" in ended.err
+        own = (".git/ob-", "refs/ob/")
         after = {path: text for path, text in listing(project.root).items() if not any(each in path for each in own)}
         assert after == before
     assert project.exps() == {}

@@ -418,9 +418,13 @@ for n in range(1500):
 SECOND = """
 while not os.path.exists("asked"):
     time.sleep(0.001)
-for n in range(20):
+n_after = 0
+for n in range(400):
     open("other.bin", "w").write(f"other {n}")
     assert ask(n)["is_taken"]
+    n_after += os.path.exists("dvc.lock")
+    if n > 3 and n_after == 2:
+        break
 """
 
 
@@ -430,7 +434,7 @@ def test_a_stage_that_has_ended_and_is_not_recorded_yet_stays_in_the_checkpoints
     done = project.ob("exp", "run", "-n", "x", "--stage-jobs", "2", EVERY)
     assert done.code == 0, done.err
     commits = chain(project, "x")
-    assert len(commits) == 22
+    assert len(commits) > 6
     for commit in commits:
         assert output_at(project, commit) == b"model 0"
     assert "cmd: python3 first.py\n" in project.file_at(commits[-2], "dvc.lock")
