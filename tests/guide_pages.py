@@ -146,7 +146,7 @@ def run_page(name: str, place: Path, ends: Path, end_s: int = _END_UTC) -> list[
 def normalised(text: str, place: Path) -> str:
     """Returns output without what differs from run to run: ids, times, and where it ran."""
     text = text.replace(str(place.resolve()), "~").replace(str(place), "~")
-    text = re.sub(r"(?<![\w.])(?=[0-9a-f]*\d)[0-9a-f]{7,64}\b", lambda found: "0" * len(found[0]), text)
+    text = re.sub(r"(?<![\w.])[0-9a-f]{7,64}\b", lambda found: "0" * len(found[0]), text)
     text = re.sub(r"\b\d\d:\d\d (AM|PM)\b|\b[A-Z][a-z]{2} \d\d, \d{4}\b", "00:00 AM", text)
     return "\n".join(line.rstrip() for line in text.splitlines()).strip("\n")
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,6 +27,7 @@ for step in range(len(lines), 4):
     metrics(acc=step)
     assert ask(step)["is_taken"]
     if os.path.exists(os.environ["RUNS"] + f".stop{step}"):
+        open(os.environ["RUNS"] + ".waits", "w").close()
         while os.path.exists(os.environ["RUNS"] + f".stop{step}"):
             time.sleep(0.01)
         sys.exit(3)
@@ -76,6 +76,16 @@ def lost_after(farm: Farm, clone: TestProject, task_id: str, step: int) -> None:
                 os.kill(each, 9)
         os.waitpid(pid, 0)
         stop.unlink()
+
+
+def fails_now(stop: Path) -> None:
+    """Lets a program that waits at a step fail there, as soon as it is there."""
+    waits = Path(os.environ["RUNS"] + ".waits")
+    try:
+        await_that(waits.exists, "the program is at its step")
+    finally:
+        stop.unlink()
+    waits.unlink()
 
 
 def below(pid: int) -> list[int]:
@@ -130,13 +140,8 @@ def test_one_that_failed_goes_on_elsewhere(farm: Farm) -> None:
     if pid == 0:
         Hand(one).work(task.task.id)
         os._exit(0)
-    await_that(lambda: len(runs(farm)) == 1 if Path(os.environ["RUNS"]).exists() else False, "it runs")
-    time.sleep(1)
-    for each in below(pid):
-        if "train.py" in Path(f"/proc/{each}/cmdline").read_text():
-            os.kill(each, 15)
+    fails_now(stop)
     os.waitpid(pid, 0)
-    stop.unlink()
     assert farm.there("tasks") == []
     assert one.exps() == {}
     farm.sync()
@@ -157,8 +162,7 @@ def test_what_was_begun_at_home_is_finished_elsewhere(farm: Farm, is_pushed: boo
     if pid == 0:
         farm.home.ob("exp", "run", "-n", "x")
         os._exit(0)
-    await_that(lambda: farm.home.exps() and b"step 1" in (farm.home.root / "model.bin").read_bytes(), "step 1")
-    stop.unlink()
+    fails_now(stop)
     os.waitpid(pid, 0)
     if is_pushed:
         assert farm.home.ob("exp", "push", "origin", "x").code == 0

@@ -221,7 +221,9 @@ class Checkpointer:
         return self._waits_s + self._committer.cost_s
 
     def _next_s(self) -> float:
-        return self._began_s + SPARING * self._cost_s
+        # With the next one included: what it will cost is guessed from those before.
+        each_s = self._cost_s / max(self._committer.made, 1)
+        return self._began_s + SPARING * (self._cost_s + each_s)
 
     def _say(self, *, next_at: float | None) -> None:
         assert self._handoff is not None
