@@ -18,9 +18,14 @@ open("most", "w").write(str(most))
 """
 MODELS = """
 import pathlib
+def size(path):
+    try:
+        return path.lstat().st_size
+    except FileNotFoundError:  # it has just got its name, or is gone
+        return 0
 def models():
     root = pathlib.Path(os.environ["DVC_ROOT"], ".dvc/cache/files/md5")
-    return [each for each in root.rglob("*") if each.is_file() and each.stat().st_size == 100_000]
+    return [each for each in root.rglob("*") if size(each) == 100_000]
 """
 
 
