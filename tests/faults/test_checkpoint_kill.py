@@ -75,7 +75,7 @@ def test_ob_killed_anywhere(tmp_path: Path) -> None:
             assert check_chain(project) == 3
             assert kept(project, OWN) == mine
             assert list(project.root.rglob(".dvc/tmp/ob/handoff/*")) == []
-            assert list(project.root.rglob(".dvc/cache/**/.ob-tmp-*")) == []
+            assert list(project.root.rglob(".dvc/cache/files/**/.ob-tmp-*")) == []
         assert len(seen) > 1
 
 
@@ -118,7 +118,7 @@ os.kill(json.loads(record.read_text())["process"]["pid"], signal.SIGKILL)
     assert project.ob("exp", "run", "--temp", "-n", "x").code == KILLED
     project.write("train.py", "open('model.bin', 'w'); open('metrics.json', 'w').write('{}')")
     assert project.ob("exp", "run", "-n", "y").code == 0
-    assert list(project.root.rglob(".dvc/cache/**/.ob-tmp-*")) == []
+    assert list(project.root.rglob(".dvc/cache/files/**/.ob-tmp-*")) == []
     assert list(project.root.rglob(".dvc/tmp/ob/handoff/*")) == []
     check_git(project)
 
