@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asking import chain, mark, training
+from asking import PIPELINE, chain, mark, training
 from checkpoint_chains import FILES, make_chain
 from offbranch.base.paths import RepoPath
 from offbranch.base.records import fields_of
@@ -33,16 +33,7 @@ for step in range(began, 3):
             time.sleep(0.1)
         sys.exit(3)
 """
-PIPELINE = """\
-stages:
-  train:
-    cmd: python3 train.py
-    deps: [train.py]
-    params: [lr]
-    outs: [model.bin]
-    metrics:
-    - metrics.json: {cache: false}
-  other:
+WITH_ANOTHER = f"""{PIPELINE}  other:
     cmd: exit 1
     outs: [other.txt]
 """
@@ -52,7 +43,7 @@ RUN = {"targets": ["train"], "mode": "every"}
 
 @pytest.fixture
 def project(tmp_path: Path) -> TestProject:
-    return training(tmp_path / "p", SCRIPT, {"dvc.yaml": PIPELINE, "sub/notes.txt": "1\n"})
+    return training(tmp_path / "p", SCRIPT, {"dvc.yaml": WITH_ANOTHER, "sub/notes.txt": "1\n"})
 
 
 @given(
@@ -150,7 +141,7 @@ def test_a_head_that_has_moved_is_told_of(project: TestProject) -> None:
 
 
 def test_what_stays_between_runs_is_as_it_was_after_a_failure(tmp_path: Path) -> None:
-    pipeline = PIPELINE.replace("outs: [model.bin]", "outs: [model.bin: {persist: true}]")
+    pipeline = WITH_ANOTHER.replace("outs: [model.bin]", "outs: [model.bin: {persist: true}]")
     project = training(tmp_path / "p", SCRIPT, {"dvc.yaml": pipeline})
     project.write("model.bin", "mine\n")
     assert project.ob(*FIRST, "--reset", STOP_AT="0").code == 1
