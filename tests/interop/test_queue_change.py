@@ -1,5 +1,6 @@
 """The queues of DVC and of `ob` beside each other: seen, taken over, run once; the words of `queue remove`."""
 
+import json
 import os
 import subprocess
 import time
@@ -179,12 +180,19 @@ def test_exp_clean_removes_what_dvc_removes(dvc: str, tmp_path: Path) -> None:
     ours.dvc("queue", "stop")
     broker = exps(ours) / "celery/broker"
     await_that(lambda: not _lives(exps(ours) / "celery/dvc-exp-worker-1.pid"))
+    # DVC keeps those that have not expired.
+    await_that(lambda: time.time() > max(map(_expires_utc, broker.glob("*/*.pidbox.msg")), default=0))
     theirs = ours.copy(tmp_path / "dvc")
     theirs.dvc("exp", "clean")
     ours.did("exp", "clean")
     left = {path.name for path in (exps(theirs) / "celery/broker/processed").iterdir()}
     assert {path.name for path in (broker / "processed").iterdir()} == left and left
     assert states_of_dvc(ours) == {"q": "Success"}
+
+
+def _expires_utc(message: Path) -> float:
+    """Returns when a control message expires: a second or so after it was sent."""
+    return float(json.loads(message.read_text())["headers"].get("expires") or 0)
 
 
 def _lives(pid_file: Path) -> bool:
