@@ -524,7 +524,7 @@ def test_interrupted_it_says_so_and_puts_back(how: signal.Signals, project: Test
     running.wait(timeout=60)
     await_nothing_in(project.root)
     err = running.communicate()[1]
-    assert running.returncode == 130 and b"'P' was stopped and waits in the queue again" in err
+    assert running.returncode == 130 and b"'P' was stopped and waits in the queue again" in err, err
     assert b"failed" not in err, "it has only been stopped"
     assert [task.name for task in tasks_of(project).queued] == ["P"] and states(project, "P") == [
         AttemptState.CANCELLED
