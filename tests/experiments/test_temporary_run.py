@@ -114,7 +114,7 @@ def test_the_copy_is_used_again_and_clean(project: TestProject) -> None:
 WAITS = """\
 if [ $DVC_EXP_NAME = one ]; then other=two; else other=one; fi
 touch ../$DVC_EXP_NAME
-for i in $(seq 200); do [ -e ../$other ] && break; sleep 0.1; done
+for i in $(seq 1200); do [ -e ../$other ] && break; sleep 0.1; done
 [ -e ../$other ] && cp params.yaml model.txt && echo "{}" > metrics.json
 """
 
