@@ -74,7 +74,7 @@ def train(code: str, directory: Path, *, paths: tuple[Path, ...] = (), **env: st
     where = os.pathsep.join(str(path) for path in (*paths, SOURCE))
     variables = {**os.environ, **SETTINGS, "PYTHONPATH": where, **env}
     done = subprocess.run(
-        [PYTHON, "-c", code], cwd=directory, env=variables, capture_output=True, text=True, timeout=110, check=False
+        [PYTHON, "-c", code], cwd=directory, env=variables, capture_output=True, text=True, timeout=180, check=False
     )
     assert done.returncode == 0, done.stderr[-4000:]
     return Ended(done.returncode, done.stdout, done.stderr)

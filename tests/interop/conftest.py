@@ -8,6 +8,14 @@ import pytest
 from interop.peers import Originals
 
 VARIABLE = "OFFBRANCH_TEST_DVC"
+# Seconds for a test: a start of real DVC, or of a training library, takes some on a machine that has much else to do.
+PATIENCE_S = 400
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("interop") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(PATIENCE_S))
 
 
 @pytest.fixture

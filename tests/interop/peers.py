@@ -20,7 +20,7 @@ class PeerProject(TestProject):
 
     dvc_command: str = ""
 
-    def dvc(self, *args: str, cwd: str = "", code: int | None = 0, timeout: float = 60, **env: str) -> Ended:
+    def dvc(self, *args: str, cwd: str = "", code: int | None = 0, timeout: float = 120, **env: str) -> Ended:
         """Runs DVC; a code other than the expected one is a failure, None allows any."""
         env = {**os.environ, **self.env, **env}
         done = run_program(program_of(self.dvc_command), args, cwd=self.root / cwd, env=env, timeout=timeout)

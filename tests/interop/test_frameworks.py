@@ -60,6 +60,6 @@ def test_the_same_files(tmp_path: Path, dvc: str, theirs: Path, name: str) -> No
     program.write_text(filled(code, "dvclive"))
     env = {**os.environ, **SETTINGS}
     words = [PYTHON, str(theirs), str(program)]
-    done = subprocess.run(words, cwd=other.root, env=env, capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run(words, cwd=other.root, env=env, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stderr
     assert left(ours, name) == left(other, name)

@@ -18,6 +18,7 @@ from offbranch.live.frameworks.opening import end_failed, open_live, written_par
 from offbranch.live.frameworks.optuna import DVCLiveCallback as OptunaCallback
 from projects import SOURCE, TestProject, make_project
 
+pytestmark = pytest.mark.timeout(400)  # some of the libraries take half a minute to be read from a disk
 PACKAGE = "offbranch.live.frameworks"
 
 
