@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import NamedTuple, TextIO
 
 from offbranch.base.environ import Environment
-from offbranch.base.errors import OffbranchError
+from offbranch.base.errors import Interrupted, OffbranchError
 from offbranch.base.events import Event, Notice, Progressed, Warned
 from offbranch.base.paths import AbsPath
 from offbranch.base.plugins import load
@@ -139,7 +139,7 @@ class Console:
         self._clear()
         stream.write(f"{self.paint(line.text, line.style, stream)}\n")
 
-    def show_error(self, error: OffbranchError, *, cause: BaseException | None = None) -> None:
+    def show_error(self, error: OffbranchError | Interrupted, *, cause: BaseException | None = None) -> None:
         """Prints an error and the way out, with `-vv` where it came from."""
         self._clear()
         try:

@@ -62,7 +62,7 @@ class Fate:
 
 def fate_of(error: BaseException) -> Fate:
     """Returns the usual fate: who is stopped goes on another time, who fails does not."""
-    if isinstance(error, (Interrupted, KeyboardInterrupt)):
+    if isinstance(error, KeyboardInterrupt):
         return Fate(state=AttemptState.CANCELLED, keeps_task=True)
     return Fate(state=AttemptState.FAILED)
 
