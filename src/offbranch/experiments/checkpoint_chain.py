@@ -190,11 +190,18 @@ def _name(commit: ObjectName | CommitId | None) -> ObjectName | None:
 
 
 def mark_text(
-    asked: Asked, *, number: int, step: int | None, stage: str, keep: str, live: Sequence[RepoPath] = ()
+    asked: Asked,
+    *,
+    number: int,
+    step: int | None,
+    stage: str,
+    keep: str,
+    live: Sequence[RepoPath] = (),
+    ended: Sequence[str] = (),
 ) -> str:
     """Returns the value of the header of a checkpoint."""
     mark = {"version": _VERSION, "number": number, "step": step, "stage": stage, "keep": keep}
-    more = {"live": list(live)} if live else {}
+    more = {key: list(texts) for key, texts in (("live", live), ("ended", ended)) if texts}
     return json.dumps({**mark, **more, "run": asked_to_json(asked)})
 
 

@@ -6,7 +6,7 @@ Loaded when the first is asked for. `take` is called from one thread, `make` fro
 from collections.abc import Sequence
 
 from offbranch.base.paths import RepoPath, join
-from offbranch.base.records import record
+from offbranch.base.records import record, replace
 from offbranch.experiments.cache_users import using_cache
 from offbranch.experiments.checkpoint_chain import LeftOutError, mark_text
 from offbranch.experiments.checkpoint_requests import HANDOFF_DIR
@@ -74,13 +74,23 @@ class Maker:
         self._can_clone = room.can_clone
         return snapshot
 
+    def take_end(self, ends: Sequence[str], live: Sequence[RepoPath], *, copies_first: bool) -> Snapshot:
+        """Holds what Live has written by the end of some stages; what they have made is recorded already.
+
+        May be called from any thread while nobody else takes anything.
+
+        Raises:
+            OffbranchError: It cannot be read.
+        """
+        return replace(self.take((), live, None, copies_first=copies_first), ends=tuple(ends))
+
     def make(self, snapshot: Snapshot, running: Sequence[Stage], ended: Sequence[str]) -> Made:
         """Commits what is held.
 
         Args:
             snapshot: What is held.
             running: All stages whose commands run, or have ended and nothing is recorded of them yet.
-            ended: Addresses of stages whose commands have ended in this run, and are recorded.
+            ended: Addresses of stages that have come to their end, and are recorded.
 
         Raises:
             LeftOutError: A file was changed while it was copied.
@@ -112,9 +122,10 @@ class Maker:
             terms.asked,
             number=snapshot.number,
             step=snapshot.step,
-            stage=", ".join(names),
+            stage=", ".join((*names, *snapshot.ends)),
             keep=terms.spec.checkpoints.keep,
             live=[path for path, _ in snapshot.live],
+            ended=ended,
         )
         news = chain.add(tree, message=message, mark=mark, headers=composition_headers(terms.spec))
         assert chain.tip is not None

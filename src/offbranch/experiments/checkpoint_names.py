@@ -26,7 +26,8 @@ class CheckpointMark:
     Attributes:
         number: Its number in the chain, from 1.
         step: The step of the training; None where the command did not say it.
-        stage: The stage that ran.
+        stage: The stage that ran, or whose end it is.
+        ended: Stages that the run had brought to their end by then.
         keep: Whose data is kept, in the user's words; empty for the usual.
         live: What Live had written, as paths of the project.
         asked: What the run was asked for; None where that is not said.
@@ -37,6 +38,7 @@ class CheckpointMark:
     stage: str = ""
     keep: str = ""
     live: tuple[RepoPath, ...] = ()
+    ended: frozenset[str] = frozenset()
     asked: Asked | None = None
 
 
@@ -69,6 +71,7 @@ def mark_of(commit: Commit) -> CheckpointMark | None:
             stage=str(data.get("stage") or ""),
             keep=str(data.get("keep") or ""),
             live=tuple(path for each in data.get("live") or () if (path := resolve_in(ROOT, str(each)))),
+            ended=frozenset(map(str, data.get("ended") or ())),
             asked=None if data.get("run") is None else asked_from_json(data["run"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError):

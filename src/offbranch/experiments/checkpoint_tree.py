@@ -245,7 +245,7 @@ class TreeMaker:
 
     def _live(self, snapshot: Snapshot) -> dict[GitPath, File | None]:
         files: dict[GitPath, File | None] = {}
-        cached = [o.path for s in snapshot.stages for o in s.running.stage.outs if o.cache and o.path is not None]
+        cached = [out.path for each in self._all_stages() for out in each.outs if out.cache and out.path is not None]
         for path, held in snapshot.live:
             for where, file in self._of_content(path, held):
                 inside = where[len(self._place.prefix) + 1 :] if self._place.prefix else where
