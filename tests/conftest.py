@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-# Machines differ in speed, so no example has a deadline; what CI says must not depend on chance.
+from offbranch.base.environ import SOAK
+
+# Machines differ in speed, so no example has a deadline. What a run says must not depend on chance: new examples are looked
+# for where that is asked for.
 settings.register_profile(
-    "offbranch", deadline=None, derandomize="CI" in os.environ, suppress_health_check=[HealthCheck.too_slow]
+    "offbranch", deadline=None, derandomize=SOAK not in os.environ, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("offbranch")
 

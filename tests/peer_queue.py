@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,8 @@ def queued_of_dvc(project: TestProject) -> list[str]:
     """Names of what a worker of DVC would take next, in its order."""
     found = []
     for path in sorted((exps(project) / "celery/broker/in").glob("*.celery.msg")):
-        found.append(json.loads(base64.b64decode(json.loads(path.read_text())["body"]))[0][0]["name"])
+        with suppress(FileNotFoundError):  # a worker has just taken it
+            found.append(json.loads(base64.b64decode(json.loads(path.read_text())["body"]))[0][0]["name"])
     return found
 
 

@@ -110,3 +110,8 @@ def working_in(directory: Path) -> list[str]:
         if place.startswith(str(directory)) and pid != os.getpid():
             found.append(f"{pid} {words}")
     return found
+
+
+def await_nothing_in(directory: Path) -> None:
+    """Waits until nothing works in a directory: what has been killed, or has said that it ends, still takes a moment."""
+    await_that(lambda: working_in(directory) == [], "an end of all processes")

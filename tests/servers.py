@@ -357,8 +357,10 @@ class RedisServer(Server):
         for _ in range(500):
             try:
                 with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
-                    connection.sendall(b"PING\r\n")
-                    if connection.recv(64).startswith(b"+PONG"):
+                    connection.sendall(b"PING\r\nINFO server\r\n")
+                    said = connection.recv(1 << 16)
+                    # Another one may have got the port first, and answers as well.
+                    if said.startswith(b"+PONG") and f"process_id:{self._process.pid}\r\n".encode() in said:
                         return
             except OSError:
                 pass

@@ -159,7 +159,7 @@ def test_what_cannot_be_read_is_left_and_told(project: TestProject) -> None:
     assert project.git("for-each-ref", "refs/ob") == ""
 
 
-WAITS = "touch {mark}; for i in $(seq 400); do [ -e {go} ] && break; sleep 0.05; done\n"
+WAITS = "touch {mark}; for i in $(seq 2400); do [ -e {go} ] && break; sleep 0.05; done\n"
 
 
 def with_waiting_stage(project: TestProject, tmp_path: Path) -> tuple[Path, Path]:
@@ -220,7 +220,7 @@ def test_two_at_once_share_the_queue(project: TestProject) -> None:
 
 MEETS = """\
 touch {place}/$DVC_EXP_NAME
-for i in $(seq 400); do [ -e {place}/P-1 ] && [ -e {place}/P-2 ] && [ -e {place}/P-3 ] && break; sleep 0.05; done
+for i in $(seq 2400); do [ -e {place}/P-1 ] && [ -e {place}/P-2 ] && [ -e {place}/P-3 ] && break; sleep 0.05; done
 [ -e {place}/P-3 ] || exit 8
 """
 
@@ -246,7 +246,7 @@ def test_several_at_a_time(project: TestProject, tmp_path: Path) -> None:
 def test_several_at_a_time_are_stopped_together(how: signal.Signals, project: TestProject, tmp_path: Path) -> None:
     place = tmp_path / "marks"
     place.mkdir()
-    project.write("train.sh", f"touch {place}/$DVC_EXP_NAME; for i in $(seq 400); do sleep 0.05; done\n")
+    project.write("train.sh", f"touch {place}/$DVC_EXP_NAME; for i in $(seq 2400); do sleep 0.05; done\n")
     project.commit("waits")
     queue(project, "lr=1,2,3", name="P")
     running = start(project, "exp", "run", "--run-all", "-j", "2")

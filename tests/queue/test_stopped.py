@@ -23,7 +23,7 @@ from offbranch.queue.task import TaskState
 from offbranch.queue.task_end import TaskEnd
 from offbranch.queue.workers import WorkerKind
 from projects import DVC_YAML, Recorder, TestProject, make_project
-from queue_processes import attempts_of, tasks_of, working_in
+from queue_processes import attempts_of, await_nothing_in, tasks_of
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "sigpending"), reason="needs masks of signals")
 
@@ -41,7 +41,8 @@ def carry_out(project: TestProject, *overrides: str, **shift: Any) -> list[TaskE
 
 def the_attempt(project: TestProject) -> Attempt:
     (attempt,) = attempts_of(project)["a"]
-    assert project.git("for-each-ref", "refs/ob/leases") == "" and working_in(project.root) == []
+    assert project.git("for-each-ref", "refs/ob/leases") == ""
+    await_nothing_in(project.root)
     return attempt
 
 

@@ -19,6 +19,7 @@ from offbranch.git.command import run_git
 from offbranch.queue import pulse
 from offbranch.queue.pulse import Seen, has_changed, remember
 from offbranch.queue.standing import read_status
+from offbranch.queue.workers import WORKERS_DIR
 from projects import Recorder, TestProject, make_project
 from queue_histories import MadeHistory
 
@@ -52,9 +53,15 @@ def acting(*steps: Callable[[], object]) -> Callable[[float], None]:
 
 
 def seen(made: MadeHistory) -> Seen:
+    """What is seen of files that have not been changed for long."""
     repo = opened(made.project.root)
-    began_ns = time.time_ns() + 10**9  # nothing counts as just written
-    return remember(repo, made.root, read_status(repo, made.root), (), began_ns=began_ns)
+    status = read_status(repo, made.root)
+    git_dir = made.project.root / ".git"
+    workers = made.project.root / WORKERS_DIR
+    for path in (git_dir / "packed-refs", workers, *(Path(each) for each, _, _ in os.walk(git_dir / "refs"))):
+        if path.exists():
+            os.utime(path, (1, 1))
+    return remember(repo, made.root, status, (), began_ns=time.time_ns())
 
 
 # Changes that files show

@@ -6,13 +6,15 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from git_repos import opened, state_of_user
-from offbranch.api import queue_manner
+from offbranch.api import queue_manner, queue_work
 from offbranch.api.exp import RunRequest
 from offbranch.api.queue import submit
 from offbranch.api.queue_ending import stop_workers
@@ -25,9 +27,10 @@ from offbranch.base.events import Warned
 from offbranch.base.paths import AbsPath
 from offbranch.experiments.experiment import AttemptState
 from offbranch.git.refs import list_refs, update_refs
-from offbranch.queue.events import TaskLost
+from offbranch.queue.events import TaskBegan, TaskLost
 from offbranch.queue.shift import Shift
 from offbranch.queue.store import drop_task, read_tasks
+from offbranch.queue.supervisor import Supervisor
 from offbranch.queue.task import TaskState
 from offbranch.queue.task_end import TaskEnd
 from offbranch.queue.workers import WorkerKind
@@ -36,11 +39,11 @@ from queue_processes import (
     attempts_of,
     await_end,
     await_no_workers,
+    await_nothing_in,
     await_that,
     below,
     change_tasks,
     log_of,
-    program_of,
     tasks_of,
     workers_of,
     working_in,
@@ -48,7 +51,7 @@ from queue_processes import (
 
 pytestmark = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")
 
-WAITS = "touch {place}/$DVC_EXP_NAME; for i in $(seq 600); do [ -e {place}/go ] && break; sleep 0.05; done\n"
+WAITS = "touch {place}/$DVC_EXP_NAME; for i in $(seq 2400); do [ -e {place}/go ] && break; sleep 0.05; done\n"
 
 
 @pytest.fixture
@@ -58,7 +61,7 @@ def project(tmp_path: Path) -> Any:
     for worker in workers_of(made):
         os.kill(worker.process.pid, signal.SIGTERM)
     await_no_workers(made)
-    await_that(lambda: working_in(made.root) == [], "an end of all processes")
+    await_nothing_in(made.root)
 
 
 def queue(project: TestProject, *overrides: str, **more: Any) -> None:
@@ -76,6 +79,10 @@ def waits(project: TestProject, tmp_path: Path, before: str = "", after: str = "
 def drain(project: TestProject, recorder: Recorder | None = None, **shift: Any) -> list[TaskEnd]:
     given: dict[str, Any] = {"idle_s": 0.0, "apart": True, **shift}
     return list(work(project.session(recorder), Shift(**given), Crew(kind=WorkerKind.FOREGROUND, into_log=True)))
+
+
+def pids_in(directory: Path) -> set[int]:
+    return {int(line.split()[0]) for line in working_in(directory)}
 
 
 def states(project: TestProject, name: str) -> list[AttemptState]:
@@ -131,7 +138,8 @@ def test_stop_and_kill_cancels_what_runs(project: TestProject, tmp_path: Path) -
     await_that((place / "P-1").exists, "P-1 begins")
     stopped = project.ob("queue", "stop", "--kill")
     assert (stopped.code, stopped.out) == (0, "Queue workers have been stopped.\n")
-    assert workers_of(project) == () and working_in(project.root) == []
+    assert workers_of(project) == ()
+    await_nothing_in(project.root)
     assert states(project, "P-1") == [AttemptState.CANCELLED]
     assert [task.name for task in tasks_of(project).queued] == ["P-2"]
 
@@ -175,7 +183,7 @@ def test_kill_takes_a_running_task_out_and_keeps_what_it_had(force: bool, projec
 
 
 def test_one_that_does_not_listen_is_killed_after_a_while(project: TestProject) -> None:
-    project.write("train.sh", "trap '' INT TERM\necho begun\nfor i in $(seq 600); do sleep 0.05; done\n")
+    project.write("train.sh", "trap '' INT TERM\necho begun\nfor i in $(seq 2400); do sleep 0.05; done\n")
     project.commit("deaf")
     queue(project, name="deaf")
     change_tasks(project, timeout_s=0.3)
@@ -183,17 +191,26 @@ def test_one_that_does_not_listen_is_killed_after_a_while(project: TestProject) 
     assert (end.state, end.cause) == (TaskState.FAILED, "it took longer than 0.3 s")
     (attempt,) = attempts_of(project)["deaf"]
     assert (attempt.state, attempt.cause) == (AttemptState.FAILED, end.cause)
-    assert tasks_of(project).all == () and working_in(project.root) == []
+    assert tasks_of(project).all == ()
+    await_nothing_in(project.root)
     assert project.git("for-each-ref", "refs/ob/leases") == ""
 
 
-def test_one_that_takes_too_long_fails_and_may_be_tried_again(project: TestProject, tmp_path: Path) -> None:
+def test_one_that_takes_too_long_fails_and_may_be_tried_again(
+    project: TestProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     waits(project, tmp_path, before=f"[ -e {tmp_path}/second ] && exec touch {tmp_path}/go; touch {tmp_path}/second\n")
     queue(project, name="slow")
-    change_tasks(project, timeout_s=0.5, retries=1)
-    ends = drain(project)
+    change_tasks(project, timeout_s=600, retries=1)
+    recorder = Recorder()
+
+    def clock() -> float:  # as soon as the first attempt waits, hours have gone by
+        return time.monotonic() + 10_000 * (recorder.of(TaskBegan) != [] and (tmp_path / "second").exists())
+
+    monkeypatch.setattr(queue_work, "Supervisor", partial(Supervisor, clock=clock))
+    ends = drain(project, recorder)
     assert [end.state for end in ends] == [TaskState.QUEUED, TaskState.FAILED]
-    assert ends[0].cause == "it took longer than 0.5 s" and "model.txt" in ends[1].cause
+    assert ends[0].cause == "it took longer than 600 s" and "model.txt" in ends[1].cause
     assert states(project, "slow") == [AttemptState.FAILED, AttemptState.FAILED]
     assert tasks_of(project).all == ()
 
@@ -232,7 +249,8 @@ def test_a_lost_child_is_run_again_but_not_for_ever(
     assert len(recorder.of(TaskLost)) == 3
     gone = [(attempt.state, attempt.cause) for attempt in attempts_of(project)["mad"]]
     assert {state for state, _ in gone} <= {AttemptState.INTERRUPTED, AttemptState.FAILED}
-    assert tasks_of(project).all == () and working_in(project.root) == []
+    assert tasks_of(project).all == ()
+    await_nothing_in(project.root)
     assert all("here" in log_of(project, attempt.id) for attempt in attempts_of(project)["mad"])
 
 
@@ -244,7 +262,7 @@ def test_a_worker_that_ends_gives_back_what_runs(how: signal.Signals, project: T
     await_that(lambda: (place / "P-1").exists() and (place / "P-2").exists(), "both begin")
     (worker,) = workers_of(project)
     os.kill(worker.process.pid, how)
-    await_that(lambda: working_in(project.root) == [], "nothing runs that nobody supervises")
+    await_nothing_in(project.root)
     assert [task.name for task in tasks_of(project).queued] == ["P-1", "P-2", "P-3"]
     assert states(project, "P-1") == states(project, "P-2") == [AttemptState.CANCELLED]
     assert project.git("for-each-ref", "refs/ob/leases") == "" and workers_of(project) == ()
@@ -262,19 +280,20 @@ def test_commands_that_outlived_all_are_ended_before_their_task_is_run_again(
     project.ob("queue", "start")
     await_that((place / "P").exists, "it begins")
     (worker,) = workers_of(project)
-    (child,) = [pid for pid in below(worker.process.pid) if program_of(pid).startswith("python")]
-    orphans = list(below(child))
+    child = worker.slots[0].pid
+    assert child is not None
+    orphans = set(below(child))
     os.kill(worker.process.pid, signal.SIGSTOP)
     os.kill(child, signal.SIGKILL)
     os.kill(worker.process.pid, signal.SIGKILL)
-    assert any(pid in orphans for pid in map(int, (line.split()[0] for line in working_in(project.root))))
+    assert pids_in(project.root) & orphans
     assert tasks_of(project).all[0].state is TaskState.RUNNING, "its command goes on, so it counts as running"
     refused = project.ob("gc", "-w", "-f")
     assert refused.code == 11 and "'P' runs" in refused.err, refused
     (place / "P").unlink()
     project.ob("queue", "start")
     await_that((place / "P").exists, "it begins again")
-    assert not any(str(pid) in line.split()[0] for line in working_in(project.root) for pid in orphans)
+    assert not pids_in(project.root) & orphans
     (place / "go").touch()
     await_end(project)
     assert set(project.exps()) == {"P"} and (place / "went-on").exists()
@@ -289,7 +308,8 @@ def test_what_nobody_supervises_can_be_killed_too(project: TestProject, tmp_path
     project.ob("queue", "start")
     await_that((place / "P").exists, "it begins")
     (worker,) = workers_of(project)
-    (child,) = [pid for pid in below(worker.process.pid) if program_of(pid).startswith("python")]
+    child = worker.slots[0].pid
+    assert child is not None
     os.kill(worker.process.pid, signal.SIGSTOP)
     os.kill(child, signal.SIGKILL)
     os.kill(worker.process.pid, signal.SIGKILL)
@@ -439,9 +459,7 @@ def test_the_user_goes_on_meanwhile(project: TestProject, tmp_path: Path) -> Non
     head = project.git("rev-parse", "HEAD")
     project.ob("queue", "start", "-j", "2")
     await_that(lambda: (place / "P-1").exists() and (place / "P-2").exists(), "both begin")
-    (place / "go").touch()
     project.write("train.sh", project.read("train.sh").partition("\n")[2])
-    (place / "go").unlink()
     project.write("data.txt", "other\n")
     mine = project.ob("exp", "run", "-n", "mine", "-S", "lr=3")
     assert mine.code == 0, mine.err
@@ -465,7 +483,7 @@ def test_the_user_goes_on_meanwhile(project: TestProject, tmp_path: Path) -> Non
 def test_data_is_not_removed_while_a_task_runs(project: TestProject, tmp_path: Path) -> None:
     place = waits(project, tmp_path)
     queue(project, name="P")
-    project.ob("queue", "start")
+    project.ob("queue", "start", "--keep")
     await_that((place / "P").exists, "it begins")
     refused = project.ob("gc", "-w", "-f")
     assert refused.code == 11 and "the experiment 'P' runs" in refused.err, refused
@@ -504,9 +522,9 @@ def test_interrupted_it_says_so_and_puts_back(how: signal.Signals, project: Test
     await_that((place / "P").exists, "it begins")
     running.send_signal(how)
     running.wait(timeout=60)
-    await_that(lambda: working_in(project.root) == [], "nothing goes on in the copy", timeout=5)
+    await_nothing_in(project.root)
     err = running.communicate()[1]
-    assert running.returncode == 130 and b"'P' was stopped and waits in the queue again" in err
+    assert running.returncode == 130 and b"'P' was stopped and waits in the queue again" in err, err
     assert b"failed" not in err, "it has only been stopped"
     assert [task.name for task in tasks_of(project).queued] == ["P"] and states(project, "P") == [
         AttemptState.CANCELLED
@@ -516,7 +534,7 @@ def test_interrupted_it_says_so_and_puts_back(how: signal.Signals, project: Test
 def test_one_that_does_not_listen_has_been_stopped_with_its_worker_and_was_not_lost(
     project: TestProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project.write("train.sh", "trap '' INT TERM\nkill -TERM $TEST_WORKER\nfor i in $(seq 600); do sleep 0.05; done\n")
+    project.write("train.sh", "trap '' INT TERM\nkill -TERM $TEST_WORKER\nfor i in $(seq 2400); do sleep 0.05; done\n")
     project.commit("stops the worker, and does not listen")
     queue(project, name="deaf")
     monkeypatch.setenv("TEST_WORKER", str(os.getpid()))
@@ -526,7 +544,8 @@ def test_one_that_does_not_listen_has_been_stopped_with_its_worker_and_was_not_l
     assert recorder.of(TaskLost) == []
     (attempt,) = attempts_of(project)["deaf"]
     assert (attempt.state, attempt.cause) == (AttemptState.CANCELLED, "stopped by SIGTERM")
-    assert [task.n_lost for task in tasks_of(project).queued] == [0] and working_in(project.root) == []
+    assert [task.n_lost for task in tasks_of(project).queued] == [0]
+    await_nothing_in(project.root)
 
 
 @pytest.mark.parametrize("is_gone", [True, False])
@@ -562,7 +581,7 @@ def test_what_a_command_leaves_behind_does_not_write_into_the_next_experiment(
     assert sorted(path.name for path in copies.glob("slot-?")) == ["slot-1", "slot-2"], "the second has another copy"
     (tmp_path / "go").touch()
     await_that((tmp_path / "late").exists, "the daemon goes on")
-    await_that(lambda: working_in(project.root) == [], "and ends")
+    await_nothing_in(project.root)
     queue(project, "lr=3", name="P-2", force=True)
     assert [end.state for end in drain(project)] == [TaskState.SUCCEEDED]
     assert not (copies / "slot-1/late.txt").exists() and (copies / "slot-1.tidy").exists()
