@@ -67,8 +67,9 @@ def list_refs(repo: GitRepo, *prefixes: str) -> tuple[tuple[str, ObjectName], ..
 
 
 def may_have_refs(repo: GitRepo, prefix: str) -> bool:
-    """Tells without a process whether there may be refs below a prefix that ends with `/`; True where only Git knows."""
-    if not repo.plain_refs or os.path.isdir(os.path.join(repo.common_dir, *prefix.split("/"))):
+    """Tells without a process whether there may be a ref, or one below a prefix with `/`; True where only Git knows."""
+    # Packing a ref removes its file last: who finds neither has looked at both after that.
+    if not repo.plain_refs or os.path.lexists(os.path.join(repo.common_dir, *prefix.split("/"))):
         return True
     try:
         with open(os.path.join(repo.common_dir, "packed-refs"), "rb") as file:
