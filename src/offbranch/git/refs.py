@@ -20,6 +20,8 @@ from offbranch.git.spawn import Finished, Manner
 
 BRANCHES = "refs/heads/"
 TAGS = "refs/tags/"
+# Git's own way to pretend that.
+_AS_OTHER_USER = "GIT_TEST_ASSUME_DIFFERENT_OWNER"
 
 
 class Anything(Enum):
@@ -76,6 +78,13 @@ def may_have_refs(repo: GitRepo, prefix: str) -> bool:
             return b" " + os.fsencode(prefix) in file.read()
     except FileNotFoundError:
         return False
+
+
+def is_own(repo: GitRepo) -> bool:
+    """Tells whether a repository is this user's for sure; Git may refuse to read another's, which is to be found out early."""
+    if not hasattr(os, "geteuid") or repo.env.get(_AS_OTHER_USER):
+        return False
+    return {os.stat(each).st_uid for each in (repo.root, repo.git_dir, repo.common_dir)} == {os.geteuid()}
 
 
 def resolve_revision(repo: GitRepo, text: str) -> CommitId | None:
