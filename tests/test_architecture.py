@@ -45,7 +45,6 @@ LONG_MODULES = frozenset(
         "pipeline/lockfile.py",
         "pipeline/resolve.py",
         "storage/links.py",
-        "storage/local.py",
     }
 )
 
