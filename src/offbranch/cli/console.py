@@ -7,7 +7,6 @@ has said that its result is for a program (`stdout_for_data`). Warnings, hints, 
 import os
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, TextIO
@@ -145,7 +144,7 @@ class Console:
         try:
             self.out.flush()
             if self.verbosity.level >= 2:
-                self.err.write("".join(traceback.format_exception(cause or error)))
+                self.err.write("".join(load("traceback:format_exception")(cause or error)))
             self.err.write(f"{self.paint('error:', Style.BAD, self.err)} {error.message}\n")
             if error.hint:
                 self.err.write(f"{self.paint('hint:', Style.BOLD, self.err)} {error.hint}\n")

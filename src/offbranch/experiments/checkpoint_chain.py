@@ -19,7 +19,7 @@ from offbranch.experiments.experiment import TASK_HEADER, Attempt, ExperimentSpe
 from offbranch.experiments.labels import leftover_labels
 from offbranch.experiments.refs import encode
 from offbranch.git.objects import CommitId, ObjectName, ObjectReader, TreeId, add_headers, write_commit
-from offbranch.git.refs import ANY, Anything, RefUpdate, list_refs, update_refs
+from offbranch.git.refs import ANY, Anything, RefUpdate, list_refs, may_have_refs, update_refs
 from offbranch.git.repository import GitRepo
 
 _VERSION = 1
@@ -164,7 +164,7 @@ class Chain:
             pass
 
     def _at(self, ref: str) -> CommitId | None:
-        return next((CommitId(at) for found, at in list_refs(self._repo, ref) if found == ref), None)
+        return _at(self._repo, ref)
 
 
 def move_refs(repo: GitRepo, updates: Sequence[RefUpdate]) -> None:
@@ -228,8 +228,13 @@ def own_chain(repo: GitRepo, spec: ExperimentSpec, attempt: Attempt) -> CommitId
 def own_chain_of(repo: GitRepo, spec: ExperimentSpec, task_id: str) -> CommitId | None:
     """Returns the same for a task by its id."""
     ref = encode(spec.baseline, spec.name)
-    now = next((CommitId(at) for found, at in list_refs(repo, ref) if found == ref), None)
+    now = _at(repo, ref)
     return now if now is not None and header_of(repo, now) == (task_id, True) else None
+
+
+def _at(repo: GitRepo, ref: str) -> CommitId | None:
+    listed = list_refs(repo, ref) if may_have_refs(repo, ref) else ()
+    return next((CommitId(at) for found, at in listed if found == ref), None)
 
 
 def put_back(repo: GitRepo, attempt: Attempt) -> tuple[RefUpdate, ...]:

@@ -15,8 +15,9 @@ from offbranch.git.records import Commit
 
 HEADER = "ob-checkpoint"
 LAST = "last"
-_NUMBERED = re.compile(rf"(.+)@(\d+|{LAST})", re.DOTALL)
-_STEPS_BACK = re.compile(r"([^~^:]+)([~^].*)", re.DOTALL)
+# Compiled where a name is looked up: most commands that load this have none.
+_NUMBERED = rf"(?s:(.+)@(\d+|{LAST}))"
+_STEPS_BACK = r"(?s:([^~^:]+)([~^].*))"
 
 
 @record
@@ -80,9 +81,9 @@ def mark_of(commit: Commit) -> CheckpointMark | None:
 
 def split_name(text: str) -> NameParts | None:
     """Returns the parts of `NAME@3`, `NAME@last`, `NAME~1` or `NAME@3~1`; None for any other text."""
-    found = _STEPS_BACK.fullmatch(text)
+    found = re.fullmatch(_STEPS_BACK, text)
     name, back = (found[1], found[2]) if found is not None else (text, "")
-    numbered = _NUMBERED.fullmatch(name)
+    numbered = re.fullmatch(_NUMBERED, name)
     if numbered is None:
         return NameParts(name=name, back=back) if back else None
     return NameParts(name=numbered[1], number=None if numbered[2] == LAST else int(numbered[2]), back=back)
