@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,11 @@ settings.register_profile(
     "offbranch", deadline=None, derandomize=SOAK not in os.environ, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("offbranch")
+
+# Who starts the tests may let them ignore what ends a program (`nohup`, `&`); what they start must not inherit that.
+for _name, _handler in {"SIGINT": signal.default_int_handler, "SIGHUP": lambda *_: None}.items():
+    if (_number := getattr(signal, _name, None)) is not None and signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _handler)
 
 # Variables of the machine that programs would follow.
 FOREIGN = (

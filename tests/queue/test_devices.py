@@ -40,14 +40,16 @@ def test_a_machine_without_gpus(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "problem"),
+    ("script", "patience_s", "problem"),
     [
-        ("exit 9\n", "nvidia-smi exited with 9"),
-        ("exec sleep 60\n", "nvidia-smi did not answer within 0.3 s"),
-        ("printf '\\0\\377 GPU'\n", "what nvidia-smi prints is not understood"),
+        ("exit 9\n", 60, "nvidia-smi exited with 9"),
+        ("exec sleep 60\n", 0.3, "nvidia-smi did not answer within 0.3 s"),
+        ("printf '\\0\\377 GPU'\n", 60, "what nvidia-smi prints is not understood"),
     ],
 )
-def test_a_driver_that_is_broken_is_told_of_and_proc_is_asked(tmp_path: Path, script: str, problem: str) -> None:
+def test_a_driver_that_is_broken_is_told_of_and_proc_is_asked(
+    tmp_path: Path, script: str, patience_s: float, problem: str
+) -> None:
     proc = tmp_path / "proc"
     for bus, uuid in (("0000:3b:00.0", "GPU-????????-????-????"), ("0000:1a:00.0", UUIDS[5])):
         (proc / bus).mkdir(parents=True)
@@ -55,7 +57,7 @@ def test_a_driver_that_is_broken_is_told_of_and_proc_is_asked(tmp_path: Path, sc
             f"Model: \t\t Fake V100\nIRQ:   \t\t 65\nGPU UUID: \t {uuid}\nBus Location: \t {bus}\n"
         )
     path = fake_program(tmp_path / "bin", script)
-    found = find_devices({"PATH": path}, proc=str(proc), kfd=str(tmp_path / "no"), patience_s=0.3)
+    found = find_devices({"PATH": path}, proc=str(proc), kfd=str(tmp_path / "no"), patience_s=patience_s)
     assert found.problem == problem
     assert found.devices == (
         Device(kind=Kind.NVIDIA, index=0, uuid=UUIDS[5], name="Fake V100"),
