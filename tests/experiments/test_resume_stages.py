@@ -15,6 +15,9 @@ print("train", os.environ.get("DVCLIVE_RESUME"), file=open(os.environ["RUNS"], "
 lr = open("params.yaml").read().split()[1]
 if not os.environ.get("DVCLIVE_RESUME"):
     open("model.bin", "w").close()
+os.makedirs("notes", exist_ok=True)
+open("notes/train.txt", "w").write("kept")
+live("notes")
 for step in range(2):
     open("model.bin", "a").write(f"step {step} lr {lr}\\n")
     metrics(acc=step)
@@ -26,6 +29,7 @@ JUDGE = """
 print("judge", os.environ.get("DVCLIVE_RESUME"), file=open(os.environ["RUNS"], "a"))
 if os.environ.get("HOW") == "steps":
     open("score.txt", "w").write("half")
+    live("metrics.json")
     assert ask(0)["is_taken"]
 if os.environ.get("HOW"):
     sys.exit(3)
@@ -65,21 +69,28 @@ def check_ended(project: TestProject, *numbers: int) -> None:
     assert output_at(project, commits[-1]) == output_at(project, commits[-1], "score.txt") == MADE.encode()
     assert json.loads(project.file_at(commits[-1], "metrics.json")) == {"acc": 9}
     assert "# checkpoint" not in project.file_at(commits[-1], "dvc.lock")
+    assert [project.file_at(each, "notes/train.txt") for each in commits] == ["kept"] * len(commits)
 
 
 @pytest.mark.parametrize(("where", "stays"), [((), ""), (("--temp",), ": {checkpoint: true}")])
 def test_one_that_has_ended_is_not_run_again(tmp_path: Path, where: tuple[str, ...], stays: str) -> None:
     project = two_stages(tmp_path, stays=stays)
-    assert project.ob("exp", "run", "-n", "x", EVERY, *where, HOW="at once").code == 1
-    end = chain(project, "x")[-1]
-    assert (mark(project, end) or {}) == {
-        "version": 1, "number": 3, "step": None, "stage": "train", "keep": "all", "ended": ["train"], "run": {},
-    }  # fmt: skip
+    assert project.ob("exp", "run", "-n", "x", EVERY, *where, HOW="steps").code == 1
+    _, _, end, judged = chain(project, "x")
+    same = {"version": 1, "keep": "all", "ended": ["train"], "run": {}}
+    assert mark(project, end) == {**same, "number": 3, "step": None, "stage": "train", "live": ["notes"]}
     assert output_at(project, end) == MADE.encode()
-    assert project.ob("exp", "run", "--resume", "x", *where, HOW="steps").code == 1
+    assert mark(project, judged) == {
+        **same,
+        "number": 4,
+        "step": 0,
+        "stage": "judge",
+        "live": ["metrics.json", "notes"],
+    }
+    assert project.ob("exp", "run", "--resume", "x", *where, HOW="at once").code == 1
     done = project.ob("exp", "run", "--resume", "x", *where)
     assert done.code == 0, done.err
-    assert runs(project) == ["train None", "judge None", "judge None", "judge 1"]
+    assert runs(project) == ["train None", "judge None", "judge 1", "judge 1"]
     check_ended(project, 1, 2, 3, 4)
 
 

@@ -112,9 +112,11 @@ class Maker:
         return made
 
     def _commit(self, snapshot: Snapshot, running: Sequence[Stage], ended: Sequence[str]) -> tuple[Made, Recorded]:
-        recorded = self._trees.record(snapshot)
-        tree = self._trees.tree(snapshot, recorded, running)
         terms, chain = self._terms, self._terms.chain
+        written = [path for path, _ in snapshot.live]
+        left = [path for path in chain.live if path not in written]
+        recorded = self._trees.record(snapshot)
+        tree = self._trees.tree(snapshot, recorded, running, left)
         names = {stage.running.stage.address: stage.running.stage.name for stage in snapshot.stages}
         own = {name: recorded.entries[address] for address, name in names.items() if name is not None}
         message = terms.spec.message or standard_message({**self._trees.entries_on_record(ended), **own})
@@ -124,7 +126,7 @@ class Maker:
             step=snapshot.step,
             stage=", ".join((*names, *snapshot.ends)),
             keep=terms.spec.checkpoints.keep,
-            live=[path for path, _ in snapshot.live],
+            live=written + left,
             ended=ended,
         )
         news = chain.add(tree, message=message, mark=mark, headers=composition_headers(terms.spec))

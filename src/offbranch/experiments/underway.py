@@ -149,6 +149,8 @@ def carry_out_in(
     assert under.chain is not None
     under.chain.place_root = place.root
     begun = find_beginning(place, under.spec)
+    if begun is not None and begun.mark is not None:
+        under.chain.live.update(dict.fromkeys(begun.mark.live))
     terms = Terms(
         place=place,
         project=under.project,
