@@ -6,7 +6,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from glob import glob
 from pathlib import Path
 
@@ -115,9 +115,11 @@ def fields_of(path: str) -> list[str]:
 
 def is_there(worker: TestProject) -> bool:
     """Tells whether a clone has a worker, from the process that says so."""
-    records = worker.root.glob(".dvc/tmp/ob/queue/workers/*.json")
-    pids = [json.loads(path.read_text())["process"]["pid"] for path in records]
-    return bool(set(pids) & set(processes(worker.root)))
+    pids = set()
+    for path in worker.root.glob(".dvc/tmp/ob/queue/workers/*.json"):
+        with suppress(FileNotFoundError):  # it ended just now
+            pids.add(json.loads(path.read_text())["process"]["pid"])
+    return not pids.isdisjoint(processes(worker.root))
 
 
 def until(farm: Farm, is_so: Callable[[], bool], meanwhile: Callable[[], object] = lambda: None) -> None:

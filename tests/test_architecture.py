@@ -44,9 +44,7 @@ LONG_MODULES = frozenset(
         "base/yaml_simple.py",
         "pipeline/lockfile.py",
         "pipeline/resolve.py",
-        "pipeline/schema.py",
         "storage/links.py",
-        "storage/local.py",
     }
 )
 

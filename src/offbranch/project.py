@@ -4,7 +4,6 @@ No other method, ever. A function takes a `Project` only if it needs three or mo
 nobody may take it.
 """
 
-import hashlib
 import os
 from collections.abc import Mapping
 
@@ -12,6 +11,7 @@ from offbranch.base.config import Config, Setting, merge_configs, parse_config
 from offbranch.base.environ import Environment
 from offbranch.base.errors import BadInputError, NoProjectError, UsageError
 from offbranch.base.files import DirectoryReader, decode
+from offbranch.base.hashes import sha256
 from offbranch.base.paths import CONFIG_FILE, DVC_DIR, LOCAL_CONFIG_FILE, TMP_DIR, AbsPath, GitPath, join, relative_to
 from offbranch.base.records import record
 from offbranch.git.repository import GitRepo, find_repo
@@ -150,7 +150,7 @@ def cache_root_of(root: AbsPath, config: Config) -> AbsPath:
 
 def state_file(cache_root: AbsPath, environment: Environment) -> AbsPath:
     """Returns the state database of a cache: one for every project and temporary copy that shares it."""
-    name = hashlib.sha256(os.path.realpath(cache_root).encode()).hexdigest()[:16]
+    name = sha256(os.path.realpath(cache_root).encode())[:16]
     return AbsPath(os.path.join(environment.cache_dir, "state", f"{name}.db"))
 
 

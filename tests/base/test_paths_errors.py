@@ -5,7 +5,7 @@ import posixpath
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offbranch.base.errors import did_you_mean, near_names
+from offbranch.base.errors import Interrupted, did_you_mean, near_names
 from offbranch.base.paths import (
     AbsPath,
     RepoPath,
@@ -56,3 +56,7 @@ def test_near_names_count_a_swap_as_one() -> None:
 @given(st.text(min_size=1, max_size=8))
 def test_a_name_is_nearest_to_itself(name: str) -> None:
     assert near_names(name, [name, name + "xxxx"])[0] == name
+
+
+def test_who_bears_failures_does_not_bear_a_stop() -> None:
+    assert not issubclass(Interrupted, Exception)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from offbranch.base.errors import BadInputError
 from offbranch.base.yaml import line_of, load_yaml, locator
 from offbranch.base.yaml_ruamel import dump, edit, read
-from offbranch.base.yaml_simple import NOT_SURE, parse_simple, plain_scalar
+from offbranch.base.yaml_simple import NOT_SURE, has_odd, parse_simple, plain_scalar, without_odd
 
 SCALARS = [
     "a", "key", "a b", "é", "日本", "1", "0", "-1", "+1", "010", "0o17", "0x1f", "0b1", "1_000", "1e-3", "1e5", "1.5",
@@ -252,3 +252,15 @@ def test_edit_keeps_comments_and_quotes() -> None:
         document["b"] = 3
 
     assert edit("# top\na: 'x'  # why\nb: 2\n", change) == "# top\na: 'x'  # why\nb: 3\n"
+
+
+def test_characters_that_are_odd_are_found_at_their_borders_and_replaced() -> None:
+    odd = ((0, 9), (0xB, 0x1F), (0x7F, 0x9F), (0x2028, 0x2029), (0xD800, 0xDFFF), (0xFEFF, 0xFEFF), (0xFFFE, 0xFFFF))
+    for first, last in odd:
+        around = [chr(n) for n in (first - 1, last + 1) if n >= 0]
+        assert [has_odd(f"ä{each}") or has_odd(each) for each in around] == [False] * len(around)
+        assert all(has_odd(chr(n)) and has_odd(f"ä{chr(n)}") for n in (first, last))
+        assert (
+            without_odd(f"é{chr(first)}\n{chr(last)}", lambda found: f"<{ord(found[0]):x}>")
+            == f"é<{first:x}>\n<{last:x}>"
+        )

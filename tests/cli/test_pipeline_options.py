@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from offbranch.base.errors import Interrupted, OffbranchError, UsageError
+from offbranch.base.errors import Interrupted, UsageError
 from offbranch.base.events import Notice
 from offbranch.cli.console import Console
 from offbranch.cli.parser import Parser
@@ -80,7 +80,7 @@ def test_asking_before_each_command(answering: Answering) -> None:
     reporter.emit(decided("b", Action.RUN))
     with pytest.raises(Interrupted, match="stopped before 'c'") as caught:
         reporter.emit(decided("c", Action.RUN))
-    assert isinstance(caught.value, OffbranchError) and caught.value.exit_code == 130
+    assert caught.value.exit_code == 130
 
 
 def test_no_questions_where_none_are_due(console: Console, answering: Answering) -> None:

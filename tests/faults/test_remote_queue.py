@@ -63,6 +63,7 @@ def test_two_machines_share_the_work(farm: Farm) -> None:
         assert worker.ob("queue", "stop").code == 0
     until(farm, lambda: not processes(farm.place.base))
     for worker in workers:
+        farm.sync(worker)  # the other may have ended a task after its last look
         assert worker.git("for-each-ref", "refs/ob") == ""
 
 

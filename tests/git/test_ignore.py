@@ -1,3 +1,5 @@
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -129,6 +131,46 @@ NAMES = st.text(st.sampled_from(":ab*?[]!#\\ é.-^{}$~'\""), min_size=1, max_siz
 )
 
 
+def told_by_git(root: Path, paths: Sequence[str]) -> set[str]:
+    lines = "".join(f"./{path}\0" for path in paths).encode()
+    done = subprocess.run(
+        ["git", "check-ignore", "--no-index", "-z", "--stdin"], cwd=root, input=lines, capture_output=True
+    )
+    return {path.removeprefix("./") for path in done.stdout.decode().split("\0") if path}
+
+
+@pytest.mark.parametrize(
+    ("text", "is_plain"),
+    [
+        ("/out\n", True),
+        ("/out\r\n/b\r\n", True),
+        ("# !\n/out", True),
+        ("/out\n!out\n", False),
+        ("!/out\n/out\n", False),
+        ("\ufeff/out\n", False),
+        ("/out \n", False),
+        ("out\n", False),
+        ("/out\x0c\n", False),
+        ("/out/\n", False),
+        ("", False),
+    ],
+)
+def test_a_line_of_ours_is_told_without_a_process(
+    git_repo: Path, text: str, is_plain: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(git_repo, ".gitignore", text)
+    repo = opened(git_repo)
+    assert ignored_paths(repo, gp("out")) == told_by_git(git_repo, ["out"])
+    if is_plain:
+        with monkeypatch.context() as patched:
+            patched.setenv("PATH", "/nowhere")
+            assert ignored_paths(repo, gp("out")) == {"out"}
+    write(git_repo, "rules", text)
+    (git_repo / ".gitignore").unlink()
+    (git_repo / ".gitignore").symlink_to("rules")
+    assert ignored_paths(repo, gp("out")) == told_by_git(git_repo, ["out"])
+
+
 @settings(max_examples=10, deadline=None)
 @given(names=st.lists(NAMES, min_size=1, max_size=12, unique=True), others=st.lists(NAMES, max_size=12))
 def test_git_ignores_exactly_the_entries(
@@ -139,8 +181,8 @@ def test_git_ignores_exactly_the_entries(
     for name in names:
         text = with_entry(text, name)
     write(path, ".gitignore", text)
-    repo = opened(path)
-    assert ignored_paths(repo, gp(*names, *others, *(f"sub/{name}" for name in names))) == set(names)
+    asked = gp(*names, *others, *(f"sub/{name}" for name in names))
+    assert ignored_paths(opened(path), asked) == set(names) == told_by_git(path, asked)
     for name in names:
         text = without_entry(text, name)
     assert text == ""

@@ -17,6 +17,7 @@ from offbranch.git.refs import (
     commit_history,
     is_valid_ref,
     list_refs,
+    may_have_refs,
     names_of_commits,
     resolve_revision,
     update_refs,
@@ -32,6 +33,17 @@ def two(git_repo: Path) -> tuple[CommitId, CommitId]:
 
 def refs(repo: GitRepo, prefix: str = "refs/x") -> dict[str, ObjectName]:
     return dict(list_refs(repo, prefix))
+
+
+def test_whether_there_may_be_a_ref_is_told_without_a_process(repo: GitRepo, two: tuple[CommitId, CommitId]) -> None:
+    def told(*names: str) -> list[bool]:
+        return [may_have_refs(repo, name) for name in names]
+
+    assert told("refs/x/", "refs/x/a") == [False, False]
+    update_refs(repo, [RefUpdate(ref="refs/x/a", new=two[0], old=None)])
+    assert told("refs/x/", "refs/x/a", "refs/x/b", "refs/y/") == [True, True, False, False]
+    run(Path(repo.root), "pack-refs", "--all")
+    assert told("refs/x/", "refs/x/a", "refs/x/b") == [True, True, False]
 
 
 def test_create_update_delete_with_what_is_expected(repo: GitRepo, two: tuple[CommitId, CommitId]) -> None:

@@ -49,9 +49,35 @@ def test_a_summary_that_tells_no_step_does_not_cost_the_tables(
 
 def test_a_program_without_steps_adds_to_what_is_there(caplog: pytest.LogCaptureFixture) -> None:
     path = left('{"m": 2}', "step\tm\n0\t1\n0\t2\n0\t2")
-    assert resumed().step == 0
+    live = Live(resume=True, save_dvc_exp=False, dvcyaml=None)
+    live.log_metric("m", 7)
+    live.end()
+    assert live.step == 0
     assert path.read_text() == "step\tm\n0\t1\n0\t2\n0\t7\n"
     assert caplog.messages == []
+
+
+@pytest.mark.parametrize("names_steps", ["next_step", "step"])
+def test_one_that_was_killed_in_its_first_step_does_not_repeat_its_lines(names_steps: str) -> None:
+    path = left('{"m": 2}', "step\tm\n0\t1\n0\t2\n0\t2")
+    timed = left(None, "timestamp\tstep\tt\n1700000000000\t0\t1\n", "sub/t")
+    other = left(None, "step\tother\n0\t1\n", "other")
+    live = Live(resume=True, save_dvc_exp=False, dvcyaml=None)
+    assert live.step == 0
+    for step in range(3):
+        if names_steps == "step":
+            live.step = step
+        live.log_metric("m", step)
+        live.log_metric("m", step)
+        live.log_metric("sub/t", step)
+        if names_steps == "next_step":
+            live.next_step()
+    live.end()
+    assert path.read_text() == "step\tm\n" + "".join(f"{step}\t{step}\n" * 2 for step in range(3))
+    assert [line.split("\t")[1:] for line in timed.read_text().splitlines()] == [
+        ["step", "t"], ["0", "0"], ["1", "1"], ["2", "2"],
+    ]  # fmt: skip
+    assert other.read_text() == "step\tother\n0\t1\n"
 
 
 @pytest.mark.parametrize(("step", "then"), [(2.5, 3.5), (2.0, 3), (-1, 0), (0, 1)])

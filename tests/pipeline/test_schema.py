@@ -4,7 +4,8 @@ import pytest
 
 from offbranch.base.errors import BadInputError
 from offbranch.base.yaml import load_yaml
-from offbranch.pipeline.schema import check_pipeline, key_text
+from offbranch.pipeline.schema import check_pipeline
+from offbranch.pipeline.schema_faults import key_text
 
 
 def refused(text: str) -> BadInputError:

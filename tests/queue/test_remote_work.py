@@ -3,15 +3,19 @@
 import os
 import re
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from offbranch.api import queue_remote_work
 from offbranch.api.queue_remote import need_shared_queue
-from offbranch.api.queue_remote_work import work_on_message
+from offbranch.api.queue_remote_work import go_on_for_the_dead, work_on_message
 from offbranch.api.session import opened
 from offbranch.base.errors import RefusedError
 from offbranch.base.events import Warned
+from offbranch.base.paths import AbsPath
+from offbranch.experiments.leases import hold_lease
 from offbranch.git.ids import CommitId
 from offbranch.queue.remote import end as remote_end
 from offbranch.queue.remote import keeper as remote_keeper
@@ -21,7 +25,7 @@ from offbranch.queue.remote.bench import Verdict
 from offbranch.queue.remote.broker import Message
 from offbranch.queue.remote.lease import Owner, clone_id, renew_lease, take_lease
 from projects import Recorder, TestProject
-from remote_queue import Farm, Hand, make_farm
+from remote_queue import Farm, Hand, make_farm, run_here
 
 
 @pytest.fixture
@@ -171,6 +175,10 @@ class Killed(BaseException):
     pass
 
 
+def killed() -> None:
+    raise Killed
+
+
 POINTS = {
     "with the lease": ("_fetched", 1),
     "before the data": ("send_results", 1),
@@ -213,6 +221,32 @@ def test_a_worker_is_killed(farm: Farm, monkeypatch: pytest.MonkeyPatch, point: 
         assert worker.exps() in ({}, {"half": made})
     was_run = point in ("before the data", "before the push", "after the push")
     assert runs == ([] if (same and was_run) or point == "after the push" else ["one"] if same else ["two"])
+
+
+def test_what_a_killed_worker_left_running_is_awaited(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be about to become an experiment, which nobody would publish if the task were given back meanwhile."""
+    (task,) = farm.queue("lr=0.5", name="half")
+    one = farm.clone("one")
+    with pytest.raises(Killed):
+        Hand(one, before_run=killed).work(task.task.id)
+    monkeypatch.setattr(remote_lease, "is_alive", lambda process: False)
+    monkeypatch.setattr(queue_remote_work, "is_alive", lambda process: False)
+    before = farm.place.there()
+    with ExitStack() as stack:
+        stack.enter_context(hold_lease(AbsPath(str(one.root)), task.task.id))
+        assert go_on_for_the_dead(one.session(), sleep=lambda wait_s: None) == ()
+        assert farm.place.there() == before
+        farm.sync(one)
+        assert farm.place.there() == before
+
+        def end(wait_s: float) -> None:
+            stack.close()
+            assert run_here(one, task.task.id) is not None
+
+        hand = Hand(one, before_run=lambda: pytest.fail("it ran twice"), on_nap=end)
+        assert hand.work(task.task.id) is Verdict.DONE
+    assert farm.made() == {"half": task.task.id}
+    assert farm.there("tasks") == farm.there("leases") == []
 
 
 def test_a_lease_changes_with_each_renewal_and_goes_with_its_holder(farm: Farm) -> None:

@@ -26,8 +26,7 @@ from offbranch.experiments.placed import outputs_of, remember_outputs
 from offbranch.experiments.preview import preview_run
 from offbranch.experiments.refs import TASKS
 from offbranch.experiments.resume_files import Resumed
-from offbranch.experiments.temporary_run import prepare_temporary, run_prepared
-from offbranch.experiments.underway import Launch
+from offbranch.experiments.underway import Launch, Ran
 from offbranch.experiments.workspace_run import run_workspace
 from offbranch.git.refs import may_have_refs
 from offbranch.git.repository import GitRepo, head_commit
@@ -36,6 +35,9 @@ from offbranch.project import Project
 
 # What goes on from a checkpoint; few runs do.
 RESUME: Final = "offbranch.api.resuming:open_one"
+# For --temp only.
+PREPARE: Final = "offbranch.experiments.temporary_run:prepare_temporary"
+RUN_PREPARED: Final = "offbranch.experiments.temporary_run:run_prepared"
 
 
 def run(
@@ -85,10 +87,10 @@ def _run_temporary(request: RunRequest, session: Session, rng: Chooser, clock: C
     with held(session) as (project, _), _opened(request, session, project, rng, here=False) as ready:
         launch = make_launch(session, project, clock, ())
         copies = tuple(absolute(path, base=session.start) for path in ready.copy_paths)
-        prepared = prepare_temporary(
+        prepared = load(PREPARE)(
             project, ready.repo, ready.spec, ready.options, launch, copy_paths=copies, resumed=ready.resumed
         )
-    ran = run_prepared(prepared, ready.options)
+    ran: Ran = load(RUN_PREPARED)(prepared, ready.options)
     push_new(project, ran.experiment, session)
     return RunReport(experiment=ran.experiment, plan=None, in_workspace=False)
 

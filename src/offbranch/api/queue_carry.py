@@ -131,7 +131,7 @@ def _run(taken: Taken, session: Session) -> TaskEnd:
 
 def _ended_badly(taken: Taken, session: Session, error: BaseException) -> TaskEnd:
     under = taken.prepared.under
-    if isinstance(error, (Interrupted, KeyboardInterrupt)) and (made := published(under.repo, taken.stored)):
+    if isinstance(error, KeyboardInterrupt) and (made := published(under.repo, taken.stored)):
         # Stopped when everything was done.
         return replace(end_of(taken.stored, taken.attempt.id, Fate(state=AttemptState.SUCCEEDED)), experiment=made)
     fate = under.fate(error)

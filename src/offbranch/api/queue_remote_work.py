@@ -13,6 +13,7 @@ from offbranch.base.events import Warned
 from offbranch.base.processes import is_alive
 from offbranch.base.records import replace
 from offbranch.experiments.choose import Choice
+from offbranch.experiments.leases import is_worked_on
 from offbranch.experiments.sharing import ShareRequest
 from offbranch.git.ids import CommitId
 from offbranch.git.network import push_updates
@@ -95,7 +96,11 @@ def go_on_for_the_dead(session: Session, *, sleep: Callable[[float], None] = tim
         bench = _bench(shared, session, time.time, sleep)
         # Nothing is run here: a task that has not ended waits again, and a worker is told of it.
         idle = replace(bench, run=lambda task_id: Run(is_stopped=True))
-        dead = [lease for lease in held_leases(shared.place.repo) if not is_alive(lease.process)]
+        dead = [
+            lease
+            for lease in held_leases(shared.place.repo)
+            if not is_alive(lease.process) and not is_worked_on(project.root, lease.task_id)
+        ]
         for lease in dead:
             if work_on(idle, lease.task_id, None) is Verdict.AGAIN:
                 shared.broker.send([Message(task_id=lease.task_id, task_commit=lease.task_commit)])
@@ -149,8 +154,6 @@ def keep_sweeping(
         try:
             go_on_for_the_dead(session)
             memory, told = sweep(session, memory, clock(), with_outputs=with_outputs), ""
-        except Interrupted:
-            raise
         except OffbranchError as error:  # what cannot be reached now is looked at the next time
             if error.message != told:
                 session.reporter.emit(Warned(text=error.message, hint=error.hint))
@@ -184,8 +187,6 @@ def keep_synced(
             take(report)
             if not (report.n_waiting or report.n_running):
                 return
-        except Interrupted:
-            raise
         except OffbranchError as error:
             if is_first:
                 raise

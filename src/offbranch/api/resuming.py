@@ -184,6 +184,9 @@ def sentence_of(resumption: Resumption, names: Sequence[str]) -> str:
     is_end = begun.is_finished and (begun.mark is not None or source.is_tip)
     where = "the end" if is_end else f"checkpoint {begun.number}"
     at_step = f" (step {step})" if step is not None and not is_end else ""
+    if begun.entries and begun.ended >= begun.entries.keys():
+        stages = ", ".join(f"'{address}'" for address in begun.entries)
+        at_step = f" (the end of {stages})"
     if resumption.is_same:
         return f"goes on with '{source.name}' from {where}{at_step}"
     what = f"the new experiment '{names[0]}'" if len(names) == 1 else f"{len(names)} new experiments"

@@ -32,7 +32,7 @@ VARIABLES: Mapping[str, str] = {
     "OFFBRANCH_TEST_AZURITE": "for the test suite: command `azurite-blob`, as a server of Azure",
     "OFFBRANCH_TEST_FRAMEWORKS": "for the test suite: a Python that has training libraries (default: the one that runs it)",
     "OFFBRANCH_SLOT": "set by ob for commands of a queued task: a number that no other task of the machine has meanwhile",
-    "OFFBRANCH_SOAK": "for the test suite: how many processes of a queue are killed, ob then at every write; new examples are tried",
+    "OFFBRANCH_SOAK": "for the test suite: how many processes of a queue are killed, ob then at all writes; examples are new",
     "OFFBRANCH_CI": "for the test suite: with 1, a program that tests need and that is missing is a failure, not a skip",
     "OFFBRANCH_UPDATE_GOLDEN": "for the test suite: with 1, golden files are written anew",
     "DVC_ROOT": "set by ob for commands it runs: root of the project",

@@ -12,9 +12,10 @@
     ├── GitError                   1   the git program refused
     ├── NoProjectError            10   not inside a project, or not a usable Git repository
     ├── LockedError               11   another process holds the lock
-    ├── RemoteError               12   a data remote or Git remote failed
-    │   └── RefusedError          12   it has a rule against it: trying again is in vain
-    └── Interrupted              130   Ctrl-C or SIGTERM
+    └── RemoteError               12   a data remote or Git remote failed
+        └── RefusedError          12   it has a rule against it: trying again is in vain
+
+    Interrupted                  130   Ctrl-C or SIGTERM; no failure
 
 A message says what failed, the thing in quotes, and why: lower case, no full stop. The hint is one command or sentence.
 """
@@ -163,8 +164,19 @@ class RefusedError(RemoteError):
     pass
 
 
-class Interrupted(OffbranchError):
+class Interrupted(KeyboardInterrupt):
+    """Somebody asked us to stop.
+
+    No `OffbranchError`: a signal comes at any moment, also where a failure would be borne (what cannot be read is left out, a
+    cache is done without), and who bears failures must not bear that: the run would go on although it was told to stop.
+    """
+
     exit_code = ExitCode.INTERRUPTED
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
 
 
 def near_names(wanted: str, known: Iterable[str], *, limit: int = 3) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ this returns is what the full reader (YAML 1.2 as ruamel.yaml reads it) would ha
 """
 
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 
@@ -16,7 +17,9 @@ class _NotSure:
 NOT_SURE: Final = _NotSure()
 
 # Anything but printable characters and newlines: tabs, control characters, other line breaks, byte order marks.
-_ODD = re.compile("[\0-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+_ODD_ASCII = re.compile("[\0-\x09\x0b-\x1f\x7f]").search
+# As the complement of what is printable, and compiled where needed: 0.4 ms (a class of what is allowed takes 5).
+_ODD = "[\0-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
 # indent, dashes, key (in quotes or not), and what is left of the line. Possessive, so that no line is scanned twice.
 _LINE = re.compile(r"""( *+)((?:-[ ]++)*+)(?:([\w./$(][^:#\n]*+|'[^'\n]*+'|"[^"\\\n]*+")[ ]*+:(?:[ ]++|$))?(.*+)""")
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})").fullmatch
@@ -48,11 +51,21 @@ _MAX_FLOW_DEPTH = 20
 _MAX_QUOTED_LINES = 100
 
 
+def has_odd(text: str) -> bool:
+    """Tells whether a text has a character that is not printable, or one but a newline that may break a line."""
+    return (_ODD_ASCII(text) if text.isascii() else re.search(_ODD, text)) is not None
+
+
+def without_odd(text: str, escaped: Callable[[re.Match[str]], str]) -> str:
+    """Returns a text with something else in the place of each such character."""
+    return re.sub(_ODD, escaped, text) if has_odd(text) else text
+
+
 def parse_simple(text: str) -> Any:
     """Returns the value of a YAML text, or `NOT_SURE` when it is not of the simple kind."""
     if "\r" in text:
         text = text.replace("\r\n", "\n")
-    if _ODD.search(text):
+    if has_odd(text):
         return NOT_SURE
     root: list[Any] = [None]
     # The innermost open collection and the column of its entries; those around it are on the stack.

@@ -7,13 +7,12 @@ has said that its result is for a program (`stdout_for_data`). Warnings, hints, 
 import os
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, TextIO
 
 from offbranch.base.environ import Environment
-from offbranch.base.errors import OffbranchError
+from offbranch.base.errors import Interrupted, OffbranchError
 from offbranch.base.events import Event, Notice, Progressed, Warned
 from offbranch.base.paths import AbsPath
 from offbranch.base.plugins import load
@@ -139,13 +138,13 @@ class Console:
         self._clear()
         stream.write(f"{self.paint(line.text, line.style, stream)}\n")
 
-    def show_error(self, error: OffbranchError, *, cause: BaseException | None = None) -> None:
+    def show_error(self, error: OffbranchError | Interrupted, *, cause: BaseException | None = None) -> None:
         """Prints an error and the way out, with `-vv` where it came from."""
         self._clear()
         try:
             self.out.flush()
             if self.verbosity.level >= 2:
-                self.err.write("".join(traceback.format_exception(cause or error)))
+                self.err.write("".join(load("traceback:format_exception")(cause or error)))
             self.err.write(f"{self.paint('error:', Style.BAD, self.err)} {error.message}\n")
             if error.hint:
                 self.err.write(f"{self.paint('hint:', Style.BOLD, self.err)} {error.hint}\n")

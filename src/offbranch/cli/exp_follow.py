@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from offbranch.api.show_follow import Followed
 from offbranch.base.plugins import load
 from offbranch.cli.console import Console
-from offbranch.cli.watching import Waiting, redraw_each
+from offbranch.cli.watching import Waiting, redraw_each, until_ctrl_c
 from offbranch.views.table import Table
 
 
@@ -31,7 +31,7 @@ def show_changes(
         waiting: What waits between two views; draws again when the terminal gets another size.
         in_place: Whether a terminal gets a table that is redrawn, whatever `render` makes.
     """
-    try:
+    with until_ctrl_c():
         if render is not None and in_place and console.can_redraw:
             draw = load("offbranch.views.terminal:render_terminal")
             color = console.has_color(console.out)
@@ -47,5 +47,3 @@ def show_changes(
                 console.data(("" if is_first else "\n") + render(view.table))
             console.flush()
             is_first = False
-    except KeyboardInterrupt:
-        return

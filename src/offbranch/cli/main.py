@@ -90,7 +90,7 @@ def guarded(console: Console, action: Callable[[], int]) -> int:
         code = action()
         console.flush()
         return code
-    except OffbranchError as error:
+    except (OffbranchError, Interrupted) as error:
         console.show_error(error)
         return int(error.exit_code)
     except KeyboardInterrupt:

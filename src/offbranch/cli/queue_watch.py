@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from offbranch.api.queue_look import QueueView
 from offbranch.cli.console import Console
-from offbranch.cli.watching import Waiting, redraw_each
+from offbranch.cli.watching import Waiting, redraw_each, until_ctrl_c
 from offbranch.views.queue_json import task_to_json
 from offbranch.views.queue_text import status_lines, task_line
 
@@ -29,7 +29,7 @@ def show_changes(
         drawn = (status_lines(view.status, view.tasks, view.metrics, now_s=time.time()) for view in views)
         redraw_each(drawn, console, waiting)
         return
-    try:
+    with until_ctrl_c():
         before: Mapping[str, str] = {}
         for view in views:
             lines = lines_of(view, as_json=as_json)
@@ -40,8 +40,6 @@ def show_changes(
                 console.data(removed_line(before[task_id], as_json=as_json))
             console.flush()
             before = lines
-    except KeyboardInterrupt:
-        return
 
 
 def lines_of(view: QueueView, *, as_json: bool) -> dict[str, str]:

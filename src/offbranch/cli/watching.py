@@ -4,10 +4,12 @@ import os
 import select
 import stat
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import TextIO
 
+from offbranch.base.errors import Interrupted
 from offbranch.cli.console import Console
 from offbranch.cli.screen import Screen
 
@@ -45,13 +47,27 @@ class Waiting:
 def redraw_each(views: Iterable[Sequence[str]], console: Console, waiting: Waiting | None) -> None:
     """Shows lines in place of those before, until there are no more or Ctrl-C; again when the terminal gets another size."""
     screen = Screen(console.out)
-    try:
+    with until_ctrl_c(screen.end):
         for lines in views:
             screen.show(lines)
             if waiting is not None:
                 waiting.redraw = partial(screen.show, lines)
+
+
+@contextmanager
+def until_ctrl_c(end: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Takes Ctrl-C within a `with` for the end of watching, which is no failure; other signals still ask us to stop.
+
+    Args:
+        end: Called in either case.
+    """
+    try:
+        yield
+    except Interrupted:
+        end()
+        raise
     except KeyboardInterrupt:
-        screen.end()
+        end()
 
 
 def _size_of(out: TextIO) -> os.terminal_size | None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 
-from offbranch.base.errors import OffbranchError, StageFailedError
+from offbranch.base.errors import Interrupted, OffbranchError, StageFailedError
 from offbranch.base.files import remove_tree
 from offbranch.base.records import replace
 from offbranch.base.undisturbed import undisturbed
@@ -76,7 +76,7 @@ def give_up(
     Each step stands for itself: a full disk may keep Git from taking the files, and must not keep us from the rest.
     """
     attempt = under.attempt if under.chain is None else under.chain.attempt
-    if isinstance(error, OffbranchError) and error.hint is None:
+    if isinstance(error, OffbranchError | Interrupted) and error.hint is None:
         error.hint = hint_of_failure(attempt, has_failed=isinstance(error, StageFailedError))
     with undisturbed():
         if under.chain is not None:

@@ -19,7 +19,7 @@ from offbranch.experiments.experiment import TASK_HEADER, Attempt, ExperimentSpe
 from offbranch.experiments.labels import leftover_labels
 from offbranch.experiments.refs import encode
 from offbranch.git.objects import CommitId, ObjectName, ObjectReader, TreeId, add_headers, write_commit
-from offbranch.git.refs import ANY, Anything, RefUpdate, list_refs, update_refs
+from offbranch.git.refs import ANY, Anything, RefUpdate, list_refs, may_have_refs, update_refs
 from offbranch.git.repository import GitRepo
 
 _VERSION = 1
@@ -164,7 +164,7 @@ class Chain:
             pass
 
     def _at(self, ref: str) -> CommitId | None:
-        return next((CommitId(at) for found, at in list_refs(self._repo, ref) if found == ref), None)
+        return _at(self._repo, ref)
 
 
 def move_refs(repo: GitRepo, updates: Sequence[RefUpdate]) -> None:
@@ -190,11 +190,18 @@ def _name(commit: ObjectName | CommitId | None) -> ObjectName | None:
 
 
 def mark_text(
-    asked: Asked, *, number: int, step: int | None, stage: str, keep: str, live: Sequence[RepoPath] = ()
+    asked: Asked,
+    *,
+    number: int,
+    step: int | None,
+    stage: str,
+    keep: str,
+    live: Sequence[RepoPath] = (),
+    ended: Sequence[str] = (),
 ) -> str:
     """Returns the value of the header of a checkpoint."""
     mark = {"version": _VERSION, "number": number, "step": step, "stage": stage, "keep": keep}
-    more = {"live": list(live)} if live else {}
+    more = {key: list(texts) for key, texts in (("live", live), ("ended", ended)) if texts}
     return json.dumps({**mark, **more, "run": asked_to_json(asked)})
 
 
@@ -221,8 +228,13 @@ def own_chain(repo: GitRepo, spec: ExperimentSpec, attempt: Attempt) -> CommitId
 def own_chain_of(repo: GitRepo, spec: ExperimentSpec, task_id: str) -> CommitId | None:
     """Returns the same for a task by its id."""
     ref = encode(spec.baseline, spec.name)
-    now = next((CommitId(at) for found, at in list_refs(repo, ref) if found == ref), None)
+    now = _at(repo, ref)
     return now if now is not None and header_of(repo, now) == (task_id, True) else None
+
+
+def _at(repo: GitRepo, ref: str) -> CommitId | None:
+    listed = list_refs(repo, ref) if may_have_refs(repo, ref) else ()
+    return next((CommitId(at) for found, at in listed if found == ref), None)
 
 
 def put_back(repo: GitRepo, attempt: Attempt) -> tuple[RefUpdate, ...]:

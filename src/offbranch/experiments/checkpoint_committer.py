@@ -26,7 +26,7 @@ class Work:
         maker: Makes it.
         snapshot: What is held.
         running: All stages whose commands run, or have ended and nothing is recorded of them yet.
-        recorded: Addresses of stages that have ended in this run, and are recorded.
+        recorded: Addresses of stages that have come to their end, and are recorded.
         is_told: Whether the user is told, whatever else is said of them.
     """
 
@@ -43,6 +43,7 @@ class Committer:
     Attributes:
         made: How many there are.
         cost_s: What committing has taken.
+        recorded: Addresses of stages whose end the newest has.
         copies_first: A file was changed although it was held: from now on all are copied before the command goes on.
 
     Args:
@@ -64,6 +65,7 @@ class Committer:
     ) -> None:
         self.made = 0
         self.cost_s = 0.0
+        self.recorded: frozenset[str] = frozenset()
         self.copies_first = False
         self._name, self._reporter, self._clock = name, reporter, clock
         self._warn, self._give_up, self._ended = warn, give_up, ended
@@ -136,6 +138,7 @@ class Committer:
             self._warn(f"a checkpoint could not be made: {reason_of(error)}")
         else:
             self.made += 1
+            self.recorded = frozenset(work.recorded)
             if made.news:
                 self._warn(f"{made.news}; its checkpoints are kept with the attempt")
             event = CheckpointMade(

@@ -6,7 +6,7 @@ Loaded when the first is asked for. `take` is called from one thread, `make` fro
 from collections.abc import Sequence
 
 from offbranch.base.paths import RepoPath, join
-from offbranch.base.records import record
+from offbranch.base.records import record, replace
 from offbranch.experiments.cache_users import using_cache
 from offbranch.experiments.checkpoint_chain import LeftOutError, mark_text
 from offbranch.experiments.checkpoint_requests import HANDOFF_DIR
@@ -74,13 +74,23 @@ class Maker:
         self._can_clone = room.can_clone
         return snapshot
 
+    def take_end(self, ends: Sequence[str], live: Sequence[RepoPath], *, copies_first: bool) -> Snapshot:
+        """Holds what Live has written by the end of some stages; what they have made is recorded already.
+
+        May be called from any thread while nobody else takes anything.
+
+        Raises:
+            OffbranchError: It cannot be read.
+        """
+        return replace(self.take((), live, None, copies_first=copies_first), ends=tuple(ends))
+
     def make(self, snapshot: Snapshot, running: Sequence[Stage], ended: Sequence[str]) -> Made:
         """Commits what is held.
 
         Args:
             snapshot: What is held.
             running: All stages whose commands run, or have ended and nothing is recorded of them yet.
-            ended: Addresses of stages whose commands have ended in this run, and are recorded.
+            ended: Addresses of stages that have come to their end, and are recorded.
 
         Raises:
             LeftOutError: A file was changed while it was copied.
@@ -102,9 +112,11 @@ class Maker:
         return made
 
     def _commit(self, snapshot: Snapshot, running: Sequence[Stage], ended: Sequence[str]) -> tuple[Made, Recorded]:
-        recorded = self._trees.record(snapshot)
-        tree = self._trees.tree(snapshot, recorded, running)
         terms, chain = self._terms, self._terms.chain
+        written = [path for path, _ in snapshot.live]
+        left = [path for path in chain.live if path not in written]
+        recorded = self._trees.record(snapshot)
+        tree = self._trees.tree(snapshot, recorded, running, left)
         names = {stage.running.stage.address: stage.running.stage.name for stage in snapshot.stages}
         own = {name: recorded.entries[address] for address, name in names.items() if name is not None}
         message = terms.spec.message or standard_message({**self._trees.entries_on_record(ended), **own})
@@ -112,9 +124,10 @@ class Maker:
             terms.asked,
             number=snapshot.number,
             step=snapshot.step,
-            stage=", ".join(names),
+            stage=", ".join((*names, *snapshot.ends)),
             keep=terms.spec.checkpoints.keep,
-            live=[path for path, _ in snapshot.live],
+            live=written + left,
+            ended=ended,
         )
         news = chain.add(tree, message=message, mark=mark, headers=composition_headers(terms.spec))
         assert chain.tip is not None

@@ -15,8 +15,9 @@ from offbranch.git.records import Commit
 
 HEADER = "ob-checkpoint"
 LAST = "last"
-_NUMBERED = re.compile(rf"(.+)@(\d+|{LAST})", re.DOTALL)
-_STEPS_BACK = re.compile(r"([^~^:]+)([~^].*)", re.DOTALL)
+# Compiled where a name is looked up: most commands that load this have none.
+_NUMBERED = rf"(?s:(.+)@(\d+|{LAST}))"
+_STEPS_BACK = r"(?s:([^~^:]+)([~^].*))"
 
 
 @record
@@ -26,7 +27,8 @@ class CheckpointMark:
     Attributes:
         number: Its number in the chain, from 1.
         step: The step of the training; None where the command did not say it.
-        stage: The stage that ran.
+        stage: The stage that ran, or whose end it is.
+        ended: Stages that the run had brought to their end by then.
         keep: Whose data is kept, in the user's words; empty for the usual.
         live: What Live had written, as paths of the project.
         asked: What the run was asked for; None where that is not said.
@@ -37,6 +39,7 @@ class CheckpointMark:
     stage: str = ""
     keep: str = ""
     live: tuple[RepoPath, ...] = ()
+    ended: frozenset[str] = frozenset()
     asked: Asked | None = None
 
 
@@ -69,6 +72,7 @@ def mark_of(commit: Commit) -> CheckpointMark | None:
             stage=str(data.get("stage") or ""),
             keep=str(data.get("keep") or ""),
             live=tuple(path for each in data.get("live") or () if (path := resolve_in(ROOT, str(each)))),
+            ended=frozenset(map(str, data.get("ended") or ())),
             asked=None if data.get("run") is None else asked_from_json(data["run"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -77,9 +81,9 @@ def mark_of(commit: Commit) -> CheckpointMark | None:
 
 def split_name(text: str) -> NameParts | None:
     """Returns the parts of `NAME@3`, `NAME@last`, `NAME~1` or `NAME@3~1`; None for any other text."""
-    found = _STEPS_BACK.fullmatch(text)
+    found = re.fullmatch(_STEPS_BACK, text)
     name, back = (found[1], found[2]) if found is not None else (text, "")
-    numbered = _NUMBERED.fullmatch(name)
+    numbered = re.fullmatch(_NUMBERED, name)
     if numbered is None:
         return NameParts(name=name, back=back) if back else None
     return NameParts(name=numbered[1], number=None if numbered[2] == LAST else int(numbered[2]), back=back)

@@ -17,7 +17,7 @@ _LOWER = frozenset(("loss", "error", "err", "mae", "mse", "rmse", "mape", "wer",
 _HIGHER = frozenset(
     "acc accuracy auc auroc f1 precision recall map map50 iou miou dice bleu rouge r2 score reward psnr ssim ndcg".split()
 )
-_WORDS = re.compile(r"[A-Za-z]+\d*")
+_WORDS = r"[A-Za-z]+\d*"
 
 
 class CheckpointMode(Enum):
@@ -154,7 +154,7 @@ def _best(keep: Keep, metrics: Sequence[Mapping[str, object]]) -> int | None:
 
 def lower_is_better(name: str) -> bool | None:
     """Tells from the name of a metric whether lower values are better; None where it does not say."""
-    words = [word.lower() for word in _WORDS.findall(name)]
+    words = [word.lower() for word in re.findall(_WORDS, name)]
     for word in reversed(words):
         if word in _LOWER or word in _HIGHER:
             return word in _LOWER

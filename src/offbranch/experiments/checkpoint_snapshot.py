@@ -54,12 +54,14 @@ class Snapshot:
         stages: Those that it is about.
         live: What Live writes: the path that it named, and what was there.
         number, step: Of the checkpoint.
+        ends: Addresses of stages whose end it is; then what they have left is recorded, and none of it held.
     """
 
     stages: tuple[StageSnapshot, ...]
     live: tuple[tuple[RepoPath, Held], ...]
     number: int
     step: int | None
+    ends: tuple[str, ...] = ()
 
     def close(self) -> None:
         """Lets go of everything."""

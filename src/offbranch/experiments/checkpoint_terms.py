@@ -8,6 +8,7 @@ from offbranch.base.records import field, record
 from offbranch.experiments.asked import Asked
 from offbranch.experiments.checkpoint_chain import Chain
 from offbranch.experiments.experiment import ExperimentSpec
+from offbranch.experiments.go_on import Beginning
 from offbranch.git.repository import GitRepo
 from offbranch.pipeline.options import SelectOptions
 from offbranch.project import Project
@@ -26,6 +27,7 @@ class Terms:
         reporter: Takes events from any thread.
         select: How its stages were chosen.
         copy_paths: Paths of the workspace that its copy has too.
+        begun: What it goes on from; None where it begins anew.
     """
 
     place: Project
@@ -37,6 +39,7 @@ class Terms:
     parameters: Mapping[RepoPath, bytes] = field(default_factory=dict)
     select: SelectOptions = field(default_factory=SelectOptions)
     copy_paths: tuple[RepoPath, ...] = ()
+    begun: Beginning | None = None
 
     @property
     def place_root(self) -> AbsPath:

@@ -129,13 +129,16 @@ class TreeMaker:
         self._place.state.flush()
         return Recorded(entries=entries, ids=frozenset(ids), new=tuple(new))
 
-    def tree(self, snapshot: Snapshot, recorded: Recorded, running: Iterable[Stage]) -> TreeId:
+    def tree(
+        self, snapshot: Snapshot, recorded: Recorded, running: Iterable[Stage], left: Sequence[RepoPath] = ()
+    ) -> TreeId:
         """Stores the tree of a checkpoint.
 
         Args:
             snapshot: What was held.
             recorded: Its cached outputs.
             running: All stages whose commands run, or have ended and nothing is recorded of them yet.
+            left: What the Live of stages that have ended has written.
 
         Raises:
             GitError: Git failed.
@@ -155,7 +158,7 @@ class TreeMaker:
             entry = replace(entry, command=unfinished(stage.command, snapshot.number))
             self._latest[stage.address] = _Latest(stage=stage, entry=entry, kept={}, ids=recorded.ids)
         files |= self._lines()
-        files |= self._live(snapshot)
+        files |= self._live(snapshot, left)
         blobs = self._writer.blobs(files)
         for address, kept in own.items():
             self._latest[address] = replace(self._latest[address], kept={path: blobs[path] for path in kept})
@@ -192,12 +195,14 @@ class TreeMaker:
                     continue
                 above = out.path.rpartition("/")[0]
                 paths[RepoPath(f"{above}/.gitignore" if above else ".gitignore") if out.cache else out.path] = None
-        found: dict[GitPath, File | None] = {}
+        return {self._in_git(path): file for path, file in self._changed(paths)}
+
+    def _changed(self, paths: Iterable[RepoPath]) -> Iterator[tuple[RepoPath, File | None]]:
+        """Yields the files at some paths that have changed since the run began."""
         for path in paths:
             for each, status in files_at(self._place.root, path):
                 if status.st_ctime_ns >= self._since_ns:
-                    found[self._in_git(each)] = file_on_disk(join(self._place.root, each), status)
-        return found
+                    yield each, file_on_disk(join(self._place.root, each), status)
 
     def _kept_by_git(self, snapshot: StageSnapshot, objects: ObjectReader) -> dict[GitPath, File | None]:
         """Returns the outputs of a stage that Git keeps; what the base has of them and is not there any more goes."""
@@ -243,9 +248,9 @@ class TreeMaker:
             self._in_git(path): file_with(text.encode(errors="surrogateescape")) for path, text in texts.items() if text
         }
 
-    def _live(self, snapshot: Snapshot) -> dict[GitPath, File | None]:
-        files: dict[GitPath, File | None] = {}
-        cached = [o.path for s in snapshot.stages for o in s.running.stage.outs if o.cache and o.path is not None]
+    def _live(self, snapshot: Snapshot, left: Sequence[RepoPath]) -> dict[GitPath, File | None]:
+        files = {self._in_git(path): file for path, file in self._changed(left)}
+        cached = [out.path for each in self._all_stages() for out in each.outs if out.cache and out.path is not None]
         for path, held in snapshot.live:
             for where, file in self._of_content(path, held):
                 inside = where[len(self._place.prefix) + 1 :] if self._place.prefix else where

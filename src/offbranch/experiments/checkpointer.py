@@ -59,13 +59,17 @@ class Checkpointer:
         self._running: dict[str, tuple[Stage, LockedStage]] = {}
         # Also those that have ended, until dvc.lock says so: their newest snapshot stands for them.
         self._unrecorded: dict[str, Stage] = {}
-        self._recorded: list[str] = []
+        # What is recorded of: at the end of this run, or by that which it goes on from.
+        self._recorded = [] if terms.begun is None else sorted(terms.begun.ended)
+        # Those that the chain has, or may have, an unfinished state of.
+        self._in_chain = set() if terms.begun is None else set(terms.begun.entries)
         self._handoff: Handoff | None = None
         self._maker: Any = None
         self._listener: threading.Thread | None = None
         self._committer = Committer(
             terms.spec.name, terms.reporter, clock, warn=self._warn, give_up=self._break, ended=self._committed
         )
+        self._committer.recorded = frozenset(self._recorded)
         # Held while somebody is answered; who holds it knows what runs.
         self._answering = threading.Lock()
         self._is_over = self._is_broken = False
@@ -80,7 +84,10 @@ class Checkpointer:
             self._warn(f"no checkpoints can be made: {error}")
             return {VARIABLE: CheckpointMode.OFF.value}
         assert self._handoff is not None
+        self.keep_ends()
         with self._answering:
+            if stage.address in self._recorded:
+                self._recorded.remove(stage.address)
             self._running[stage.address] = (stage, described)
             self._unrecorded[stage.address] = stage
         env = {"OFFBRANCH_HANDOFF": self._handoff.path, VARIABLE: mode.value}
@@ -100,6 +107,29 @@ class Checkpointer:
         with self._answering:
             if self._unrecorded.pop(stage.address, None) is not None:
                 self._recorded.append(stage.address)
+        if self._running:
+            self.keep_ends()
+
+    def keep_ends(self) -> None:
+        """Commits the end of stages that the chain has only up to a checkpoint: whoever goes on from there need not run them.
+
+        Where nothing comes after it the commit of the experiment does that, so it is not to be called then.
+        """
+        with undisturbed(), self._answering:
+            self._committer.wait()
+            known = self._committer.recorded
+            ends = [each for each in self._recorded if each in self._in_chain and each not in known]
+            if not ends or self._is_broken or not self._may_make():
+                return
+            assert self._handoff is not None
+            try:
+                self._maker = self._maker or load(_MAKER)(self._terms)
+                live = self._handoff.live_paths()
+                snapshot = self._maker.take_end(ends, live, copies_first=self._committer.copies_first)
+                self._commit(snapshot, is_told=False)
+            except Exception as error:  # noqa: BLE001 - an edge: a mistake of ours is no reason to stop a run
+                self._warn(f"the end of '{ends[0]}' is no checkpoint: {reason_of(error)}")
+            self._committer.wait()
 
     def close(self) -> None:
         """Ends the threads; what is under way is finished."""
@@ -171,15 +201,13 @@ class Checkpointer:
             self._handoff.reply(request, number=snapshot.number)
         finally:
             self._waits_s += self._clock() - began_s
-            self._committer.commit(
-                Work(
-                    maker=self._maker,
-                    snapshot=snapshot,
-                    running=tuple(self._unrecorded.values()),
-                    recorded=tuple(self._recorded),
-                    is_told=request.kind != "auto",
-                )
-            )
+            self._in_chain.update(stage.address for stage, _ in self._asked(request))
+            self._commit(snapshot, is_told=request.kind != "auto")
+
+    def _commit(self, snapshot: Any, *, is_told: bool) -> None:
+        running, recorded = tuple(self._unrecorded.values()), tuple(self._recorded)
+        work = Work(maker=self._maker, snapshot=snapshot, running=running, recorded=recorded, is_told=is_told)
+        self._committer.commit(work)
 
     def _committed(self) -> None:
         """Hears that one is committed, or could not be."""

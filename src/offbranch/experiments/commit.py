@@ -3,9 +3,9 @@
 The tree is made through a private index; the ref is somebody else's last step (`run.py`, `save.py`).
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from offbranch.base.hashes import sha256
 from offbranch.base.paths import REPRO_DAT, RepoPath, is_same_or_inside, overlap
 from offbranch.experiments.plot_definitions import definitions_of
 from offbranch.experiments.workbench import in_git
@@ -28,7 +28,7 @@ def experiment_hash(entries: Mapping[str, LockedStage]) -> str:
     It is no identity: two runs in which nothing was reproduced have the same.
     """
     mapping = {name: entry_mapping(entry) for name, entry in entries.items()}
-    return hashlib.sha256(canonical_json(mapping).encode()).hexdigest()
+    return sha256(canonical_json(mapping).encode())
 
 
 def reproduced_entries(results: Iterable[StageResult]) -> dict[str, LockedStage]:

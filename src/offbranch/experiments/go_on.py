@@ -42,6 +42,8 @@ class Beginning:
         tree: Its files.
         pipelines: What they say.
         entries: Address of each stage that goes on -> what is recorded of it.
+        ended: Addresses of stages that had come to their end by then; of these, those in `entries` go on only where something
+            that they depend on has changed.
         mark: What the commit of that checkpoint says.
         message: The user's own message of its commit; None for the usual one.
     """
@@ -53,6 +55,7 @@ class Beginning:
     pipelines: Pipelines
     entries: Mapping[str, LockedStage]
     mark: CheckpointMark | None
+    ended: frozenset[str] = frozenset()
     message: str | None = None
 
 
@@ -67,14 +70,16 @@ def read_beginning(project: Project, objects: ObjectReader, commit: CommitId, ba
     number, mark = _last_mark(objects, commit, baseline)
     reader = TreeReader(objects, tree, project.prefix)
     pipelines = load_pipelines(reader, ignores=project.ignore.ignores, options=parsing_options(project))
+    is_finished = mark_of(found) is None
     return Beginning(
         commit=commit,
         number=number,
-        is_finished=mark_of(found) is None,
+        is_finished=is_finished,
         tree=tree,
         pipelines=pipelines,
         entries=dict(_entries(pipelines, mark)),
         mark=mark,
+        ended=frozenset() if mark is None or is_finished else mark.ended,
         message=own_message(found.message),
     )
 
@@ -97,22 +102,28 @@ def begun_at(repo: GitRepo, spec: ExperimentSpec) -> int:
         return _last_mark(objects, spec.resumed, spec.baseline)[0]
 
 
-def with_going_on(place: Project, bench: Workbench, spec: ExperimentSpec, options: ExecuteOptions) -> Workbench:
-    """Returns a workbench that knows which stages go on from a checkpoint, or start over."""
+def find_beginning(place: Project, spec: ExperimentSpec) -> Beginning | None:
+    """Returns what a run goes on from; None where it begins anew."""
     if spec.resumed is None:
+        return None
+    assert place.repo is not None
+    with ObjectReader(place.repo) as objects:
+        return read_beginning(place, objects, spec.resumed, spec.baseline)
+
+
+def with_going_on(place: Project, bench: Workbench, begun: Beginning | None, options: ExecuteOptions) -> Workbench:
+    """Returns a workbench that knows which stages go on from a checkpoint, or start over."""
+    if begun is None:
         return replace(bench, going_on=GoingOn(starts_over=True)) if options.starts_over else bench
     assert place.repo is not None
     repo = place.repo
-    with ObjectReader(repo) as objects:
-        begun = read_beginning(place, objects, spec.resumed, spec.baseline)
 
     def put_in_place(stage: Stage) -> None:
         for out in stage.outs:
             _put_in_place(place, repo, bench, begun, stage, out)
 
-    return replace(
-        bench, going_on=GoingOn(numbers=dict.fromkeys(begun.entries, begun.number), put_in_place=put_in_place)
-    )
+    numbers = dict.fromkeys(begun.entries, begun.number)
+    return replace(bench, going_on=GoingOn(numbers=numbers, ended=begun.ended, put_in_place=put_in_place))
 
 
 def _put_in_place(place: Project, repo: GitRepo, bench: Workbench, begun: Beginning, stage: Stage, out: Output) -> None:
@@ -139,7 +150,7 @@ def _write_tree(repo: GitRepo, tree: TreeId, path: GitPath) -> None:
 
 
 def _entries(pipelines: Pipelines, mark: CheckpointMark | None) -> Iterator[tuple[str, LockedStage]]:
-    """Yields the stages that had not ended; where all have, those that the last checkpoint was made of."""
+    """Yields the stages that had not ended; where all have, those that the last checkpoint is of."""
     asked = frozenset(mark.stage.split(", ")) if mark is not None else frozenset()
     locked = [(stage, pipelines.locks[stage.address]) for stage in pipelines.stages if stage.address in pipelines.locks]
     open_ = {stage.address: entry for stage, entry in locked if checkpoint_of(entry.command) is not None}

@@ -27,7 +27,7 @@ def read_labels(
         experiments: Whose.
         objects: Reads the commits; one is opened where none is given.
     """
-    kept = {ref: CommitId(commit) for ref, commit in list_refs(repo, LABELS)}
+    kept = {ref: CommitId(commit) for ref, commit in list_refs(repo, LABELS)} if may_have_refs(repo, LABELS) else {}
     if not kept:
         return {}
     wanted = {each.ref: kept[ref] for each in experiments if (ref := _ref_of(each)) in kept}

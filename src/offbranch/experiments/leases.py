@@ -59,6 +59,13 @@ def is_orphaned(root: AbsPath, attempt: Attempt) -> bool:
     return is_here and attempt.task_id is not None and is_locked(lease_path(root, attempt.task_id))
 
 
+def is_worked_on(root: AbsPath, task_id: str) -> bool:
+    """Tells whether a process of `ob` carries out a task; not where only commands are left that it had started."""
+    path = lease_path(root, task_id)
+    holder = read_holder(path)
+    return holder is not None and is_alive(holder) and is_locked(path)
+
+
 def end_orphans(root: AbsPath, task_id: str, pid: int) -> None:
     """Kills what a process of this machine that carried out a task and is gone has left: who holds its lock.
 

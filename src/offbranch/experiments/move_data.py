@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from offbranch.base.errors import CorruptObjectError, Interrupted, MissingDataError, OffbranchError
+from offbranch.base.errors import CorruptObjectError, MissingDataError, OffbranchError
 from offbranch.base.events import Reporter
 from offbranch.base.paths import RepoPath
 from offbranch.base.plugins import load
@@ -137,7 +137,7 @@ def _each(groups: Sequence[Group], action: Callable[[Group], Moved], *, stops: b
         try:
             moved.append(action(group))
         except OffbranchError as error:
-            if (stops and len(groups) == 1) or isinstance(error, Interrupted):
+            if stops and len(groups) == 1:
                 raise
             moved.append(Moved(error=error, remotes=(group.setting.label,)))
     return moved

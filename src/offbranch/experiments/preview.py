@@ -9,7 +9,7 @@ from offbranch.base.paths import AbsPath, RepoPath
 from offbranch.base.records import record
 from offbranch.experiments.composition import open_planner
 from offbranch.experiments.experiment import ExperimentSpec
-from offbranch.experiments.go_on import with_going_on
+from offbranch.experiments.go_on import find_beginning, with_going_on
 from offbranch.experiments.loading import keep_listings, parsing_options
 from offbranch.experiments.run import parse_overrides, plan_parameter_files
 from offbranch.experiments.workbench import make_workbench
@@ -129,7 +129,7 @@ def preview_run(
     reader, pipelines, selection = ahead.reader, ahead.pipelines, ahead.selection
     runner: CommandRunner = RefusingRunner()
     bench = make_workbench(project, runner=runner, reporter=NullReporter(), reader=reader)
-    bench = with_going_on(project, bench, spec, options.execute)
+    bench = with_going_on(project, bench, find_beginning(project, spec), options.execute)
     return make_plan(
         selection.stages,
         pipelines.locks,
@@ -137,5 +137,5 @@ def preview_run(
         options.execute.plan,
         look_up=run_look_up(bench),
         parents=selection.parents,
-        runs_anyway=bench.going_on.reason,
+        going_on=bench.going_on,
     )

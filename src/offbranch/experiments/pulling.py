@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from offbranch.base.errors import Interrupted, MissingDataError, OffbranchError
+from offbranch.base.errors import MissingDataError, OffbranchError
 from offbranch.base.events import Reporter, Warned
 from offbranch.base.plugins import load
 from offbranch.project import Project
@@ -57,8 +57,6 @@ def _fetch(project: Project, name: str, ids: Sequence[ObjectId], reporter: Repor
 def _attempt(action: Callable[[], tuple[OffbranchError, ...] | None]) -> tuple[OffbranchError, ...]:
     try:
         return action() or ()
-    except Interrupted:
-        raise
     except OffbranchError as error:  # without its data a stage may still run
         return (error,)
 

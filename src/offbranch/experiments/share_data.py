@@ -5,7 +5,7 @@ A commit's own configuration is not asked: it may be older than the remote, and 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from offbranch.base.errors import Interrupted, OffbranchError
+from offbranch.base.errors import OffbranchError
 from offbranch.base.paths import RepoPath
 from offbranch.base.plugins import load
 from offbranch.base.records import replace
@@ -76,8 +76,6 @@ def with_run_cache(transfer: Sharing, moved: Moved, *, is_push: bool) -> Moved:
             transfer.talk.reporter,
             is_push=is_push,
         )
-    except Interrupted:
-        raise
     except OffbranchError as error:
         return replace(moved, error=moved.error or error)
     return replace(moved, n_runs=n_runs)

@@ -7,7 +7,7 @@ them is a warning.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from offbranch.base.errors import Interrupted, OffbranchError
+from offbranch.base.errors import OffbranchError
 from offbranch.base.events import Reporter, Warned
 from offbranch.base.records import record, replace
 from offbranch.experiments.chains import descends, present_commits
@@ -65,8 +65,6 @@ def merge_before_push(
         merged = {pair.ref: _merged(repo, pair) for pair in apart}
         changed = (pair for pair in apart if merged[pair.ref] != pair.ours)
         update_refs(repo, [RefUpdate(ref=pair.ref, new=merged[pair.ref], old=pair.ours) for pair in changed])
-    except Interrupted:
-        raise
     except OffbranchError as error:
         talk.reporter.emit(Warned(text=f"tags and notes could not be merged: {error.message}", hint=error.hint))
         return tuple(pair for pair in pairs if pair not in apart)

@@ -18,7 +18,7 @@ from offbranch.experiments.checkpoint_chain import Chain
 from offbranch.experiments.checkpoint_terms import Terms
 from offbranch.experiments.checkpointer import Checkpointer, SharedReporter
 from offbranch.experiments.experiment import Attempt, AttemptState, Experiment, ExperimentSpec, Where
-from offbranch.experiments.go_on import begun_at, with_going_on
+from offbranch.experiments.go_on import begun_at, find_beginning, with_going_on
 from offbranch.experiments.run import Outcome, run_in
 from offbranch.experiments.workbench import make_workbench
 from offbranch.git.repository import GitRepo
@@ -62,7 +62,7 @@ class Fate:
 
 def fate_of(error: BaseException) -> Fate:
     """Returns the usual fate: who is stopped goes on another time, who fails does not."""
-    if isinstance(error, (Interrupted, KeyboardInterrupt)):
+    if isinstance(error, KeyboardInterrupt):
         return Fate(state=AttemptState.CANCELLED, keeps_task=True)
     return Fate(state=AttemptState.FAILED)
 
@@ -148,6 +148,9 @@ def carry_out_in(
     reporter = SharedReporter(under.launch.reporter)
     assert under.chain is not None
     under.chain.place_root = place.root
+    begun = find_beginning(place, under.spec)
+    if begun is not None and begun.mark is not None:
+        under.chain.live.update(dict.fromkeys(begun.mark.live))
     terms = Terms(
         place=place,
         project=under.project,
@@ -158,6 +161,7 @@ def carry_out_in(
         parameters=parameters or {},
         select=options.select,
         copy_paths=copy_paths,
+        begun=begun,
     )
     with under.launch.open_runner(under.log, keep_open) as runner, closing(Checkpointer(terms)) as watcher:
         bench = make_workbench(
@@ -169,7 +173,10 @@ def carry_out_in(
             home=under.project,
             watcher=watcher,
         )
-        return run_in(place, under.spec, options, with_going_on(place, bench, under.spec, options.execute))
+        outcome = run_in(place, under.spec, options, with_going_on(place, bench, begun, options.execute))
+        if outcome.result.error is not None:
+            watcher.keep_ends()
+        return outcome
 
 
 def with_chain(under: Underway) -> Underway:

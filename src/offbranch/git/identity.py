@@ -8,7 +8,7 @@ import os
 
 from offbranch.base.plugins import load
 from offbranch.base.processes import host_name
-from offbranch.git.repository import GitRepo, repo_git
+from offbranch.git.repository import GitRepo, repo_git, settings_in
 
 
 def fallback_identity(repo: GitRepo) -> dict[str, str]:
@@ -39,11 +39,31 @@ def unknown_identity(repo: GitRepo) -> tuple[str, ...]:
     asked = [(key, role) for key, variable, role in variables if not repo.env.get(variable)]
     if not asked:
         return ()
-    known = _configured(repo)
+    known = _plainly_configured(repo)
+    if not {"user.name", "user.email"} <= known:
+        known = frozenset(_configured(repo))
     missing = {key for key, role in asked if f"{role}.{key}" not in known and f"user.{key}" not in known}
     if repo.env.get("EMAIL"):
         missing.discard("email")
     return tuple(f"user.{key}" for key in ("name", "email") if key in missing)
+
+
+def _plainly_configured(repo: GitRepo) -> frozenset[str]:
+    """Returns what the files that Git always reads say for sure; what they include, and more, only Git knows."""
+    home = repo.env.get("HOME", "")
+    of_user = os.path.join(repo.env.get("XDG_CONFIG_HOME") or os.path.join(home, ".config"), "git", "config")
+    files = [] if not home or "GIT_CONFIG_GLOBAL" in repo.env else [os.path.join(home, ".gitconfig"), of_user]
+    found: set[str] = set()
+    for path in (*files, os.path.join(repo.common_dir, "config")):
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                text = file.read()
+        except OSError:
+            continue
+        if "\\\n" not in text:  # no line goes on in the next
+            settings = settings_in(text, "user")
+            found.update(key for key, value in settings.items() if value and value[0] not in '#;"')
+    return frozenset(found)
 
 
 def _configured(repo: GitRepo) -> dict[str, str]:

@@ -2,10 +2,11 @@
 
 import os
 import stat
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from offbranch.base.files import atomic_write, remove_file
 from offbranch.base.paths import GitPath, join
+from offbranch.git.index_names import index_names
 from offbranch.git.repository import GitRepo, repo_git
 
 # Beyond this many paths it is quicker to list all tracked files than to let Git match each path against each.
@@ -19,9 +20,25 @@ def ignored_paths(repo: GitRepo, paths: Sequence[GitPath]) -> frozenset[GitPath]
     rule has to be written. A rule for directories only (`out/`) applies to a directory on disk, or to a path given as
     `out/`. What lies beyond a symbolic link or in another repository is never ignored.
     """
-    asked = [path for path in paths if path and _is_reachable(repo, path)]
-    if not asked:
-        return frozenset()
+    reachable = [path for path in paths if path and _is_reachable(repo, path)]
+    plainly = frozenset(path for path in reachable if _is_plainly_ignored(repo, path))
+    asked = [path for path in reachable if path not in plainly]
+    return plainly | _told_to_ignore(repo, asked) if asked else plainly
+
+
+def _is_plainly_ignored(repo: GitRepo, path: GitPath) -> bool:
+    """Tells whether a line of ours in the `.gitignore` of its directory says so, and no line there can say otherwise."""
+    directory, _, name = path.removesuffix("/").rpartition("/")
+    where = join(repo.root, f"{directory}/.gitignore" if directory else ".gitignore")
+    try:
+        text = "" if os.path.islink(where) else _text_of(where)  # Git does not follow a link
+    except OSError:
+        return False
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    return entry_line(name) in lines and not any(line.startswith("!") for line in lines)
+
+
+def _told_to_ignore(repo: GitRepo, asked: Sequence[GitPath]) -> frozenset[GitPath]:
     # check-ignore refuses literal path specifications, and only at the beginning does a colon mean anything.
     specs = {"./" + path if path.startswith(":") else path: path for path in asked}
     lines = b"".join(os.fsencode(spec) + b"\0" for spec in specs)
@@ -34,11 +51,12 @@ def tracked_paths(repo: GitRepo, paths: Sequence[GitPath]) -> frozenset[GitPath]
     """Returns those of the paths that are in the user's index, as a file or as a directory with files."""
     if not paths:
         return frozenset()
-    specs = paths if len(paths) <= _MAX_PATHSPECS and all(paths) else ()
-    out = repo_git(repo, "ls-files", "-z", "--", *specs)
+    names: Iterable[str] | None = index_names(repo)
+    if names is None:
+        specs = paths if len(paths) <= _MAX_PATHSPECS and all(paths) else ()
+        names = map(os.fsdecode, repo_git(repo, "ls-files", "-z", "--", *specs).split(b"\0"))
     known: set[str] = set()
-    for raw in out.split(b"\0"):
-        path = os.fsdecode(raw)
+    for path in names:
         while path and path not in known:
             known.add(path)
             path = path.rpartition("/")[0]
@@ -140,6 +158,8 @@ def remove_ignore_entries(repo: GitRepo, paths: Sequence[GitPath]) -> tuple[GitP
 
 def untracked_files(repo: GitRepo, paths: Sequence[GitPath]) -> tuple[GitPath, ...]:
     """Returns the files on disk that Git neither tracks nor ignores, of those at or below `paths` if any are given."""
+    if _are_all_tracked(repo, paths):
+        return ()
     specs = paths if len(paths) <= _MAX_PATHSPECS and all(paths) else ()
     out = repo_git(repo, "ls-files", "-z", "--others", "--exclude-standard", "--", *specs)
     found = (GitPath(os.fsdecode(path)) for path in out.split(b"\0") if path and not path.endswith(b"/"))
@@ -147,6 +167,21 @@ def untracked_files(repo: GitRepo, paths: Sequence[GitPath]) -> tuple[GitPath, .
         return tuple(found)
     wanted = frozenset(paths)
     return tuple(path for path in found if path in wanted or any(above in wanted for above in _ancestors(path)))
+
+
+def _are_all_tracked(repo: GitRepo, paths: Sequence[GitPath]) -> bool:
+    """Tells whether all that is on disk of some files is tracked for sure; never of directories."""
+    names = index_names(repo) if paths else None
+    if names is None:
+        return False
+    for path in paths:
+        try:
+            mode = os.lstat(join(repo.root, path)).st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        if path not in names or stat.S_ISDIR(mode):
+            return False
+    return True
 
 
 def ignored_files(repo: GitRepo, paths: Sequence[GitPath]) -> tuple[GitPath, ...]:

@@ -20,6 +20,8 @@ from offbranch.git.spawn import Finished, Manner
 
 BRANCHES = "refs/heads/"
 TAGS = "refs/tags/"
+# Git's own way to pretend that.
+_AS_OTHER_USER = "GIT_TEST_ASSUME_DIFFERENT_OWNER"
 
 
 class Anything(Enum):
@@ -67,14 +69,22 @@ def list_refs(repo: GitRepo, *prefixes: str) -> tuple[tuple[str, ObjectName], ..
 
 
 def may_have_refs(repo: GitRepo, prefix: str) -> bool:
-    """Tells without a process whether there may be refs below a prefix that ends with `/`; True where only Git knows."""
-    if not repo.plain_refs or os.path.isdir(os.path.join(repo.common_dir, *prefix.split("/"))):
+    """Tells without a process whether there may be a ref, or one below a prefix with `/`; True where only Git knows."""
+    # Packing a ref removes its file last: who finds neither has looked at both after that.
+    if not repo.plain_refs or os.path.lexists(os.path.join(repo.common_dir, *prefix.split("/"))):
         return True
     try:
         with open(os.path.join(repo.common_dir, "packed-refs"), "rb") as file:
             return b" " + os.fsencode(prefix) in file.read()
     except FileNotFoundError:
         return False
+
+
+def is_own(repo: GitRepo) -> bool:
+    """Tells whether a repository is this user's for sure; Git may refuse to read another's, which is to be found out early."""
+    if not hasattr(os, "geteuid") or repo.env.get(_AS_OTHER_USER):
+        return False
+    return {os.stat(each).st_uid for each in (repo.root, repo.git_dir, repo.common_dir)} == {os.geteuid()}
 
 
 def resolve_revision(repo: GitRepo, text: str) -> CommitId | None:

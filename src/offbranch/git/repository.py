@@ -235,16 +235,21 @@ def _repo_of(top: str, git_dir: str, common_dir: str, config: Mapping[str, str],
 
 def _read_format(common_dir: str) -> dict[str, str]:
     """Returns the settings that say what kind of repository this is; Git too reads them without includes."""
+    return settings_in(_read_plain(common_dir, "config") or "", "core", "extensions")
+
+
+def settings_in(text: str, *sections: str) -> dict[str, str]:
+    """Returns what a configuration file itself says in some sections, without what it includes; keys as `core.bare`."""
     settings: dict[str, str] = {}
     section = ""
-    for line in (_read_plain(common_dir, "config") or "").splitlines():
-        text = line.strip()
-        if text.startswith("["):
-            section = text[1:].partition("]")[0].strip().lower()
-            text = text.partition("]")[2].strip()
-        if section not in ("core", "extensions") or not text or text[0] in "#;":
+    for whole in text.splitlines():
+        line = whole.strip()
+        if line.startswith("["):
+            section = line[1:].partition("]")[0].strip().lower()
+            line = line.partition("]")[2].strip()
+        if section not in sections or not line or line[0] in "#;":
             continue
-        key, _, value = text.partition("=")
+        key, _, value = line.partition("=")
         settings[f"{section}.{key.strip().lower()}"] = _unquoted(value)
     return settings
 

@@ -7,11 +7,12 @@ processes: add, update-index for what is included, ls-files and update-index for
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from offbranch.base.paths import AbsPath, GitPath, is_same_or_inside, join
 from offbranch.git.ids import TreeId
 from offbranch.git.index import private_index
+from offbranch.git.index_names import index_names
 from offbranch.git.repository import GitRepo, repo_git
 
 # A split index of ours would leave its shared half behind. `safecrlf` and `ignoreErrors` would let the snapshot fail,
@@ -62,10 +63,18 @@ def _add(repo: GitRepo, index: AbsPath, include: Sequence[GitPath], exclude: Seq
 def _remove(repo: GitRepo, index: AbsPath, exclude: Sequence[GitPath]) -> None:
     if not exclude:
         return
+    names = index_names(repo, index)
+    if names is not None and not _any_inside(names, exclude):
+        return
     # update-index knows no directories, so the index is asked what lies in them.
     tracked = repo_git(repo, "ls-files", "-z", "--", *exclude, index=index)
     if tracked:
         repo_git(repo, *_SETTINGS, "update-index", "--force-remove", "-z", "--stdin", input=tracked, index=index)
+
+
+def _any_inside(names: Set[str], paths: Sequence[str]) -> bool:
+    above = tuple(f"{path}/" for path in paths)
+    return not all(paths) or not names.isdisjoint(paths) or any(name.startswith(above) for name in names)
 
 
 def _start_from_head(repo: GitRepo, index: AbsPath) -> None:

@@ -4,13 +4,13 @@ Only the directories on the way to them are read and written, whatever else is i
 its own (`.git` and what some file systems take for it) go through an index, which knows them. Format: gitformat of Git 2.39.
 """
 
-import hashlib
 import os
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from offbranch.base.errors import GitError
+from offbranch.base.hashes import sha1, sha256
 from offbranch.base.paths import GitPath
 from offbranch.git.ids import BlobId, ObjectName, TreeId
 from offbranch.git.index import private_index, put_entries
@@ -105,8 +105,8 @@ class _Edit:
             name = os.fsencode(each.name)
             content += b"%o %s\0%s" % (each.mode, name, bytes.fromhex(each.id))
             lines += b"%06o %s %s\t%s\0" % (each.mode, _kind(each.mode), each.id.encode(), name)
-        algorithm = "sha1" if len(ordered[0][1].id) == 40 else "sha256"
-        tree = hashlib.new(algorithm, b"tree %d\0%s" % (len(content), content), usedforsecurity=False).hexdigest()
+        hashed = sha1 if len(ordered[0][1].id) == 40 else sha256
+        tree = hashed(b"tree %d\0%s" % (len(content), content))
         if tree != base:
             self.drafts[tree] = lines
         return TreeId(tree)

@@ -5,13 +5,13 @@ by a lock that dies with its holder; one left in disorder is put in order by the
 ordinary linked work tree (gitrepository-layout(5), Git 2.39), locked with a reason that says what it is.
 """
 
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from offbranch.base.errors import GitError, LockedError
 from offbranch.base.files import remove_file, remove_tree
+from offbranch.base.hashes import sha256
 from offbranch.base.locks import LockFile, hold_lock
 from offbranch.base.paths import AbsPath
 from offbranch.base.records import record, replace
@@ -185,7 +185,7 @@ def _link(repo: GitRepo, slot: AbsPath, head: CommitId) -> GitRepo:
 def _git_dir_of(repo: GitRepo, slot: AbsPath) -> AbsPath:
     """Returns where Git keeps HEAD and index of a slot; always a directory in `worktrees`."""
     worktrees = os.path.join(repo.common_dir, "worktrees")
-    digest = hashlib.sha256(os.fsencode(slot)).hexdigest()[:12]
+    digest = sha256(os.fsencode(slot))[:12]
     name = f"{_GIT_DIR_PREFIX}{digest}"
     if not repo.plain_refs:
         # Git chose the name.

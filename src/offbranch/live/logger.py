@@ -18,7 +18,7 @@ from offbranch.live.errors import InvalidDataTypeError
 from offbranch.live.finish import failure_of
 from offbranch.live.formats import field, put
 from offbranch.live.registry import enter
-from offbranch.live.resuming import cut_repeated_of, open_table_of
+from offbranch.live.resuming import begin_steps, cut_repeated_of, open_table_of
 from offbranch.live.table import Table
 from offbranch.live.values import metric_value
 
@@ -146,6 +146,8 @@ class Live:
 
     @step.setter
     def step(self, value: int) -> None:
+        if self._step is None:
+            self._begun = begin_steps(self._begun)
         self._step = value
         self._is_ahead = False
 
@@ -212,13 +214,15 @@ class Live:
 
     def next_step(self, *, checkpoint: bool = True) -> None:
         """Ends a step: its values are on disk, a checkpoint is asked for if one is due (`checkpoint`), and the next begins."""
-        self._step, self._is_ahead = self._step or 0, False
+        if self._step is None:
+            self.step = 0
+        self._is_ahead = False
         retire_if_late(self)
         if not self._is_inert:
-            self._outlet.step(self._step)
+            self._outlet.step(self.step)
             if checkpoint:
                 self.offer_checkpoint()
-        self._step, self._is_ahead = self._step + 1, True
+        self._step, self._is_ahead = self.step + 1, True
 
     def offer_checkpoint(self) -> None:
         """Asks for a checkpoint, if one is due: for who ends a step without, and has saved the model now."""

@@ -6,7 +6,7 @@ Any number of processes may append to one table: each line goes out by one write
 import math
 import os
 
-from offbranch.live.formats import header, temporary_number
+from offbranch.live.formats import header, replace_file, temporary_number
 
 _APPEND = os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _CREATE = _APPEND | os.O_CREAT | os.O_EXCL
@@ -22,16 +22,18 @@ class Table:
         rows: Lines that wait; appended to by any thread, taken by one at a time.
         has_timestamp: Whether the table has a column of times: as it was begun.
         is_cut: Whether lines that a resumed program repeats have been looked for.
+        n_before: Bytes of the file that an earlier program has left, where it is not known yet whether they are repeated.
         plain: A line may be `step<TAB>value` without more.
     """
 
-    __slots__ = ("has_timestamp", "is_cut", "name", "path", "plain", "rows")
+    __slots__ = ("has_timestamp", "is_cut", "n_before", "name", "path", "plain", "rows")
 
     def __init__(self, name: str, path: str, *, has_timestamp: bool, is_cut: bool) -> None:
         self.name = name
         self.path = path
         self.has_timestamp = has_timestamp
         self.is_cut = is_cut
+        self.n_before = 0
         self.plain = not has_timestamp and os.linesep == "\n"
         self.rows: list[str] = []
 
@@ -88,27 +90,58 @@ def open_table(name: str, path: str, *, has_timestamp: bool, is_resumed: bool) -
     return Table(name, path, has_timestamp=has_timestamp, is_cut=not is_resumed)
 
 
-def cut_repeated(path: str, step: float, *, column: int) -> None:
+def cut_repeated(path: str, step: float, *, column: int) -> int:
     """Removes the last lines of a table that are of a step that is logged anew, and a line without an end.
 
     Args:
         path: Of the table.
         step: Lines of this step or a later one at the end go.
         column: Number of the column of steps.
+
+    Returns:
+        Bytes that are left.
     """
     try:
         with open(path, "rb") as file:
             lines = file.read().splitlines(keepends=True)
     except OSError:
-        return
+        return 0
     if not lines or not lines[0].endswith(b"\n"):
         os.unlink(path)  # without its first line it is begun anew
-        return
+        return 0
+    kept = _not_repeated(lines, step, column)
+    n_left = sum(map(len, kept))
+    if len(kept) < len(lines):
+        os.truncate(path, n_left)
+    return n_left
+
+
+def drop_repeated(path: str, n_bytes: int, step: float, *, column: int) -> None:
+    """Removes lines of an earlier program that have been logged anew, before those that this one has appended.
+
+    Args:
+        path: Of the table.
+        n_bytes: What the earlier one had left.
+        step: Lines of this step or a later one at the end of that go.
+        column: Number of the column of steps.
+    """
+    with open(path, "rb") as file:
+        before = file.read(n_bytes)
+        kept = b"".join(_not_repeated(before.splitlines(keepends=True), step, column))
+        if kept == before:
+            return
+        replace_file(path, kept + file.read())
+        late = file.read()  # what another thread had begun to append to the old file
+    if late:
+        with open(path, "ab") as file:
+            file.write(late)
+
+
+def _not_repeated(lines: list[bytes], step: float, column: int) -> list[bytes]:
     n_kept = len(lines)
     while n_kept > 1 and not (lines[n_kept - 1].endswith(b"\n") and _step_of(lines[n_kept - 1], column) < step):
         n_kept -= 1
-    if n_kept < len(lines):
-        os.truncate(path, sum(map(len, lines[:n_kept])))
+    return lines[:n_kept]
 
 
 def last_step(path: str) -> float | None:

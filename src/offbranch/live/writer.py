@@ -110,6 +110,15 @@ class Writer:
             self.is_deferring, self._burst = False, _RATE
         self._since = now
 
+    def apart(self, act: Callable[[], None]) -> None:
+        """Calls something while the thread writes nothing."""
+        if not self._lock.acquire(timeout=_PATIENCE_S):
+            return
+        try:
+            act()
+        finally:
+            self._lock.release()
+
     def forked(self) -> None:
         """Begins anew in a child: what waits is its parent's to write, and there is no thread here."""
         self._lock = _thread.allocate_lock()

@@ -7,15 +7,12 @@ PyYAML, so that YAML 1.1 does too: `yes` and `1:30` are quoted, `1e-05` is writt
 import re
 from typing import Any
 
-from offbranch.base.yaml_simple import plain_scalar
+from offbranch.base.yaml_simple import has_odd, plain_scalar, without_odd
 
 # Texts safe to write without quotes: begin with a letter, `/` or `.`, and hold none of YAML's special characters.
 _PLAIN = re.compile(r"(?:[^\W\d_]|[/._])(?:[\w./%+*@()-]| (?! |$))*").fullmatch
 _WORDS_OF_1_1 = frozenset("yes no on off true false null".split())
-_UNPRINTABLE = re.compile(
-    "[^\x20-\x7e\x85\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]|\x85"
-)
-_ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\0": "\\0"}
+_ESCAPES = {"\t": "\\t", "\r": "\\r", "\0": "\\0"}
 
 
 def scalar_text(value: Any, quote: str = "") -> str:
@@ -80,7 +77,7 @@ def _float_text(value: float) -> str:
 
 
 def _string_text(text: str, quote: str) -> str:
-    if _UNPRINTABLE.search(text):
+    if "\n" in text or has_odd(text):
         return _double_quoted(text)
     if quote == '"':
         return _double_quoted(text)
@@ -91,7 +88,7 @@ def _string_text(text: str, quote: str) -> str:
 
 def _double_quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{_UNPRINTABLE.sub(_escape, escaped)}"'
+    return f'"{without_odd(escaped, _escape)}"'.replace("\n", "\\n")
 
 
 def _escape(match: re.Match[str]) -> str:

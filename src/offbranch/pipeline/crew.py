@@ -25,7 +25,7 @@ class Finished:
     """
 
     address: str
-    error: OffbranchError | None = None
+    error: OffbranchError | Interrupted | None = None
 
 
 @record
@@ -51,7 +51,7 @@ class Crew:
         self.running: dict[str, _Running] = {}
 
     @property
-    def stopped(self) -> OffbranchError | None:
+    def stopped(self) -> Interrupted | None:
         """That the user wants everything to end, None while not."""
         return self._pool.stopped
 
@@ -83,7 +83,7 @@ class Crew:
                     self._call(ended.label, running)
                     self.running[ended.label] = running
                     continue
-            except OffbranchError as error:
+            except (OffbranchError, Interrupted) as error:
                 return self._finished(ended.label, error)
             return self._finished(ended.label, None)
 
@@ -91,7 +91,7 @@ class Crew:
         self._bench.reporter.emit(CommandStarted(address=address, command=running.command, is_marked=self._is_marked))
         self._pool.start(address, running.command, cwd=running.commands.cwd, env=running.commands.env)
 
-    def _finished(self, address: str, error: OffbranchError | None) -> Finished:
+    def _finished(self, address: str, error: OffbranchError | Interrupted | None) -> Finished:
         self.running.pop(address).held.close()
         return Finished(address=address, error=error)
 
@@ -129,7 +129,7 @@ class _OneAtATime:
         label, command, cwd, env = self._next.pop()
         try:
             return Ended(label=label, code=self._runner.run(command, cwd=cwd, env=env))
-        except OffbranchError as error:
+        except (OffbranchError, Interrupted) as error:
             return Ended(label=label, code=-1, error=error)
 
 

@@ -11,7 +11,7 @@ from offbranch.base.paths import RepoPath, is_external, is_private, parent, reso
 from offbranch.base.plugins import load
 from offbranch.base.yaml import load_yaml
 from offbranch.pipeline.emit import render
-from offbranch.pipeline.schema import check_data_file
+from offbranch.pipeline.schema_data import check_data_file
 from offbranch.pipeline.stage import Dependency, LockedItem, LockedStage, Output, Stage
 from offbranch.pipeline.versions import CLOUD, FILES, read_files
 

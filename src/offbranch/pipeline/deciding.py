@@ -6,7 +6,7 @@ from offbranch.base.errors import MissingDataError
 from offbranch.base.records import replace
 from offbranch.pipeline.facts import Facts, gather_facts
 from offbranch.pipeline.options import PlanOptions
-from offbranch.pipeline.plan import Action, RunLookUp, Step, decide
+from offbranch.pipeline.plan import Action, RunLookUp, Step, decide_going_on
 from offbranch.pipeline.run_cache import find_run
 from offbranch.pipeline.stage import LockedStage, Stage
 from offbranch.pipeline.workbench import Workbench
@@ -89,12 +89,9 @@ class Decider:
             fresh = facts_of(self._bench, (stage,))
             self._contents.update(fresh.contents)
             self._params.update(fresh.params)
-        why = self._bench.going_on.reason(stage)
-        options = replace(self._options, force=True) if is_forced or why is not None else self._options
+        options = replace(self._options, force=True) if is_forced else self._options
         locked = self.locks.get(stage.address)
-        step = decide(stage, locked, self.facts, options, look_up=self._look_up)
-        if why is not None and step.action is Action.RUN:
-            step = replace(step, reasons=(why,))
+        step = self._decide(stage, locked, options)
         only_missing = all(reason.code == "output" for reason in step.reasons)
         if self._pull and only_missing and step.action in (Action.RUN, Action.BLOCKED):
             step = self._decide_after_fetching(locked, step, options)
@@ -113,4 +110,7 @@ class Decider:
         wanted = [object_id for object_id in ids if not self._bench.cache.has_all(object_id)]
         if not wanted or not self._bench.fetch(wanted):
             return step
-        return decide(step.stage, locked, self.facts, options, look_up=self._look_up)
+        return self._decide(step.stage, locked, options)
+
+    def _decide(self, stage: Stage, locked: LockedStage | None, options: PlanOptions) -> Step:
+        return decide_going_on(stage, locked, self.facts, options, self._bench.going_on, look_up=self._look_up)

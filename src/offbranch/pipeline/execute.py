@@ -33,7 +33,7 @@ class StageResult:
         entry: The lock entry it has now; None for data, skipped and failed stages.
         touched: Files of the project that belong into version control with it.
         replaced: What was at its outputs before they were removed, so that it can be put back.
-        error: Why it failed.
+        error: Why it failed, or that it was stopped.
     """
 
     stage: Stage
@@ -42,7 +42,7 @@ class StageResult:
     entry: LockedStage | None = None
     touched: tuple[RepoPath, ...] = ()
     replaced: Mapping[RepoPath, Content | None] = field(default_factory=dict)
-    error: OffbranchError | None = None
+    error: OffbranchError | Interrupted | None = None
     duration_s: float = 0.0
 
 
@@ -55,10 +55,10 @@ class RunResult:
     """
 
     stages: tuple[StageResult, ...]
-    stopped: OffbranchError | None = None
+    stopped: Interrupted | None = None
 
     @property
-    def error(self) -> OffbranchError | None:
+    def error(self) -> OffbranchError | Interrupted | None:
         """That the user stopped it, else the first failure."""
         errors = [error for error in (self.stopped, *(result.error for result in self.stages)) if error is not None]
         return next((error for error in errors if isinstance(error, Interrupted)), errors[0] if errors else None)
@@ -170,7 +170,7 @@ class _Execution:
                 self._start(begun, crew)
             else:
                 self._end(begun, self._carry_out(begun))
-        except OffbranchError as error:
+        except (OffbranchError, Interrupted) as error:
             self._fail(begun, error)
 
     def _carry_out(self, begun: _Begun) -> Carried:
@@ -211,7 +211,7 @@ class _Execution:
             self._end(begun, record_results(stage, self.bench, commit=self.options.commit, later=self._later(stage)))
             if stage.shell_calls:
                 self.bench.watcher.recorded(stage)
-        except OffbranchError as error:
+        except (OffbranchError, Interrupted) as error:
             self._fail(begun, error)
 
     def _say(self, step: Step) -> None:
@@ -245,7 +245,7 @@ class _Execution:
             self.decider.locks[address] = carried.entry
         self._keep(begun, carried, duration_s=duration_s)
 
-    def _fail(self, begun: _Begun, error: OffbranchError) -> None:
+    def _fail(self, begun: _Begun, error: OffbranchError | Interrupted) -> None:
         address = begun.step.stage.address
         self.decider.is_stale = True
         if self.options.on_failure is not FailurePolicy.IGNORE:
@@ -255,7 +255,14 @@ class _Execution:
         self.bench.reporter.emit(StageFailed(address=address, text=error.message, is_fatal=fatal))
         self._keep(begun, Carried(), error=error, duration_s=time.monotonic() - begun.started)
 
-    def _keep(self, begun: _Begun, carried: Carried, *, duration_s: float, error: OffbranchError | None = None) -> None:
+    def _keep(
+        self,
+        begun: _Begun,
+        carried: Carried,
+        *,
+        duration_s: float,
+        error: OffbranchError | Interrupted | None = None,
+    ) -> None:
         step, address = begun.step, begun.step.stage.address
         self.results[address] = StageResult(
             stage=step.stage,

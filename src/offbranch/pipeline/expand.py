@@ -10,7 +10,7 @@ from typing import Any
 from offbranch.base.records import record
 from offbranch.pipeline.context import RESERVED, with_group
 from offbranch.pipeline.interpolate import Context, InterpolationError, as_text, fill, fill_whole
-from offbranch.pipeline.schema import kind_of
+from offbranch.pipeline.schema_faults import kind_of
 
 SEPARATOR = "@"
 

@@ -1,11 +1,11 @@
-"""Stages that do not begin anew: those that go on from a checkpoint, and the opposite, those that start over.
+"""Stages that do not begin anew: they go on from a checkpoint, or had ended before it. And the opposite: they start over.
 
 The pipeline only knows what it must do otherwise about them; `experiments/go_on.py` knows where the outputs come from.
 """
 
 from collections.abc import Callable, Mapping
 
-from offbranch.base.records import field, record
+from offbranch.base.records import field, record, replace
 from offbranch.pipeline.reasons import Reason
 from offbranch.pipeline.stage import Output, Stage
 
@@ -22,18 +22,21 @@ class GoingOn:
 
     Attributes:
         numbers: Address of each stage that goes on -> the checkpoint.
+        ended: Addresses of stages that had come to their end by then: one runs again only where something that it depends on
+            has changed, also if it always runs otherwise; where it is in `numbers` too, it goes on then.
         put_in_place: Makes the outputs of such a stage what they were at the checkpoint, as files of their own; called when
             what was there has been removed or kept.
         starts_over: Outputs that stay between runs are removed as well.
     """
 
     numbers: Mapping[str, int] = field(default_factory=dict)
+    ended: frozenset[str] = frozenset()
     put_in_place: Callable[[Stage], None] = _nowhere
     starts_over: bool = False
 
     def reason(self, stage: Stage) -> Reason | None:
         """Returns why a stage runs whatever else holds; None for one that is decided about as ever."""
-        if stage.command is None or stage.frozen:
+        if stage.command is None or stage.frozen or stage.address in self.ended:
             return None
         if stage.address in self.numbers:
             number = self.numbers[stage.address]
@@ -48,6 +51,13 @@ class GoingOn:
 
 
 NOT_GOING_ON = GoingOn()
+
+
+def without_stays(stage: Stage) -> Stage:
+    """Returns a stage as if it ran only where something has changed, and none of its outputs stayed between runs."""
+    return replace(
+        stage, always_changed=False, outs=tuple(replace(out, persist=False, checkpoint=False) for out in stage.outs)
+    )
 
 
 def stays(out: Output) -> bool:

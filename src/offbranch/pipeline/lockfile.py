@@ -14,7 +14,7 @@ from offbranch.base.paths import PARAMS_FILE
 from offbranch.base.yaml import line_of, load_yaml
 from offbranch.base.yaml_simple import NOT_SURE, plain_scalar
 from offbranch.pipeline.emit import render
-from offbranch.pipeline.schema import Key, key_text, kind_of
+from offbranch.pipeline.schema_faults import Key, key_text, kind_of
 from offbranch.pipeline.stage import LockedItem, LockedStage
 from offbranch.pipeline.versions import FILES, read_files
 from offbranch.storage.objects import is_object_id

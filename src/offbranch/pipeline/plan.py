@@ -11,6 +11,7 @@ from offbranch.base.paths import overlap
 from offbranch.base.records import record, replace
 from offbranch.params.lookup import MISSING
 from offbranch.pipeline.facts import Facts, Found, Recorded, Unknown
+from offbranch.pipeline.going_on import NOT_GOING_ON, GoingOn, without_stays
 from offbranch.pipeline.options import PlanOptions
 from offbranch.pipeline.reasons import Reason, reasons
 from offbranch.pipeline.run_cache import is_usable
@@ -72,7 +73,7 @@ def make_plan(
     *,
     look_up: RunLookUp,
     parents: Mapping[str, Iterable[str]],
-    runs_anyway: Callable[[Stage], Reason | None] = lambda stage: None,
+    going_on: GoingOn = NOT_GOING_ON,
 ) -> Plan:
     """Decides about stages given in execution order, imagining what each step leaves for the later ones.
 
@@ -83,7 +84,7 @@ def make_plan(
         options: How to decide.
         look_up: Finds a result in the run-cache.
         parents: Address -> addresses of the stages it directly needs.
-        runs_anyway: Why a stage runs whatever else holds; None for one that is decided about as ever.
+        going_on: Which stages do not begin anew.
     """
     steps: list[Step] = []
     changing: dict[str, Stage] = {}
@@ -93,16 +94,37 @@ def make_plan(
         makers = [changing[parent] for parent in parents.get(stage.address, ()) if parent in changing]
         contents.update(_parts_of_outputs(stage, makers))
         locked = locks.get(stage.address)
-        why = runs_anyway(stage)
-        forced = why is not None or (options.forced_after and bool(makers))
-        step = decide(stage, locked, facts, replace(options, force=True) if forced else options, look_up=look_up)
-        if why is not None and step.action is Action.RUN:
-            step = replace(step, reasons=(why,))
+        forced = replace(options, force=True) if options.forced_after and makers else options
+        step = decide_going_on(stage, locked, facts, forced, going_on, look_up=look_up)
         if step.action not in (Action.SKIP, Action.BLOCKED):
             changing[stage.address] = stage
         contents.update(imagine(step, locked))
         steps.append(step)
     return Plan(steps=tuple(steps))
+
+
+def decide_going_on(
+    stage: Stage,
+    locked: LockedStage | None,
+    facts: Facts,
+    options: PlanOptions,
+    going_on: GoingOn,
+    *,
+    look_up: RunLookUp,
+) -> Step:
+    """Decides about one stage of a run that may go on from another one."""
+    why = going_on.reason(stage)
+    if why is not None:
+        step = decide(stage, locked, facts, replace(options, force=True), look_up=look_up)
+        return replace(step, reasons=(why,)) if step.action is Action.RUN else step
+    if stage.address not in going_on.ended or locked is None:
+        return decide(stage, locked, facts, options, look_up=look_up)
+    plain = without_stays(stage)
+    if not options.force and not replace(examine(plain, locked, facts), always=False).is_changed:
+        return Step(stage=stage, action=Action.SKIP)
+    if stage.address in going_on.numbers:  # what goes on is no result of its parameters alone
+        options = replace(options, use_run_cache=False)
+    return replace(decide(plain, locked, facts, options, look_up=look_up), stage=stage)
 
 
 def decide(stage: Stage, locked: LockedStage | None, facts: Facts, options: PlanOptions, *, look_up: RunLookUp) -> Step:

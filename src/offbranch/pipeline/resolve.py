@@ -33,7 +33,8 @@ from offbranch.pipeline.interpolate import (
     fill_command,
     has_expression,
 )
-from offbranch.pipeline.schema import OUT_OPTIONS, Key, key_text
+from offbranch.pipeline.schema import OUT_OPTIONS
+from offbranch.pipeline.schema_faults import Key, key_text
 from offbranch.pipeline.stage import Dependency, Output, OutputKind, ParamsDependency, PlotDefinition, Stage
 
 _ANNOTATIONS = ("desc", "type", "labels", "meta")

@@ -5,13 +5,13 @@ tools use each other's. The key ignores every map key called `size` or `nfiles`,
 found entry is only taken when its parameters really are equal.
 """
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from offbranch.base.errors import BadInputError, CorruptObjectError
 from offbranch.base.files import atomic_write, remove_file
+from offbranch.base.hashes import sha256
 from offbranch.base.paths import AbsPath
 from offbranch.pipeline.lockfile import canonical_json, entry_mapping, parse_entry, render_entry_document
 from offbranch.pipeline.stage import LockedStage, Output, OutputKind, Stage
@@ -135,7 +135,7 @@ def _has_same_params(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
 
 
 def _digest(mapping: Mapping[str, Any]) -> str:
-    return hashlib.sha256(canonical_json(_without_sizes(mapping)).encode()).hexdigest()
+    return sha256(canonical_json(_without_sizes(mapping)).encode())
 
 
 def _without_sizes(value: Any) -> Any:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import IO, Any, Protocol
 
-from offbranch.base.errors import OffbranchError
+from offbranch.base.errors import Interrupted, OffbranchError
 from offbranch.base.paths import AbsPath
 from offbranch.base.plugins import load
 from offbranch.base.records import record
@@ -45,7 +45,7 @@ class Ended:
 
     label: str
     code: int
-    error: OffbranchError | None = None
+    error: OffbranchError | Interrupted | None = None
 
 
 class CommandPool(Protocol):
@@ -56,7 +56,7 @@ class CommandPool(Protocol):
     """
 
     @property
-    def stopped(self) -> OffbranchError | None:
+    def stopped(self) -> Interrupted | None:
         """That the user has sent a signal: nothing more shall be started. None while not."""
         ...
 

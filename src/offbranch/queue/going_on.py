@@ -14,7 +14,7 @@ from offbranch.experiments.refs import checkpoint_ref
 from offbranch.experiments.resume import superseded
 from offbranch.git.ids import CommitId
 from offbranch.git.objects import ObjectReader
-from offbranch.git.refs import list_refs
+from offbranch.git.refs import list_refs, may_have_refs
 from offbranch.git.repository import GitRepo
 from offbranch.project import Project
 from offbranch.queue.task import StoredTask
@@ -27,7 +27,8 @@ def newest_checkpoint(repo: GitRepo, stored: StoredTask) -> CommitId | None:
     One of an earlier round counts only where the record of this one says so.
     """
     brought = checkpoint_ref(stored.task.id)
-    known = [CommitId(commit) for ref, commit in list_refs(repo, brought) if ref == brought]
+    listed = list_refs(repo, brought) if may_have_refs(repo, brought) else ()
+    known = [CommitId(commit) for ref, commit in listed if ref == brought]
     known += [each.checkpoint for each in stored.attempts if each.checkpoint is not None][:1]
     if not known:
         return stored.task.spec.resumed

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from offbranch.base.errors import Interrupted, OffbranchError
+from offbranch.base.errors import OffbranchError
 from offbranch.base.events import Reporter, Warned
 
 _PAUSE_S = 0.2
@@ -35,8 +35,6 @@ class Trouble:
         """Says what goes wrong within a `with`, and lets it pass, unless it has gone wrong too often."""
         try:
             yield
-        except Interrupted:
-            raise
         except (OffbranchError, OSError) as error:
             self._n += 1
             if self._n > _MOST:

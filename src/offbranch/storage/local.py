@@ -6,46 +6,21 @@ mode 0444 is trusted; with any other mode it is hashed again, and set aside if i
 """
 
 import errno
-import itertools
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from offbranch.base.errors import CorruptObjectError, MissingDataError, OffbranchError, RemoteError
-from offbranch.base.files import remove_file
+from offbranch.base.errors import CorruptObjectError, MissingDataError, OffbranchError
 from offbranch.base.paths import AbsPath
-from offbranch.storage.hashing import (
-    CHUNK_SIZE,
-    READ_FLAGS,
-    SMALL_SIZE,
-    changing_error,
-    hash_bytes,
-    hash_file,
-    hash_text_normalised,
-    is_unchanged,
-    new_long_md5,
-    new_md5,
-    open_regular,
-    read_error,
-    settled_status,
-)
+from offbranch.storage.adding import Target, add_files, add_with_status
+from offbranch.storage.hashing import hash_bytes, hash_file, hash_text_normalised, new_md5, read_error
 from offbranch.storage.incoming import Incoming
-from offbranch.storage.large import map_large
-from offbranch.storage.links import (
-    CREATE_FLAGS,
-    DEFAULT_LINK_KINDS,
-    Linker,
-    LinkKind,
-    clone,
-    copy_range,
-    temporary_name,
-    write_all,
-)
+from offbranch.storage.links import DEFAULT_LINK_KINDS, Linker, LinkKind
 from offbranch.storage.listing import Listing, parse_listing
 from offbranch.storage.meter import Meter
+from offbranch.storage.object_writer import MODE, ObjectWriter
 from offbranch.storage.objects import DIRECTORY_SUFFIX, EMPTY_FILE, Content, ObjectId, is_directory
 from offbranch.storage.set_aside import set_aside
 
-_MODE = 0o444
 _NOT_OURS = (errno.EPERM, errno.EACCES, errno.EROFS)
 _LARGE = 1 << 16  # from here on it pays to remember that an object was hashed; see `verify.py`
 _HEX_DIGITS = frozenset("0123456789abcdef")
@@ -77,14 +52,9 @@ class LocalCache:
     ) -> None:
         self.root = root
         self.linker = Linker(link_kinds)
-        self._shared_group, self._label = shared_group, label
         self.is_legacy = legacy
         self._objects = root if legacy else os.path.join(root, "files", "md5")
-        self._temporary = temporary_name()
-        self._numbers = itertools.count()
-        self._must_chmod: bool | None = None
-        self._directories: dict[str, str] = {}
-        self._fresh: set[str] = set()
+        self._writer = ObjectWriter(root, self._objects, shared_group=shared_group, label=label)
         self._listings: dict[ObjectId, Listing] = {}
         self.corrupt: set[ObjectId] = set()
         self.written: list[ObjectId] = []
@@ -105,7 +75,7 @@ class LocalCache:
             return False
         except OSError as error:
             raise read_error(self.path_of(id), error) from error
-        if status.st_mode & 0o777 == _MODE and (status.st_size or id == EMPTY_FILE):
+        if status.st_mode & 0o777 == MODE and (status.st_size or id == EMPTY_FILE):
             return True
         return self.verify(id)
 
@@ -120,7 +90,7 @@ class LocalCache:
                 continue
             except OSError:
                 status = None
-            if (status is not None and status.st_mode & 0o777 == _MODE and status.st_size) or self.has(id):
+            if (status is not None and status.st_mode & 0o777 == MODE and status.st_size) or self.has(id):
                 found.append(id)
         return frozenset(found)
 
@@ -162,11 +132,11 @@ class LocalCache:
             return False
         try:
             if os.stat(path).st_mode & 0o222:  # DVC lets a link to a program keep its x: 0544
-                os.chmod(path, _MODE)
+                os.chmod(path, MODE)
         except OSError as error:
             # Another user's object, or a read-only disk: what was found out about it holds all the same.
             if error.errno not in _NOT_OURS:
-                raise self._write_error(error) from error
+                raise self._writer.error(error) from error
         return True
 
     def give_up(self, id: ObjectId) -> bool:
@@ -243,17 +213,12 @@ class LocalCache:
 
     def write_object(self, id: ObjectId, data: bytes) -> None:
         """Writes an object whose bytes the caller has hashed, whether it is there or not."""
-        self._write(self._fan_out(id[:2]), id, data)
+        self._writer.write(self._writer.fan_out(id[:2]), id, data)
 
     def incoming(self) -> Incoming:
         """Returns a context for an object that comes in piece by piece; may be called from several threads."""
-        self._make_directory(self._objects)
-        path = AbsPath(os.path.join(self._objects, f"{self._temporary}-{next(self._numbers)}"))
-        try:
-            descriptor = os.open(path, CREATE_FLAGS, _MODE)
-        except OSError as error:
-            raise self._write_error(error) from error
-        return Incoming(path, descriptor, give_name=self._give_name, explain=self._write_error)
+        path, descriptor = self._writer.open_new()
+        return Incoming(path, descriptor, give_name=self._give_name, explain=self._writer.error)
 
     def present(self, ids: Collection[ObjectId]) -> frozenset[ObjectId]:
         """Returns those of the ids under whose names something stands, trusted or not; the files are not read.
@@ -282,199 +247,36 @@ class LocalCache:
         return Content(id=ObjectId(md5), size=status.st_size, is_executable=executable)
 
     def add_with_status(self, path: AbsPath, meter: Meter | None = None) -> tuple[str, os.stat_result]:
-        """Stores a file; returns its md5 and what the file system said of it just before it was read.
-
-        Args:
-            path: The file.
-            meter: Counts the bytes of a large one.
-        """
-        for _ in range(2):
-            source = open_regular(path)
-            try:
-                before = settled_status(source)
-                is_small = before.st_size < SMALL_SIZE
-                md5 = self._add_small(path, source, before) if is_small else self._add_large(source, before, meter)
-            except OSError as error:
-                raise self._write_error(error) from error
-            finally:
-                os.close(source)
-            if md5 is not None:
-                return md5, before
-        raise changing_error(path)
+        """Stores a file; returns its md5 and what the file system said of it just before it was read."""
+        return add_with_status(self._target(), path, meter)
 
     def add_files(
         self, paths: Iterable[str], sizes: Iterable[int], mtimes_ns: Iterable[int], meter: Meter | None = None
     ) -> list[str]:
-        """Stores many files whose size and time stamp are known, and returns their md5s in the same order.
+        """Stores many files whose size and time stamp are known, and returns their md5s in the same order."""
+        return add_files(self._target(), paths, sizes, mtimes_ns, meter)
 
-        The loop runs once per file of a directory: two opens, one read, one write and one rename, nothing else. Large
-        files come last, several at a time.
-        """
-        added: set[str] = set()  # not kept: somebody else's gc may run before the next call
-        directories, fresh = self._directories, self._fresh
-        open_file, close_file, read, status_of = os.open, os.close, os.read, os.fstat
-        result: list[str] = []
-        large: dict[int, str] = {}
-        for path, size, mtime_ns in zip(paths, sizes, mtimes_ns, strict=True):
-            if size >= SMALL_SIZE:
-                large[len(result)] = path
-                result.append("")
-                continue
-            try:
-                source = open_file(path, READ_FLAGS)
-                try:
-                    data = read(source, size + 1)
-                    status = status_of(source)
-                finally:
-                    close_file(source)
-            except OSError as error:
-                raise read_error(path, error) from error
-            if len(data) != size or status.st_mtime_ns != mtime_ns or status.st_size != size:
-                result.append(self.add_file(AbsPath(path)).id)
-                continue
-            md5 = new_md5(data).hexdigest()
-            result.append(md5)
-            if md5 in added:
-                continue
-            prefix = md5[:2]
-            directory = directories.get(prefix) or self._fan_out(prefix)
-            if prefix in fresh or not self.has(ObjectId(md5)):
-                self._write(directory, md5, data)
-            added.add(md5)
-        for place, md5 in zip(large, self._add_all(large.values(), meter), strict=True):
-            result[place] = md5
-        return result
-
-    def _add_all(self, large: Iterable[str], meter: Meter | None) -> list[str]:
-        tick = meter.tell if meter is not None else None
-        return map_large(lambda path: self.add_with_status(AbsPath(path), meter)[0], tuple(large), tick=tick)
-
-    def _add_small(self, path: str, source: int, before: os.stat_result) -> str | None:
-        """Stores an open small file; None when it changed meanwhile."""
-        try:
-            data = os.read(source, before.st_size + 1)
-        except OSError as error:
-            raise read_error(path, error) from error
-        if len(data) != before.st_size or not is_unchanged(before, os.fstat(source)):
-            return None
-        md5 = new_md5(data).hexdigest()
-        self._store(ObjectId(md5), data)
-        return md5
-
-    def _add_large(self, source: int, before: os.stat_result, meter: Meter | None) -> str | None:
-        """Stores an open large file; None when it changed meanwhile.
-
-        What is hashed is our copy, not the file: nobody else writes to it, so the name always fits the content.
-        """
-        with self.incoming() as own:
-            md5, n_copied = self._copy_and_hash(source, own.descriptor, before.st_size, meter)
-            if n_copied != before.st_size or not is_unchanged(before, os.fstat(source)):
-                return None
-            own.publish(ObjectId(md5), mtime_ns=before.st_mtime_ns)
-        return md5
-
-    def _copy_and_hash(self, source: int, own: int, size: int, meter: Meter | None) -> tuple[str, int]:
-        """Copies until the end, or until there is more than expected: a log may grow as fast as it is read."""
-        digest = new_long_md5()
-        is_cloned = LinkKind.REFLINK in self.linker.kinds and clone(source, own)
-        n_hashed = 0
-        while n_hashed <= size and (is_cloned or copy_range(source, own, CHUNK_SIZE)):
-            os.lseek(own, n_hashed, os.SEEK_SET)
-            n_before = n_hashed
-            while data := os.read(own, CHUNK_SIZE):
-                digest.update(data)
-                n_hashed += len(data)
-                if meter is not None:
-                    meter.add(len(data))
-            if n_hashed == n_before:
-                break
-        return digest.hexdigest(), n_hashed
+    def _target(self) -> Target:
+        may_clone = LinkKind.REFLINK in self.linker.kinds
+        return Target(writer=self._writer, has=self.has, incoming=self.incoming, may_clone=may_clone)
 
     def _give_name(self, own: Incoming, id: ObjectId, mtime_ns: int | None) -> None:
-        self._protect(own.descriptor)
+        self._writer.protect(own.descriptor)
         if mtime_ns is not None and os.utime in os.supports_fd:
             # A hard link shows this time; the present one would be too young for the state database.
             os.utime(own.descriptor, ns=(mtime_ns, mtime_ns))
         if not self.has(id):
             is_large = os.fstat(own.descriptor).st_size >= _LARGE
-            os.replace(own.path, self._fan_out(id[:2]) + id[2:])
+            os.replace(own.path, self._writer.fan_out(id[:2]) + id[2:])
             if is_large:
                 self.written.append(id)
 
     def _store(self, id: ObjectId, data: bytes) -> None:
         if not self.has(id):
-            self._write(self._fan_out(id[:2]), id, data)
-
-    def _write(self, directory: str, id: str, data: bytes) -> None:
-        """Writes an object into its directory (given with a separator at its end)."""
-        temporary = directory + self._temporary
-        try:
-            own = self._create(temporary)
-            try:
-                if os.write(own, data) != len(data):
-                    os.lseek(own, 0, os.SEEK_SET)
-                    write_all(own, data)  # a full disk takes a part, and says so only at the second call
-                if self._must_chmod is not False:
-                    self._protect(own)
-            finally:
-                os.close(own)
-            os.replace(temporary, directory + id[2:])
-        except OSError as error:
-            remove_file(AbsPath(temporary))
-            raise self._write_error(error) from error
-        except BaseException:
-            remove_file(AbsPath(temporary))
-            raise
-
-    def _create(self, temporary: str) -> int:
-        try:
-            return os.open(temporary, CREATE_FLAGS, _MODE)
-        except FileNotFoundError:  # somebody removed a directory that we remember as there
-            self._make_directory(os.path.dirname(temporary))
-            return os.open(temporary, CREATE_FLAGS, _MODE)
-
-    def _protect(self, descriptor: int) -> None:
-        """Sets the mode of a new object if the umask took a part of it away; looks only once per handle."""
-        if self._must_chmod is None:
-            self._must_chmod = os.fstat(descriptor).st_mode & 0o777 != _MODE
-        if self._must_chmod:
-            os.fchmod(descriptor, _MODE)
-
-    def _fan_out(self, prefix: str) -> str:
-        """Returns the directory of the ids that start with two digits, with a separator at its end; makes it."""
-        known = self._directories.get(prefix)
-        if known is None:
-            path = os.path.join(self._objects, prefix)
-            if self._make_directory(path):
-                self._fresh.add(prefix)
-            known = self._directories[prefix] = path + os.sep
-        return known
-
-    def _make_directory(self, path: str) -> bool:
-        """Makes a directory and those above it; returns whether it was not there before."""
-        try:
-            os.mkdir(path)
-        except FileExistsError:
-            return False
-        except FileNotFoundError:
-            self._make_directory(os.path.dirname(path))
-            return self._make_directory(path)
-        except OSError as error:
-            raise self._write_error(error) from error
-        if self._shared_group and len(path) >= len(self.root):
-            os.chmod(path, 0o2775)
-        return True
+            self._writer.write(self._writer.fan_out(id[:2]), id, data)
 
     def _fan_out_directories(self) -> list[str]:
         return [name for name in _names(self._objects) if len(name) == 2 and _HEX_DIGITS.issuperset(name)]
-
-    def _write_error(self, error: OSError) -> OffbranchError:
-        reason = (error.strerror or str(error)).lower()
-        way_out = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "check its permissions"
-        if self._label:
-            return RemoteError(f"{self._label} at '{self.root}' failed: {reason}", hint=f"{way_out} there")
-        hint = f"{way_out}, or choose another place (cache.dir in .dvc/config)"
-        return OffbranchError(f"cannot write to the cache '{self.root}': {reason}", hint=hint)
 
 
 def size_of(path: str) -> int | None:

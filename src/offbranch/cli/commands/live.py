@@ -20,7 +20,7 @@ from offbranch.cli.options import add_json
 from offbranch.cli.parser import Parser
 from offbranch.cli.screen import Screen
 from offbranch.cli.sessions import session_of
-from offbranch.cli.watching import Waiting
+from offbranch.cli.watching import Waiting, until_ctrl_c
 from offbranch.views.live_series import LiveRun, Series
 
 EXAMPLES = (
@@ -53,19 +53,17 @@ def run(args: Namespace, console: Console) -> int:
         return ExitCode.DONE
     waiting = Waiting(console)
     views = follow_live(args.words, session, sleep=waiting)
-    try:
+    with until_ctrl_c():
         if console.can_redraw and not args.json:
             _redraw(views, console, waiting)
         else:
             _print_changes(views, console, as_json=args.json)
-    except KeyboardInterrupt:
-        pass
     return ExitCode.DONE
 
 
 def _redraw(views: Iterator[LiveView], console: Console, waiting: Waiting) -> None:
     screen = Screen(console.out)
-    try:
+    with until_ctrl_c(screen.end):
         for view in views:
 
             def redraw(view: LiveView = view) -> None:
@@ -73,8 +71,6 @@ def _redraw(views: Iterator[LiveView], console: Console, waiting: Waiting) -> No
 
             waiting.redraw = redraw
             redraw()
-    except KeyboardInterrupt:
-        screen.end()
 
 
 def _drawn(view: LiveView, console: Console, *, is_screen: bool = False) -> str:

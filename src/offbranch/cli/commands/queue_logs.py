@@ -14,6 +14,7 @@ from offbranch.base.plugins import load
 from offbranch.cli.console import Console
 from offbranch.cli.parser import Parser, count, whole_number
 from offbranch.cli.sessions import session_of
+from offbranch.cli.watching import until_ctrl_c
 
 EXAMPLES = (
     ("ob queue logs lr-3", "what it has printed so far"),
@@ -45,10 +46,8 @@ def run(args: Namespace, console: Console) -> int:
         f"Following logs for experiment '{found.name}'. Use Ctrl+C to stop following logs"
         " (experiment execution will continue)."
     )
-    try:
+    with until_ctrl_c(console.flush):
         _write(follow_found(found, request, session), decode, console)
-    except KeyboardInterrupt:
-        console.flush()
     return ExitCode.DONE
 
 

@@ -12,6 +12,7 @@ from offbranch.base.records import replace
 from offbranch.experiments.attempts import list_attempts
 from offbranch.experiments.checkpoint_chain import own_chain_of
 from offbranch.experiments.experiment import Attempt, AttemptState, Experiment
+from offbranch.experiments.leases import is_worked_on
 from offbranch.experiments.refs import HELD, away_ref, checkpoint_ref, encode, held_ref, sent_ref, task_ref
 from offbranch.git.ids import CommitId
 from offbranch.git.network import fetch_refs, list_remote
@@ -31,6 +32,7 @@ from offbranch.queue.task import Task
 
 # As of a task of one machine.
 MAX_LOST = 20
+_LOOK_S = 0.2
 LOST = "its lease at the Git remote was lost while it ran, so the task was given to another worker or removed"
 
 
@@ -49,6 +51,7 @@ def work_on(bench: Bench, task_id: str, over: CommitId | None) -> Verdict:
     had = _own_lease(bench, task_id)
     update_refs(bench.place.repo, [RefUpdate(ref=held_ref(task_id), new=lease.commit, old=ANY)])
     with lease_kept(bench.place, bench.project.root, lease, lambda: _opened_again(bench.project)):
+        _await_end(bench, task_id)
         ending = None if had is None else _unpublished(bench, task_id, had)
         if ending is None:
             ending = _carried_out(bench, lease)
@@ -79,6 +82,12 @@ def settle(bench: Bench, task_id: str) -> None:
     if ending is not None and ending.experiment is not None and not _is_published(bench, ending.experiment):
         _take_back(bench, ending)
     _forget(bench, task_id, task_is_gone=True)
+
+
+def _await_end(bench: Bench, task_id: str) -> None:
+    """Waits while the task runs here: what a killed worker leaves stops by itself, unless it is just recording a success."""
+    while is_worked_on(bench.project.root, task_id):
+        bench.sleep(_LOOK_S)
 
 
 def _is_of_clone(bench: Bench, lease: CommitId) -> bool:
