@@ -1,12 +1,16 @@
 """Going on where stages had ended before another one failed: they are not run again, and what they had made is there."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from asking import ASK, chain, mark, output_at
-from projects import TestProject, make_project
+from projects import SOURCE, TestProject, make_project
 
 EVERY = "--keep-checkpoints=all"
 # Adds a line to its model at each step, and one at its end; leaves a note of each of its runs outside of the project.
@@ -124,3 +128,27 @@ def test_one_whose_successor_cannot_begin(tmp_path: Path) -> None:
     assert done.code == 0, done.err
     assert runs(project) == ["train None", "judge None"]
     check_ended(project, 1, 2, 3)
+
+
+def test_one_that_has_ended_while_another_runs(tmp_path: Path) -> None:
+    project = two_stages(tmp_path, needs="judge.py")
+    code = """
+while state()["made"] < 3 and not os.environ.get("DVCLIVE_RESUME") and os.environ.get("HOW"):
+    time.sleep(0.01)
+if os.environ.get("HOW"):
+    os.killpg(0, 9)
+open("score.txt", "w").write("ended")
+"""
+    project.write("judge.py", ASK + code)
+    project.commit("side by side")
+    command = [sys.executable, "-m", "offbranch", "exp", "run", "-n", "x", EVERY, "--stage-jobs", "2"]
+    env = {**os.environ, **project.env, "PYTHONPATH": str(SOURCE), "HOW": "kill"}
+    killed = subprocess.run(
+        command, cwd=project.root, env=env, start_new_session=True, capture_output=True, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    done = project.ob("exp", "run", "--resume", "x")
+    assert done.code == 0, done.err
+    assert "goes on with 'x' from checkpoint 3 (the end of 'train')" in done.err
+    assert runs(project) == ["train None"]
+    assert project.read("model.bin") == MADE
