@@ -115,12 +115,12 @@ def test_a_higher_priority_goes_first(project: TestProject) -> None:
 def test_new_terms_keep_everything_else_of_the_task(project: TestProject) -> None:
     queue(project, "lr=0.2", name="a", message="why")
     (before,) = waiting(project)
-    stamp = project.git("log", "-1", "--format=%ct %at %an", before.commit)
+    queued_utc = int(before.task.created_utc)  # the clock of Git may be in the next second already
     change_terms(named("a"), Terms(timeout_s=30), project.session())
     (after,) = waiting(project)
     assert after.commit != before.commit and after.tree == before.tree and after.ref == before.ref
     assert after.task.spec == before.task.spec and after.task.timeout_s == 30
-    assert project.git("log", "-1", "--format=%ct %at %an", after.commit) == stamp
+    assert project.git("log", "-1", "--format=%ct %at %an", after.commit) == f"{queued_utc} {queued_utc} Ann Dev"
     assert project.git("rev-parse", f"{after.commit}^") == after.task.spec.baseline
 
 
