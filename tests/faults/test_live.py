@@ -86,7 +86,9 @@ for i in range(20000):
 live.log_metric("extra", 5, plot=False)
 import os, pathlib, time, signal
 table, summary = (pathlib.Path("dvclive", name) for name in ("plots/metrics/m.tsv", "metrics.json"))
-while table.read_text().count("\\n") < 20001 or "extra" not in summary.read_text():
+while not table.exists() or table.read_text().count("\\n") < 20001:
+    time.sleep(0.01)
+while not summary.exists() or "extra" not in summary.read_text():
     time.sleep(0.01)
 os.kill(os.getpid(), signal.SIGKILL)
 """
