@@ -9,6 +9,14 @@ from pathlib import Path
 import pytest
 
 from asking import ASK, PIPELINE, chain, mark, output_at, training
+from git_repos import opened
+from offbranch.base.paths import AbsPath
+from offbranch.base.records import replace
+from offbranch.experiments.attempts import end_update, list_attempts, write_record
+from offbranch.experiments.experiment import AttemptState
+from offbranch.git.ids import CommitId
+from offbranch.git.objects import ObjectReader
+from offbranch.git.refs import update_refs
 from projects import SOURCE, TestProject
 from sharing import make_place
 
@@ -226,6 +234,33 @@ def test_one_that_had_taken_a_name_by_force(tmp_path: Path) -> None:
     assert "goes on with 'x' from checkpoint 3" in done.err
     assert (output_at(project, chain(project, "x")[-1]) or b"").decode() == whole(2)
     assert project.git("for-each-ref", "refs/ob") == ""
+
+
+@pytest.mark.parametrize("n_made", [1, 3])
+def test_one_that_was_killed_while_its_refs_moved(tmp_path: Path, n_made: int) -> None:
+    """Its record is a checkpoint behind its chain, until it is put in order."""
+    project = training(tmp_path / "p", GOING_ON)
+    assert project.ob("exp", "run", "-n", "x", EVERY, "--temp").code == 0
+    old = project.exps()["x"]
+    command = [sys.executable, "-m", "offbranch", "exp", "run", "-f", "-n", "x", "-S", "lr=2", "--temp", EVERY]
+    env = {**os.environ, "PYTHONPATH": str(SOURCE), "STOP_AT": str(n_made - 1), "HOW": "kill"}
+    ended = subprocess.run(command, cwd=project.root, env=env, start_new_session=True, capture_output=True, check=False)
+    assert ended.returncode != 0
+    commits = chain(project, "x")
+    assert len(commits) == n_made
+    repo, root = opened(project.root), AbsPath(str(project.root))
+    (attempt,) = list_attempts(repo, root)
+    with ObjectReader(repo) as objects:
+        tree = objects.commit(attempt.commit or attempt.baseline).tree
+    before = CommitId(commits[-2]) if n_made > 1 else None
+    behind, update = end_update(repo, replace(attempt, checkpoint=before, checkpoints=n_made - 1), tree)
+    update_refs(repo, [update])
+    write_record(root, behind)
+    assert rows(project) == [("x", "failed", n_made)]
+    assert project.ob("checkout").code in (0, 1)
+    (attempt,) = list_attempts(repo, root)
+    assert (attempt.state, attempt.checkpoint) == (AttemptState.INTERRUPTED, commits[-1])
+    assert attempt.checkpoints == n_made and project.exps()["x"] == old
 
 
 def test_starting_over(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from offbranch.api.show import exp_list, exp_show, exp_table
 from offbranch.base.environ import read_environment
 from offbranch.base.paths import AbsPath
 from offbranch.base.processes import ProcessInfo, this_process
+from offbranch.base.records import replace
 from offbranch.experiments import chains
 from offbranch.experiments.attempts import begin_attempt
 from offbranch.experiments.chains import present_commits
@@ -50,7 +51,15 @@ def column(shown: Table, title: str) -> list[Any]:
     return [None if row.cells[place] is Mark.MISSING else row.cells[place] for row in shown.rows]
 
 
-def attempt(project: TestProject, name: str, checkpoint: str, *, state: AttemptState, started: float = 1.0) -> None:
+def attempt(
+    project: TestProject,
+    name: str,
+    checkpoint: str | None,
+    *,
+    state: AttemptState,
+    started: float = 1.0,
+    is_killed: bool = False,
+) -> None:
     """Records a run that has made a chain up to a checkpoint and measured acc 7 after it."""
     head = project.git("rev-parse", "HEAD")
     project.write("metrics.json", '{"acc": 7.0}\n')
@@ -64,14 +73,18 @@ def attempt(project: TestProject, name: str, checkpoint: str, *, state: AttemptS
         baseline=CommitId(head),
         where=Where.WORKSPACE,
         state=state,
-        process=this_process() if state is AttemptState.RUNNING else gone,
+        process=replace(this_process(), started="0")
+        if is_killed
+        else this_process()
+        if state is AttemptState.RUNNING
+        else gone,
         root=str(project.root),
         log="log",
         started_utc=started,
         ended_utc=None if state is AttemptState.RUNNING else started + 1,
         cause="" if state is AttemptState.RUNNING else "stage 'train' exited with 3",
-        checkpoints=2,
-        checkpoint=CommitId(checkpoint),
+        checkpoints=0 if checkpoint is None else 2,
+        checkpoint=None if checkpoint is None else CommitId(checkpoint),
     )
     begin_attempt(opened(project.root), AbsPath(str(project.root)), made, TreeId(tree))
 
@@ -187,6 +200,20 @@ def test_a_running_one_is_one_row_too(project: TestProject) -> None:
     (shown,) = states(project)
     assert (shown["executor"]["state"], shown["revs"][0]["rev"]) == ("running", chain[1])
     assert shown["revs"][0]["data"]["metrics"]["metrics.json"]["data"] == {"acc": 8.0}
+
+
+@pytest.mark.parametrize("n_checkpoints", [1, 3])
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_one_whose_record_is_a_checkpoint_behind_is_one_row(
+    project: TestProject, n_checkpoints: int, is_killed: bool
+) -> None:
+    """Git moves one ref after the other, and may be killed with the run in between."""
+    chain = make_chain(project, "run", [0.1] * n_checkpoints)
+    before = chain[-2] if n_checkpoints > 1 else None
+    attempt(project, "run", before, state=AttemptState.RUNNING, is_killed=is_killed)
+    (shown,) = states(project)
+    assert shown["executor"]["state"] == ("failed" if is_killed else "running")
+    assert (shown["n_checkpoints"], shown["revs"][0]["rev"]) == (n_checkpoints, chain[-1])
 
 
 def test_an_attempt_that_others_have_gone_on_from_has_no_row(project: TestProject) -> None:

@@ -15,6 +15,7 @@ from offbranch.base.records import replace
 from offbranch.experiments.asked import Asked, asked_to_json
 from offbranch.experiments.attempts import end_update, write_record
 from offbranch.experiments.checkpoint_names import HEADER as CHECKPOINT_HEADER
+from offbranch.experiments.checkpoint_names import mark_of
 from offbranch.experiments.experiment import TASK_HEADER, Attempt, ExperimentSpec
 from offbranch.experiments.labels import leftover_labels
 from offbranch.experiments.refs import encode
@@ -152,8 +153,9 @@ class Chain:
     def _carry_out(self, commit: CommitId, replaced: CommitId | None, *updates: RefUpdate) -> None:
         moved = replace(self.attempt, checkpoints=self.number + 1, checkpoint=commit, replaced=replaced)
         moved, own = end_update(self._repo, moved, self.begun_tree)
-        # The experiment's ref is the first to move: where Git is killed in between, it is what counts.
-        every = [*updates, own]
+        # The experiment's ref is the first to move: where Git is killed in between, it is what counts. Only what it replaces
+        # is to be known before.
+        every = [*updates, own] if replaced == self.attempt.replaced else [own, *updates]
         if self._lease is not None:
             every.append(RefUpdate(ref=self._lease, new=moved.commit, old=self.attempt.commit))
         move_refs(self._repo, every)
@@ -235,6 +237,23 @@ def own_chain_of(repo: GitRepo, spec: ExperimentSpec, task_id: str) -> CommitId 
 def _at(repo: GitRepo, ref: str) -> CommitId | None:
     listed = list_refs(repo, ref) if may_have_refs(repo, ref) else ()
     return next((CommitId(at) for found, at in listed if found == ref), None)
+
+
+def caught_up(repo: GitRepo, attempt: Attempt) -> Attempt:
+    """Returns the record of a killed run with the checkpoint that its chain has already and it has not.
+
+    Git moves refs one by one, that of the experiment first, and may be killed in between.
+    """
+    now = _at(repo, encode(attempt.baseline, attempt.name))
+    if now is None or now == attempt.checkpoint:
+        return attempt
+    with ObjectReader(repo) as objects:
+        commit = objects.commit(now)
+    mark = mark_of(commit)
+    before = attempt.checkpoint or attempt.resumed or attempt.baseline
+    if mark is None or commit.parents != (before,) or commit.commit_time < int(attempt.started_utc):
+        return attempt
+    return replace(attempt, checkpoint=now, checkpoints=mark.number)
 
 
 def put_back(repo: GitRepo, attempt: Attempt) -> tuple[RefUpdate, ...]:

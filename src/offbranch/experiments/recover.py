@@ -17,7 +17,7 @@ from offbranch.base.plugins import load as load_by_name
 from offbranch.base.processes import host_name
 from offbranch.base.records import replace
 from offbranch.experiments.attempts import attempt_dir, end_attempt, list_attempts, read_records
-from offbranch.experiments.checkpoint_chain import files_of_newest, put_back
+from offbranch.experiments.checkpoint_chain import caught_up, files_of_newest, put_back
 from offbranch.experiments.checkpoint_requests import HANDOFF_DIR
 from offbranch.experiments.commit import files_of_stages, snapshot_of
 from offbranch.experiments.events import AttemptRecovered
@@ -78,6 +78,7 @@ def _recover(project: Project, repo: GitRepo, attempt: Attempt, reporter: Report
     tree: TreeId | None = None
     restored: tuple[RepoPath, ...] = ()
     drop: tuple[RefUpdate, ...] = ()
+    attempt = caught_up(repo, attempt)
     if attempt.where is Where.WORKSPACE:
         tree = files_as_found(project, repo, attempt)
         unfinished = tuple(_unfinished_outputs(project, attempt)) if attempt.resumed is not None else ()

@@ -6,8 +6,8 @@ What an attempt says of its state counts as long as nothing has gone on from whe
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from offbranch.base.records import record
-from offbranch.experiments.experiment import Attempt, Experiment
+from offbranch.base.records import record, replace
+from offbranch.experiments.experiment import Attempt, AttemptState, Experiment
 from offbranch.experiments.label_records import Labels
 from offbranch.git.ids import CommitId
 from offbranch.views.options import ShowOptions
@@ -63,13 +63,20 @@ def experiment_range(
     return {"revs": revs, "executor": None, "name": experiment.name, **about}
 
 
-def pair_attempts(experiments: Sequence[Experiment], chains: Chains, tried: Sequence[Any]) -> Paired:
+def pair_attempts(rows: Rows, experiments: Sequence[Experiment], chains: Chains, tried: Sequence[Any]) -> Paired:
     """Decides which attempts are one row with an experiment of their baseline; of several at one chain the newest.
 
     An older one has no row at all: what it has made is in the chain.
+
+    Args:
+        rows: The tips of the chains are loaded in it.
+        experiments: Of one baseline.
+        chains: The commits of each, newest first.
+        tried: Attempts from there (`views.tasks.Tried`).
     """
     own: dict[str, Any] = {}
     others: list[Any] = []
+    tried = [_caught_up(rows, each, experiments, chains) for each in tried]
     for each in sorted(tried, key=lambda one: -one.attempt.started_utc):
         made = _made_by(each.attempt, experiments, chains)
         if made is None:
@@ -89,6 +96,23 @@ def with_attempt(range_: State, attempt_range: State) -> State:
         data = {**tip["data"], "timestamp": newest["data"]["timestamp"], "metrics": metrics}
     shown = {**tip, "data": data, "error": newest["error"]}
     return {**range_, "revs": [shown, *range_["revs"][1:]], "executor": attempt_range["executor"]}
+
+
+def _caught_up(rows: Rows, one: Any, experiments: Sequence[Experiment], chains: Chains) -> Any:
+    """Returns an attempt that is not recorded as ended with the checkpoint that its chain has already and it has not.
+
+    Its ref is the second to move; as `caught_up` does where a killed one is recorded.
+    """
+    attempt = one.attempt
+    made = next((each for each in experiments if each.name == attempt.name), None)
+    if attempt.state is not AttemptState.RUNNING or made is None or made.commit == attempt.checkpoint:
+        return one
+    chain, mark = chains[made.ref], rows.checkpoint_of(made.commit)
+    before = attempt.checkpoint or attempt.resumed
+    is_next = (chain[1] if len(chain) > 1 else None) == before and rows.time_of(made.commit) >= int(attempt.started_utc)
+    if mark is None or not is_next:
+        return one
+    return replace(one, attempt=replace(attempt, checkpoint=made.commit, checkpoints=int(mark["number"])))
 
 
 def _made_by(attempt: Attempt, experiments: Sequence[Experiment], chains: Chains) -> Experiment | None:

@@ -82,7 +82,7 @@ def collect_states(project: Project, repo: GitRepo, options: ShowOptions, report
         states = [] if options.hide_workspace else [_workspace_state(project, options)]
         for baseline in baselines:
             own = experiments.get(baseline.commit, ())
-            paired = pair_attempts(own, chains, unfinished.tried.get(baseline.commit, ()))
+            paired = pair_attempts(rows, own, chains, unfinished.tried.get(baseline.commit, ()))
             ranges = [experiment_range(rows, each, chains[each.ref], labels, options) for each in own]
             ranges = [
                 with_attempt(range_, _attempt_range(project, rows, paired.own[each.ref]))
